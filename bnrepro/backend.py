@@ -1,0 +1,36 @@
+"""Which backend and how many threads: environment variables, set before Keras is imported."""
+
+import os
+import sys
+
+from bnrepro.config import ConfigError, RunConfig
+
+
+def available_threads() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def select(config: RunConfig) -> None:
+    """Choose Keras's backend and the number of threads for this process.
+
+    Raises:
+        ConfigError: if Keras is loaded already with another backend.
+    """
+    loaded = sys.modules.get("keras")
+    if loaded is not None and loaded.config.backend() != config.backend:
+        raise ConfigError(
+            f"backend={config.backend}: this process has Keras with "
+            f"{loaded.config.backend()}; start a new process"
+        )
+    threads = config.threads or available_threads()
+    os.environ["KERAS_BACKEND"] = config.backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+    os.environ["TF_NUM_INTEROP_THREADS"] = "1" if threads == 1 else "2"
+    # XLA's CPU client under JAX sizes its pool by this variable.
+    os.environ["NPROC"] = str(threads)
+    if config.precision == "float64":
+        os.environ["JAX_ENABLE_X64"] = "true"

@@ -1,0 +1,219 @@
+"""What a run leaves behind, and how it is read again.
+
+`config.yaml`, `record.json`, `curve.csv` and, where asked for, `percentiles.csv` are the source of
+truth; TensorBoard's event files are an output only. Every file is written beside its place and
+renamed into it, so that a reader never meets half a file. The columns and fields are a contract:
+change one only with an entry in CHANGELOG.md.
+"""
+
+import csv
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+STATUSES = ("completed", "diverged", "failed", "interrupted")
+CURVE_COLUMNS = (
+    "step",
+    "train_loss",
+    "train_accuracy",
+    "evaluation_loss",
+    "evaluation_accuracy",
+    "learning_rate",
+    "train_seconds",
+)
+PERCENTILE_COLUMNS = ("unit", "step", "p15", "p50", "p85")
+
+
+class RecordError(Exception):
+    """A record that cannot be read: which file, and what is wrong with it, in one line."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run, whole. Accuracies are fractions on the evaluation split; durations are in steps."""
+
+    name: str
+    experiment: str | None
+    scale: str | None
+    seed: int
+    status: str
+    train_steps: int
+    diverged_at_step: int | None
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    data: dict[str, Any]
+    num_parameters: int | None
+    best_accuracy: float | None
+    best_accuracy_step: int | None
+    final_accuracy: float | None
+    final_accuracy_population: float | None
+    seconds: dict[str, float]
+    weights_digest: str | None
+    error: str | None
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def label(self) -> str:
+        """The row of a table that the run belongs to."""
+        return self.experiment or self.name
+
+
+def run_directory(results_dir: str | Path, name: str, seed: int) -> Path:
+    """Where the run of that name and seed lies."""
+    return Path(results_dir) / "runs" / name / f"seed_{seed}"
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Put `content` at `path` so that a reader sees the old file or the new one, never a part."""
+    raw = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_record(directory: Path, record: RunRecord) -> None:
+    """Write `record.json`; numbers that are not finite become null, as JSON has no word for them."""
+    fields = {"schema_version": record.schema_version, **dataclasses.asdict(record)}
+    text = json.dumps(_finite(fields), indent=2, allow_nan=False)
+    write_atomically(directory / "record.json", text + "\n")
+
+
+def read_record(directory: Path) -> RunRecord:
+    """Read `record.json` of a run's directory.
+
+    Raises:
+        RecordError: if it is absent, cut short, or of another schema version.
+    """
+    path = directory / "record.json"
+    try:
+        fields = json.loads(path.read_text())
+        version = fields["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordError(f"{path}: cannot be read as a run's record ({error})") from error
+    if version != SCHEMA_VERSION:
+        raise RecordError(
+            f"{path}: schema_version {version}, this bnrepro reads {SCHEMA_VERSION}; "
+            "install the bnrepro that wrote it, or move the run aside and run it again"
+        )
+    try:
+        return RunRecord(**fields)
+    except TypeError as error:
+        raise RecordError(f"{path}: not the fields of a record ({error})") from error
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a CSV file; a number that is not finite is written `nan`, `inf` or `-inf`."""
+    lines = [",".join(columns), *(",".join(map(_cell, row)) for row in rows)]
+    write_atomically(path, "\n".join(lines) + "\n")
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> list[list[float]]:
+    """Read a CSV file of numbers written by `write_rows`.
+
+    Raises:
+        RecordError: if the file is absent, cut short, or has other columns.
+    """
+    try:
+        with path.open(newline="") as stream:
+            header, *rows = list(csv.reader(stream))
+        if tuple(header) != tuple(columns) or any(len(row) != len(columns) for row in rows):
+            raise ValueError(f"expected the columns {','.join(columns)}")
+        return [[float(cell) for cell in row] for row in rows]
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path}: cannot be read ({error})") from error
+
+
+def find_runs(results_dir: str | Path) -> Iterator[Path]:
+    """The directories below `results_dir` that hold a record, in order of name and seed."""
+    records = Path(results_dir).glob("runs/*/seed_*/record.json")
+    return iter(sorted((path.parent for path in records), key=_by_name_and_seed))
+
+
+def load_runs(results_dir: str | Path = "results") -> "pd.DataFrame":
+    """All records below `results_dir`, a row a run.
+
+    Columns: the fields of `RunRecord`, its `label`, the flat config (`config.model.width`, ...),
+    `environment.*`, `data.*` and `seconds.*`, and the run's `directory`.
+
+    Raises:
+        RecordError: if one of the records cannot be read.
+    """
+    import pandas as pd
+
+    rows = []
+    for directory in find_runs(results_dir):
+        record = read_record(directory)
+        row = _flatten(dataclasses.asdict(record))
+        rows.append({"label": record.label, "directory": str(directory), **row})
+    return pd.DataFrame(rows)
+
+
+def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
+    """All curves below `results_dir`, a row an evaluation.
+
+    Columns: `label`, `name`, `seed`, `status`, `diverged_at_step`, and those of `curve.csv`.
+
+    Raises:
+        RecordError: if a record or a curve cannot be read.
+    """
+    import pandas as pd
+
+    frames = []
+    for directory in find_runs(results_dir):
+        record = read_record(directory)
+        frame = pd.DataFrame(
+            read_rows(directory / "curve.csv", CURVE_COLUMNS), columns=list(CURVE_COLUMNS)
+        ).astype({"step": int})
+        for position, key in enumerate(("label", "name", "seed", "status", "diverged_at_step")):
+            frame.insert(position, key, getattr(record, key))
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _by_name_and_seed(directory: Path) -> tuple[str, int]:
+    seed = directory.name.removeprefix("seed_")
+    return directory.parent.name, int(seed) if seed.isdigit() else -1
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(float(value))
+    return str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
