@@ -4,6 +4,7 @@
 else is reached through the command `bnrepro`.
 """
 
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load_curves", "load_runs"]
+
+_IMPORTED = time.perf_counter()
+
+
+def seconds_since_import() -> float:
+    """Wall time since this process first imported bnrepro: a run's `seconds.total` starts there."""
+    return time.perf_counter() - _IMPORTED
 
 
 def __getattr__(name: str) -> Any:

@@ -179,10 +179,13 @@ class RunConfig:
             return replace(self, normalization="batch")
         return self
 
-    def is_evaluation_step(self, step: int) -> bool:
-        """Whether the curve has a row at `step` (0 and the last step always do)."""
-        every = self.evaluate_every_early if step <= self.early_steps else self.evaluate_every
-        return step % every == 0 or step == self.train_steps
+    def next_evaluation(self, step: int) -> int:
+        """The first step after `step` at which the curve has a row (step 0 has one too)."""
+        early = (step // self.evaluate_every_early + 1) * self.evaluate_every_early
+        if early <= self.early_steps:
+            return min(early, self.train_steps)
+        later = (max(step, self.early_steps) // self.evaluate_every + 1) * self.evaluate_every
+        return min(later, self.train_steps)
 
 
 # Keys that say where or how to run, not what is computed: two runs that differ only in them share

@@ -1,0 +1,29 @@
+"""Compiled training: many steps as one program. One file a backend, one contract."""
+
+import keras
+
+from bnrepro.config import RunConfig
+from bnrepro.data import Dataset
+from bnrepro.engine.contract import Engine, Segment
+from bnrepro.models import Network
+
+__all__ = ["Engine", "Segment", "build"]
+
+
+def build(
+    network: Network,
+    optimizer: keras.optimizers.Optimizer,
+    dataset: Dataset,
+    config: RunConfig,
+) -> Engine:
+    """The engine of the selected backend, its state the network's initial weights.
+
+    `config` is the recipe that trains (`RunConfig.accelerated`).
+    """
+    if config.backend == "jax":
+        from bnrepro.engine.jax import JaxEngine
+
+        return JaxEngine(network, optimizer, dataset, config)
+    from bnrepro.engine.tensorflow import TensorFlowEngine
+
+    return TensorFlowEngine(network, optimizer, dataset, config)

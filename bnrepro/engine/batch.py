@@ -1,0 +1,89 @@
+"""From uint8 images on the device to the float batch that a network sees, in backend-neutral ops.
+
+Runs inside the compiled program: the host sends only indices and distortion parameters.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from bnrepro.config import RunConfig
+from bnrepro.data import Split
+
+# Luma weights of ITU-R BT.601, for the grey image that saturation fades to.
+_LUMA = (0.299, 0.587, 0.114)
+# Enough images for a mean and a deviation per channel to three digits.
+_SCALING_EXAMPLES = 10_000
+
+
+def read_images(split: Split, indices: np.ndarray) -> np.ndarray:
+    """The uint8 images at `indices`, (n, height, width, channels), from memory or from a stream."""
+    images = split.images
+    return images[indices] if isinstance(images, np.ndarray) else images.read(indices)
+
+
+@dataclass(frozen=True)
+class Assembler:
+    """Selects, distorts and scales: `(pixel / 255 - mean) / deviation`, per channel."""
+
+    mean: np.ndarray  # (channels,) float64
+    deviation: np.ndarray  # (channels,) float64
+    crop_padding: int
+    dtype: str
+
+    @classmethod
+    def of(cls, config: RunConfig, train: Split) -> "Assembler":
+        """With the training images' own mean and deviation, where the config asks for them."""
+        channels = train.images.shape[-1]
+        mean, deviation = np.zeros(channels), np.ones(channels)
+        if config.input_normalization:
+            some = np.arange(min(len(train.labels), _SCALING_EXAMPLES))
+            images = read_images(train, some) / 255.0
+            mean, deviation = images.mean(axis=(0, 1, 2)), images.std(axis=(0, 1, 2))
+            deviation = np.where(deviation > 0, deviation, 1.0)
+        dtype = "float64" if config.precision == "float64" else "float32"
+        return cls(mean, deviation, config.data.crop_padding, dtype)
+
+    def assemble(self, table: Any, indices: Any, distortions: dict[str, Any]) -> Any:
+        """The float batch, (batch, height, width, channels), of rows `indices` of `table`.
+
+        `table` is uint8, (examples, height, width, channels); `distortions` has one value an
+        example under the names of `data.distortion.draw`; what is absent is not done.
+        """
+        images = ops.cast(self._gather(table, indices, distortions), self.dtype) / 255.0
+        if "contrast" in distortions:
+            images = self._distort_colours(images, distortions)
+        mean, deviation = ops.cast(self.mean, self.dtype), ops.cast(self.deviation, self.dtype)
+        return (images - mean) / deviation
+
+    def _gather(self, table: Any, indices: Any, distortions: dict[str, Any]) -> Any:
+        """Select, crop and mirror in one gather; a crop past the border repeats the edge."""
+        if not distortions.keys() & {"offset_y", "flip"}:
+            return ops.take(table, indices, axis=0)
+        _, height, width, channels = table.shape
+        rows = ops.arange(height, dtype="int32")[None, :]
+        columns = ops.arange(width, dtype="int32")[None, :]
+        if "flip" in distortions:
+            columns = ops.where(distortions["flip"][:, None], width - 1 - columns, columns)
+        if "offset_y" in distortions:
+            shift_y = distortions["offset_y"][:, None] - self.crop_padding
+            shift_x = distortions["offset_x"][:, None] - self.crop_padding
+            rows = ops.clip(rows + shift_y, 0, height - 1)
+            columns = ops.clip(columns + shift_x, 0, width - 1)
+        pixels = (indices[:, None, None] * height + rows[:, :, None]) * width + columns[:, None, :]
+        return ops.take(ops.reshape(table, (-1, channels)), pixels, axis=0)
+
+    def _distort_colours(self, images: Any, distortions: dict[str, Any]) -> Any:
+        """Photometric distortions of images in [0, 1] (of Howard 2013's kind), clipped to it."""
+
+        def per_example(name: str) -> Any:
+            return ops.cast(distortions[name], self.dtype)[:, None, None, None]
+
+        mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
+        images = (images - mean) * per_example("contrast") + mean + per_example("brightness")
+        if images.shape[-1] == 3:
+            luma = ops.sum(images * ops.cast(np.array(_LUMA), self.dtype), axis=-1, keepdims=True)
+            images = luma + (images - luma) * per_example("saturation")
+        return ops.clip(images, 0.0, 1.0)

@@ -1,0 +1,181 @@
+"""What every engine offers, whatever its backend, and the host's side that they share.
+
+An engine holds one network's state on the device and trains it in segments: many steps as one
+compiled program, without Python or a host copy between two steps. The host gives each segment the
+indices of its batches, its learning rates and the distortions of its images as small arrays.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from bnrepro.config import RunConfig
+from bnrepro.data import Dataset, Split
+from bnrepro.data.distortion import draw
+from bnrepro.data.order import BatchOrder
+from bnrepro.engine.batch import Assembler, read_images
+from bnrepro.models import Network
+from bnrepro.optimizers import learning_rates
+
+Arrays = dict[str, np.ndarray]
+
+# Images of one call of a compiled inference program.
+EVALUATION_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What `Engine.train` saw, one value a step, on the batch before its update.
+
+    `diverged_at_step` is the first number of updates after which a weight is not finite. A loss or
+    gradient that is not finite makes a weight so in the same update, and no later update makes it
+    finite again: the weights tell all three.
+    """
+
+    loss: np.ndarray  # (steps,) mean cross-entropy of the batch
+    num_correct: np.ndarray  # (steps,) int32
+    diverged_at_step: int | None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the host gives a segment."""
+
+    table: Any  # uint8 images on the device, (examples, height, width, channels)
+    labels: Any  # int32 labels on the device, (examples,)
+    indices: np.ndarray  # (steps, batch) int32, rows of the table
+    rates: np.ndarray  # (steps,) learning rates
+    distortions: Arrays  # (steps, batch) each
+
+
+class Engine(ABC):
+    """A network, its optimizer and its data on a device, ready to train."""
+
+    kind: str  # recorded in the environment: "tensorflow xla loop", "jax step", ...
+    segment_steps: int  # the most steps of one call of `train`
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: keras.optimizers.Optimizer,
+        dataset: Dataset,
+        config: RunConfig,
+    ) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self.config = config
+        self.dataset = dataset
+        self.assembler = Assembler.of(config, dataset.train)
+        size = len(dataset.train.labels) if config.batch_size == "all" else config.batch_size
+        self.order = BatchOrder(len(dataset.train.labels), size, config.shuffle, config.seed)
+        self.compile_seconds = 0.0
+        optimizer.build(network.model.trainable_variables)
+        self._table: tuple[Any, Any] | None = None
+        if isinstance(dataset.train.images, np.ndarray):
+            self._table = self.to_device(dataset.train.images), self.to_device(dataset.train.labels)
+
+    @abstractmethod
+    def to_device(self, array: np.ndarray) -> Any:
+        """A copy of `array` where the compiled programs read it."""
+
+    @abstractmethod
+    def compile(self) -> None:
+        """Compile the training program before any clock runs; adds to `compile_seconds`."""
+
+    @abstractmethod
+    def train(self, start: int, stop: int) -> Segment:
+        """Make the updates number `start + 1` to `stop`."""
+
+    @abstractmethod
+    def forward(self, images: np.ndarray) -> np.ndarray:
+        """Class scores of uint8 `images` in inference mode, (examples, classes)."""
+
+    @abstractmethod
+    def pre_activations(self, images: np.ndarray) -> Arrays:
+        """Inputs of the hidden activations for uint8 `images` as one mini-batch, by layer.
+
+        Normalization uses this batch's own statistics, dropout is off, nothing is updated.
+        """
+
+    @abstractmethod
+    def gradients(self, step: int) -> Arrays:
+        """The loss's gradient on the batch of update `step + 1`, by variable; nothing is updated."""
+
+    @abstractmethod
+    def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(mean, m/(m-1) variance) of what each batch normalization sees in uint8 `images`.
+
+        In batch mode, dropout off, nothing is updated: one term of Algorithm 2's averages.
+        """
+
+    @abstractmethod
+    def device(self) -> str:
+        """The name of the processor or accelerator."""
+
+    @abstractmethod
+    def model(self) -> keras.Model:
+        """The Keras model, holding the weights as they are now."""
+
+    @abstractmethod
+    def variables(self) -> Arrays:
+        """Every variable of network and optimizer by its path: what a checkpoint keeps."""
+
+    @abstractmethod
+    def assign(self, values: Arrays) -> None:
+        """Put back what `variables` gave, or some of it."""
+
+    def inputs(self, start: int, stop: int) -> Inputs:
+        """The host's part of a segment: a pure function of the seed and the steps."""
+        config = self.config
+        indices = self.order.indices(start, stop)
+        distortions = draw(config, config.seed, start, stop, indices.shape[1])
+        table, labels = self._table or (None, None)
+        if table is None:
+            rows = indices.ravel()
+            table = self.to_device(read_images(self.dataset.train, rows))
+            labels = self.to_device(self.dataset.train.labels[rows])
+            indices = np.arange(len(rows), dtype=np.int32).reshape(indices.shape)
+        return Inputs(table, labels, indices, learning_rates(config, start, stop), distortions)
+
+    def logits(self, split: Split) -> np.ndarray:
+        """Class scores of a whole split in inference mode, (examples, classes)."""
+        count = len(split.labels)
+        parts = []
+        for start in range(0, count, EVALUATION_BATCH):
+            rows = np.arange(start, start + EVALUATION_BATCH) % count
+            parts.append(self.forward(read_images(split, rows)))
+        return np.concatenate(parts)[:count]
+
+    def population_statistics(self, num_batches: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Algorithm 2, step 10: E[x] and Var[x] for each batch normalization, in order.
+
+        Averages over the first training mini-batches of the seed's own order, undistorted.
+        """
+        num_batches = min(num_batches, self.order.steps_per_epoch)
+        terms = [
+            self.batch_moments(read_images(self.dataset.train, batch))
+            for batch in self.order.indices(0, num_batches)
+        ]
+        return [
+            (np.mean([mean for mean, _ in layer], axis=0), np.mean([v for _, v in layer], axis=0))
+            for layer in zip(*terms, strict=True)
+        ]
+
+
+def locate_divergence(finite_after: Callable[[int], bool], steps: int) -> int:
+    """The smallest number of steps, at most `steps`, after which the weights are not finite.
+
+    `finite_after(n)` repeats the first n steps of a segment from its start with the program that
+    trained it, so that the answer is exact; a check in every step would cost a dense network a
+    quarter of its speed. `finite_after(steps)` is known to be false.
+    """
+    low, high = 0, steps
+    while high - low > 1:
+        middle = math.ceil((low + high) / 2)
+        low, high = (middle, high) if finite_after(middle) else (low, middle)
+    return high

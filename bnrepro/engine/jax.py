@@ -1,0 +1,257 @@
+"""The JAX engine: pure steps over (trainable, non-trainable, optimizer) variables.
+
+Dense networks, and everything on a GPU, go through one compiled loop. Convolutions inside a
+compiled loop are ten times slower on a CPU than one jitted step per call: there the loop is
+Python's, over donated buffers.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax import lax
+
+from bnrepro.config import RunConfig
+from bnrepro.data import Dataset
+from bnrepro.engine.contract import Arrays, Engine, Inputs, Segment, locate_divergence
+from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
+from bnrepro.environment import processor
+from bnrepro.models import Network
+from bnrepro.normalization.population import batch_moments
+
+_LOOP_SEGMENT_STEPS = 500
+_STEP_SEGMENT_STEPS = 25
+
+# (trainable, non-trainable, optimizer) variables, each a list of arrays.
+State = tuple[list[Any], list[Any], list[Any]]
+
+
+class JaxEngine(Engine):
+    """Keeps its state as arrays of its own; see `Engine` for the contract."""
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: keras.optimizers.Optimizer,
+        dataset: Dataset,
+        config: RunConfig,
+    ) -> None:
+        super().__init__(network, optimizer, dataset, config)
+        self._loops = config.model.name == "mlp" or jax.default_backend() != "cpu"
+        self.kind = "jax loop" if self._loops else "jax step"
+        self.segment_steps = _LOOP_SEGMENT_STEPS if self._loops else _STEP_SEGMENT_STEPS
+        model = network.model
+        self._kernels = kernel_positions(model)
+        self._variables = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            optimizer.variables,
+        )
+        self._rate_position = [v.path for v in optimizer.variables].index(
+            optimizer._learning_rate.path
+        )
+        self._state: State = jax.tree.map(lambda v: jnp.copy(v.value), self._variables)
+        self._train_segment = jax.jit(self._loop, donate_argnums=0)
+        self._forward = jax.jit(self._infer)
+        self._loss_gradients = jax.jit(self._gradients_of_batch)
+        self._watch_activations = self._watcher(list(network.pre_activations.values()))
+        self._watch_normalized = self._watcher(network.normalization_inputs)
+
+    def to_device(self, array: np.ndarray) -> Any:
+        return jnp.asarray(array)
+
+    def compile(self) -> None:
+        """Compile ahead of time: nothing is run."""
+        started = time.perf_counter()
+        inputs = self.inputs(0, 1)
+        if self._loops:
+            self._state, *_ = self._train_segment(self._state, *self._padded(inputs), 0)
+        else:
+            step = jax.jit(self._step, donate_argnums=0)
+            self._train_step = step.lower(self._state, *_row(inputs, 0)).compile()
+        self.compile_seconds += time.perf_counter() - started
+
+    def train(self, start: int, stop: int) -> Segment:
+        inputs = self.inputs(start, stop)
+        before = _copy(self._state)
+        loss, correct = self._run(inputs, stop - start)
+        if self._is_finite():
+            return Segment(loss, correct, None)
+
+        def finite_after(steps: int) -> bool:
+            self._state = _copy(before)
+            self._run(inputs, steps)
+            return self._is_finite()
+
+        steps = locate_divergence(finite_after, stop - start)
+        return Segment(loss[:steps], correct[:steps], start + steps)
+
+    def forward(self, images: np.ndarray) -> np.ndarray:
+        return np.asarray(self._forward(self._state, images))
+
+    def pre_activations(self, images: np.ndarray) -> Arrays:
+        values = self._watch_activations(self._state, images)
+        return dict(zip(self.network.pre_activations, map(np.asarray, values), strict=True))
+
+    def gradients(self, step: int) -> Arrays:
+        inputs = self.inputs(step, step + 1)
+        table, labels, indices, _, distortions = _row(inputs, 0)
+        values = self._loss_gradients(self._state, table, labels, indices, distortions)
+        weights = self.network.model.trainable_variables
+        return {v.path: np.asarray(g) for v, g in zip(weights, values, strict=True)}
+
+    def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        inputs = self._watch_normalized(self._state, images)
+        moments = batch_moments(self.network.batch_normalizations, inputs)
+        return [(np.asarray(mean), np.asarray(variance)) for mean, variance in moments]
+
+    def device(self) -> str:
+        device = jax.devices()[0]
+        return processor() if device.platform == "cpu" else device.device_kind
+
+    def model(self) -> keras.Model:
+        for variable, value in zip(
+            self._flat_variables(), jax.tree.leaves(self._state), strict=True
+        ):
+            variable.assign(value)
+        return self.network.model
+
+    def variables(self) -> Arrays:
+        values = map(np.asarray, jax.tree.leaves(self._state))
+        return dict(zip(self._paths(), values, strict=True))
+
+    def assign(self, values: Arrays) -> None:
+        leaves, structure = jax.tree.flatten(self._state)
+        merged = [
+            jnp.asarray(values.get(path, leaf), leaf.dtype)
+            for path, leaf in zip(self._paths(), leaves, strict=True)
+        ]
+        self._state = jax.tree.unflatten(structure, merged)
+
+    def _flat_variables(self) -> list[Any]:
+        return [variable for group in self._variables for variable in group]
+
+    def _paths(self) -> list[str]:
+        owners = ("model", "model", "optimizer")
+        return [
+            f"{owner}/{variable.path}"
+            for owner, group in zip(owners, self._variables, strict=True)
+            for variable in group
+        ]
+
+    def _run(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make the first `steps` updates."""
+        if self._loops:
+            self._state, loss, correct = self._train_segment(
+                self._state, *self._padded(inputs), steps
+            )
+            return np.asarray(loss)[:steps], np.asarray(correct)[:steps]
+        seen = []
+        for step in range(steps):
+            self._state, *numbers = self._train_step(self._state, *_row(inputs, step))
+            seen.append(numbers)
+        loss, correct = zip(*jax.device_get(seen), strict=True)
+        return np.array(loss), np.array(correct)
+
+    def _padded(self, inputs: Inputs) -> tuple[Any, ...]:
+        """The inputs at the full length of a segment, so that one program serves any length."""
+
+        def pad(array: np.ndarray) -> np.ndarray:
+            missing = self.segment_steps - len(array)
+            return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+
+        distortions = {name: pad(value) for name, value in inputs.distortions.items()}
+        return inputs.table, inputs.labels, pad(inputs.indices), pad(inputs.rates), distortions
+
+    def _loop(
+        self, state: State, table: Any, labels: Any, indices: Any, rates: Any, distortions: Any,
+        steps: Any,
+    ) -> tuple[State, Any, Any]:  # fmt: skip
+        """The compiled program: `steps` updates, and each one's loss and number of hits."""
+
+        def body(step: Any, carry: tuple[State, Any, Any]) -> tuple[State, Any, Any]:
+            state, losses, corrects = carry
+            here = {name: value[step] for name, value in distortions.items()}
+            state, loss, correct = self._step(
+                state, table, labels, indices[step], rates[step], here
+            )
+            return state, losses.at[step].set(loss), corrects.at[step].set(correct)
+
+        losses = jnp.zeros(self.segment_steps, self.assembler.dtype)
+        corrects = jnp.zeros(self.segment_steps, jnp.int32)
+        return lax.fori_loop(0, steps, body, (state, losses, corrects))
+
+    def _step(
+        self, state: State, table: Any, labels: Any, indices: Any, rate: Any, distortions: Any
+    ) -> tuple[State, Any, Any]:
+        """One update of the weights."""
+        trainable, _, optimizer = state
+        gradients, (loss, correct, non_trainable) = self._differentiate(
+            state, table, labels, indices, distortions
+        )
+        optimizer = list(optimizer)
+        optimizer[self._rate_position] = rate.astype(optimizer[self._rate_position].dtype)
+        trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+        return (list(trainable), list(non_trainable), list(optimizer)), loss, correct
+
+    def _differentiate(
+        self, state: State, table: Any, labels: Any, indices: Any, distortions: Any
+    ) -> tuple[list[Any], tuple[Any, Any, list[Any]]]:
+        trainable, non_trainable, _ = state
+        images = self.assembler.assemble(table, indices, distortions)
+        targets = jnp.take(labels, indices)
+
+        def compute_loss(weights: list[Any]) -> tuple[Any, tuple[Any, list[Any]]]:
+            logits, updated = self.network.model.stateless_call(
+                weights, non_trainable, images, training=True
+            )
+            return cross_entropy(targets, logits), (logits, updated)
+
+        differentiate = jax.value_and_grad(compute_loss, has_aux=True)
+        (loss, (logits, updated)), gradients = differentiate(trainable)
+        gradients = add_l2_gradients(gradients, trainable, self._kernels, self.config.l2)
+        return gradients, (loss, num_correct(targets, logits), updated)
+
+    def _gradients_of_batch(
+        self, state: State, table: Any, labels: Any, indices: Any, distortions: Any
+    ) -> list[Any]:
+        return self._differentiate(state, table, labels, indices, distortions)[0]
+
+    def _infer(self, state: State, images: Any) -> Any:
+        trainable, non_trainable, _ = state
+        batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
+        return self.network.model.stateless_call(trainable, non_trainable, batch, training=False)[0]
+
+    def _watcher(self, tensors: list[Any]) -> Callable[[State, Any], list[Any]]:
+        """A program that computes inner values of the network in batch mode."""
+        watched = keras.Model(self.network.model.inputs, tensors)
+
+        def watch(state: State, images: Any) -> list[Any]:
+            values = dict(zip(self._paths(), jax.tree.leaves(state), strict=True))
+            trainable = [values[f"model/{v.path}"] for v in watched.trainable_variables]
+            non_trainable = [values[f"model/{v.path}"] for v in watched.non_trainable_variables]
+            batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
+            return watched.stateless_call(trainable, non_trainable, batch, training=True)[0]
+
+        return jax.jit(watch)
+
+    def _is_finite(self) -> bool:
+        return bool(_all_finite(self._state[0]))
+
+
+@jax.jit
+def _all_finite(weights: list[Any]) -> Any:
+    return jnp.stack([jnp.isfinite(weight).all() for weight in weights]).all()
+
+
+def _copy(state: State) -> State:
+    return jax.tree.map(jnp.copy, state)
+
+
+def _row(inputs: Inputs, step: int) -> tuple[Any, ...]:
+    here = {name: value[step] for name, value in inputs.distortions.items()}
+    return inputs.table, inputs.labels, inputs.indices[step], inputs.rates[step], here

@@ -1,0 +1,200 @@
+"""The TensorFlow engine: a `tf.while_loop` over steps inside one `tf.function`.
+
+Dense networks, and everything on a GPU, go through XLA as one program. Convolutions inside an XLA
+loop are twenty times slower on a CPU than TensorFlow's own kernels: there the loop stays a plain
+graph.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bnrepro.config import RunConfig
+from bnrepro.data import Dataset
+from bnrepro.engine.contract import Arrays, Engine, Inputs, Segment, locate_divergence
+from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
+from bnrepro.environment import processor
+from bnrepro.models import Network
+from bnrepro.normalization.population import batch_moments
+
+# Steps of one call: about half a second of work, so that progress moves and a signal is heard.
+_XLA_SEGMENT_STEPS = 500
+_GRAPH_SEGMENT_STEPS = 25
+
+
+class TensorFlowEngine(Engine):
+    """Trains Keras variables in place; see `Engine` for the contract."""
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: keras.optimizers.Optimizer,
+        dataset: Dataset,
+        config: RunConfig,
+    ) -> None:
+        super().__init__(network, optimizer, dataset, config)
+        xla = config.model.name == "mlp" or bool(tf.config.list_physical_devices("GPU"))
+        self.kind = "tensorflow xla loop" if xla else "tensorflow graph loop"
+        self.segment_steps = _XLA_SEGMENT_STEPS if xla else _GRAPH_SEGMENT_STEPS
+        self._weights = network.model.trainable_variables
+        self._kernels = kernel_positions(network.model)
+        self._state = {
+            **{f"model/{variable.path}": variable for variable in network.model.variables},
+            **{f"optimizer/{variable.path}": variable for variable in optimizer.variables},
+        }
+        self._train = tf.function(self._train_loop, jit_compile=xla, autograph=False)
+        self._forward = tf.function(self._infer, autograph=False)
+        self._loss_gradients = tf.function(self._gradients_of_batch, autograph=False)
+        self._watch_activations = self._watcher(list(network.pre_activations.values()))
+        self._watch_normalized = self._watcher(network.normalization_inputs)
+
+    def to_device(self, array: np.ndarray) -> Any:
+        return tf.constant(array)
+
+    def compile(self) -> None:
+        """Run the program over zero steps: everything is compiled and nothing changes."""
+        started = time.perf_counter()
+        self._run(self.inputs(0, 1), 0)
+        self.compile_seconds += time.perf_counter() - started
+
+    def train(self, start: int, stop: int) -> Segment:
+        inputs = self.inputs(start, stop)
+        before = self._copy()
+        loss, correct = self._run(inputs, stop - start)
+        if self._is_finite():
+            return Segment(loss, correct, None)
+
+        def finite_after(steps: int) -> bool:
+            self._restore(before)
+            self._run(inputs, steps)
+            return self._is_finite()
+
+        steps = locate_divergence(finite_after, stop - start)
+        return Segment(loss[:steps], correct[:steps], start + steps)
+
+    def forward(self, images: np.ndarray) -> np.ndarray:
+        return self._forward(tf.constant(images)).numpy()
+
+    def pre_activations(self, images: np.ndarray) -> Arrays:
+        values = self._undisturbed(lambda: self._watch_activations(tf.constant(images)))
+        return dict(zip(self.network.pre_activations, (v.numpy() for v in values), strict=True))
+
+    def gradients(self, step: int) -> Arrays:
+        inputs = self.inputs(step, step + 1)
+        first = {name: tf.constant(value[0]) for name, value in inputs.distortions.items()}
+        batch = (inputs.table, inputs.labels, tf.constant(inputs.indices[0]), first)
+        values = self._undisturbed(lambda: self._loss_gradients(*batch))
+        return {v.path: g.numpy() for v, g in zip(self._weights, values, strict=True)}
+
+    def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        inputs = self._undisturbed(lambda: self._watch_normalized(tf.constant(images)))
+        moments = batch_moments(self.network.batch_normalizations, inputs)
+        return [(np.asarray(mean), np.asarray(variance)) for mean, variance in moments]
+
+    def device(self) -> str:
+        for gpu in tf.config.list_physical_devices("GPU"):
+            return tf.config.experimental.get_device_details(gpu)["device_name"]
+        return processor()
+
+    def model(self) -> keras.Model:
+        return self.network.model
+
+    def variables(self) -> Arrays:
+        return {path: variable.numpy() for path, variable in self._state.items()}
+
+    def assign(self, values: Arrays) -> None:
+        for path, value in values.items():
+            self._state[path].assign(value)
+
+    def _run(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make the first `steps` updates; arrays are padded, so that one program serves any length."""
+
+        def pad(array: np.ndarray) -> tf.Tensor:
+            missing = self.segment_steps - len(array)
+            return tf.constant(np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]))
+
+        loss, correct = self._train(
+            inputs.table,
+            inputs.labels,
+            pad(inputs.indices),
+            pad(inputs.rates),
+            {name: pad(value) for name, value in inputs.distortions.items()},
+            tf.constant(steps),
+        )
+        return loss.numpy()[:steps], correct.numpy()[:steps]
+
+    def _train_loop(
+        self, table: Any, labels: Any, indices: Any, rates: Any, distortions: Any, steps: Any
+    ) -> tuple[Any, Any]:
+        """The compiled program: `steps` updates, and each one's loss and number of hits."""
+
+        def body(step: Any, losses: Any, corrects: Any) -> tuple[Any, Any, Any]:
+            here = {name: value[step] for name, value in distortions.items()}
+            loss, correct, gradients = self._differentiate(table, labels, indices[step], here)
+            self.optimizer.learning_rate.assign(rates[step])
+            self.optimizer.apply(gradients, self._weights)
+            return step + 1, losses.write(step, loss), corrects.write(step, correct)
+
+        size = self.segment_steps
+        losses = tf.TensorArray(self.assembler.dtype, size, element_shape=())
+        corrects = tf.TensorArray(tf.int32, size, element_shape=())
+        _, losses, corrects = tf.while_loop(
+            lambda step, *_: step < steps,
+            body,
+            (tf.constant(0), losses, corrects),
+            parallel_iterations=1,
+        )
+        return losses.stack(), corrects.stack()
+
+    def _differentiate(
+        self, table: Any, labels: Any, indices: Any, distortions: Any
+    ) -> tuple[Any, Any, list[Any]]:
+        images = self.assembler.assemble(table, indices, distortions)
+        targets = tf.gather(labels, indices)
+        weights = [variable.value for variable in self._weights]
+        with tf.GradientTape() as tape:
+            logits = self.network.model(images, training=True)
+            loss = cross_entropy(targets, logits)
+        gradients = tape.gradient(loss, weights)
+        gradients = add_l2_gradients(gradients, weights, self._kernels, self.config.l2)
+        return loss, num_correct(targets, logits), gradients
+
+    def _gradients_of_batch(
+        self, table: Any, labels: Any, indices: Any, distortions: Any
+    ) -> list[Any]:
+        return self._differentiate(table, labels, indices, distortions)[2]
+
+    def _infer(self, images: Any) -> Any:
+        rows = tf.range(tf.shape(images)[0])
+        return self.network.model(self.assembler.assemble(images, rows, {}), training=False)
+
+    def _watcher(self, tensors: list[Any]) -> Callable[[Any], list[Any]]:
+        """A program that computes inner values of the network in batch mode."""
+        watched = keras.Model(self.network.model.inputs, tensors)
+
+        def watch(images: Any) -> list[Any]:
+            rows = tf.range(tf.shape(images)[0])
+            return watched(self.assembler.assemble(images, rows, {}), training=True)
+
+        return tf.function(watch, autograph=False)
+
+    def _undisturbed(self, compute: Callable[[], Any]) -> Any:
+        """`compute`'s value, with what it updates on the way (moving statistics) put back."""
+        before = self._copy()
+        value = compute()
+        self._restore(before)
+        return value
+
+    def _copy(self) -> list[Any]:
+        return [tf.identity(variable.value) for variable in self._state.values()]
+
+    def _restore(self, values: list[Any]) -> None:
+        for variable, value in zip(self._state.values(), values, strict=True):
+            variable.assign(value)
+
+    def _is_finite(self) -> bool:
+        return all(bool(np.isfinite(variable.numpy()).all()) for variable in self._weights)

@@ -1,0 +1,28 @@
+"""What is watched while a run trains. Observers read the engine between segments, never steer it."""
+
+from typing import Any
+
+from bnrepro.engine import Engine
+
+
+class Observer:
+    """Hears what happens in a run; every method may be left out.
+
+    `state` and `restore` carry what a resumed run needs to go on as if it had not stopped.
+    """
+
+    def on_segment(self, step: int, train_seconds: float) -> None:
+        """Training has reached `step`, after `train_seconds` of training in all."""
+
+    def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
+        """The curve has a new row (`record.CURVE_COLUMNS`)."""
+
+    def on_end(self, status: str, summary: dict[str, float]) -> None:
+        """The run ends with that status; `summary` holds the record's numbers."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps, as JSON."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's `state`."""

@@ -1,0 +1,59 @@
+"""Loss and accuracy on the evaluation split."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from bnrepro.config import RunConfig
+from bnrepro.data import Split
+from bnrepro.engine import Engine
+
+
+def evaluate(engine: Engine, config: RunConfig) -> tuple[float, float]:
+    """(mean cross-entropy, accuracy) with the statistics that `batch_normalization.inference` names."""
+    if config.normalization == "batch" and config.batch_normalization.inference == "population":
+        return evaluate_population(engine, config)
+    return score(engine.logits(engine.dataset.evaluation), engine.dataset.evaluation)
+
+
+def evaluate_population(engine: Engine, config: RunConfig) -> tuple[float, float]:
+    """(mean cross-entropy, accuracy) of the inference network of Algorithm 2."""
+    with population_statistics(engine, config):
+        return score(engine.logits(engine.dataset.evaluation), engine.dataset.evaluation)
+
+
+@contextmanager
+def population_statistics(engine: Engine, config: RunConfig) -> Iterator[None]:
+    """Inside, batch normalization infers with Algorithm 2's statistics; after, as before."""
+    exact = {}
+    layers = engine.network.batch_normalizations
+    statistics = engine.population_statistics(config.batch_normalization.population_batches)
+    for layer, (mean, variance) in zip(layers, statistics, strict=True):
+        exact[f"model/{layer.moving_mean.path}"] = mean
+        exact[f"model/{layer.moving_variance.path}"] = variance
+    moving = {path: value for path, value in engine.variables().items() if path in exact}
+    engine.assign(exact)
+    try:
+        yield
+    finally:
+        engine.assign(moving)
+
+
+def score(logits: np.ndarray, split: Split) -> tuple[float, float]:
+    """(mean cross-entropy, accuracy) of class scores, (examples, classes), in float64.
+
+    A score that is not a number counts as wrong.
+    """
+    logits = logits.astype(np.float64)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    loss = -log_probabilities[np.arange(len(logits)), split.labels].mean()
+    finite = np.isfinite(logits).all(axis=1)
+    return float(loss), float((finite & (logits.argmax(axis=1) == split.labels)).mean())
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax of class scores, (examples, classes) float64."""
+    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -1,0 +1,149 @@
+"""Event files for TensorBoard, over steps, written without TensorFlow.
+
+An output only: every number in a table comes from the record. A resumed run first cuts the files
+back to their length at the checkpoint, so that no step stands in them twice.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.plugins.histogram.summary import histogram_pb
+from tensorboard.plugins.hparams import metadata as hparams_metadata
+from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.hparams.api_pb2 import Status
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+from tensorboard.plugins.scalar.summary import scalar_pb
+from tensorboard.plugins.text.summary import text_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from bnrepro.composition import Composition
+from bnrepro.config import identity
+from bnrepro.engine import Engine
+from bnrepro.observers import Observer
+from bnrepro.observers.norms import gradient_norms, weight_norms
+from bnrepro.observers.percentiles import PERCENTILES, unit_percentiles, watched_images
+
+# Enough for a histogram; a convolution has a value a pixel.
+_WATCHED_EXAMPLES = 64
+# The most points of a run's norms, histograms and percentiles; scalars have one an evaluation.
+_MOST_DETAILS = 50
+
+
+class TensorBoardObserver(Observer):
+    """Writes `tensorboard/` of a run's directory."""
+
+    def __init__(self, directory: Path, composition: Composition) -> None:
+        self._directory = directory
+        self._config = composition.config
+        self._composition = composition
+        self._writer: EventFileWriter | None = None
+        self._detail_every = max(1, self._config.train_steps // _MOST_DETAILS)
+        self._next_detail = 0
+
+    def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
+        step = int(row["step"])
+        if self._writer is None:
+            self._open(first=step == 0)
+        for name in ("train_loss", "train_accuracy", "evaluation_loss", "evaluation_accuracy"):
+            if np.isfinite(row[name]):
+                group, _, quantity = name.partition("_")
+                self._scalar(f"{quantity}/{group}", row[name], step)
+        self._scalar("learning_rate", row["learning_rate"], step)
+        if step >= self._next_detail:
+            self._next_detail = step + self._detail_every
+            self._write_details(engine, step)
+        self._flush()
+
+    def on_end(self, status: str, summary: dict[str, float]) -> None:
+        if self._writer is None:
+            return
+        step = int(summary["step"])
+        for name in ("best_accuracy", "final_accuracy", "final_accuracy_population"):
+            if summary.get(name) is not None:
+                self._scalar(f"summary/{name}", summary[name], step)
+        self._add(_session_end(status), step)
+        self._flush()
+        self._writer.close()
+
+    def state(self) -> dict[str, Any]:
+        self._flush()
+        sizes = {path.name: path.stat().st_size for path in self._files()}
+        return {"sizes": sizes, "next_detail": self._next_detail}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._next_detail = state.get("next_detail", 0)
+        for path in self._files():
+            size = state.get("sizes", {}).get(path.name)
+            if size is None:
+                path.unlink()
+            else:
+                with path.open("r+b") as stream:
+                    stream.truncate(size)
+
+    def _files(self) -> list[Path]:
+        return sorted(self._directory.glob("events.out.tfevents.*"))
+
+    def _open(self, first: bool) -> None:
+        self._directory.mkdir(exist_ok=True)
+        self._writer = EventFileWriter(str(self._directory))
+        if first:
+            values = _hyperparameters(self._composition)
+            trial = f"{self._composition.name}/seed_{self._config.seed}"
+            self._add(hparams_pb(values, trial_id=trial), 0)
+            text = json.dumps(values, indent=2)
+            self._add(text_pb("config", "```\n" + text + "\n```"), 0)
+
+    def _write_details(self, engine: Engine, step: int) -> None:
+        for name, norm in weight_norms(engine).items():
+            self._scalar(f"weight_norm/{name}", norm, step)
+        for name, norm in gradient_norms(engine, step).items():
+            self._scalar(f"gradient_norm/{name}", norm, step)
+        images = watched_images(engine, _WATCHED_EXAMPLES)
+        for name, values in engine.pre_activations(images).items():
+            self._add(histogram_pb(f"pre_activation/{name}", values.astype(np.float64)), step)
+            percentiles = unit_percentiles(values).mean(axis=0)
+            for percent, value in zip(PERCENTILES, percentiles, strict=True):
+                self._scalar(f"pre_activation_percentile/{name}/p{percent}", value, step)
+
+    def _scalar(self, tag: str, value: float, step: int) -> None:
+        self._add(scalar_pb(tag, float(value)), step)
+
+    def _add(self, summary: Summary, step: int) -> None:
+        if self._writer is not None:
+            self._writer.add_event(Event(step=step, wall_time=time.time(), summary=summary))
+
+    def _flush(self) -> None:
+        if self._writer is not None:
+            self._writer.flush()
+
+
+def _hyperparameters(composition: Composition) -> dict[str, Any]:
+    """The resolved config as flat values, as HParams wants them."""
+    flat = {"name": composition.name, "seed": composition.config.seed}
+    for key, value in identity(composition.config).items():
+        flat[key] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
+    return flat
+
+
+def _session_end(status: str) -> Summary:
+    """HParams' end of a session, with the run's true status."""
+    words = {"completed": Status.STATUS_SUCCESS, "diverged": Status.STATUS_SUCCESS}
+    end = plugin_data_pb2.SessionEndInfo(
+        status=words.get(status, Status.STATUS_FAILURE), end_time_secs=time.time()
+    )
+    content = plugin_data_pb2.HParamsPluginData(
+        session_end_info=end, version=hparams_metadata.PLUGIN_DATA_VERSION
+    ).SerializeToString()
+    plugin = SummaryMetadata.PluginData(plugin_name=hparams_metadata.PLUGIN_NAME, content=content)
+    summary = Summary()
+    summary.value.add(
+        tag=hparams_metadata.SESSION_END_INFO_TAG,
+        metadata=SummaryMetadata(plugin_data=plugin),
+        tensor=hparams_metadata.NULL_TENSOR,
+    )
+    return summary

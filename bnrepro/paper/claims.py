@@ -1,0 +1,160 @@
+"""What the paper claims and can be tested, C1 to C25, in our own words.
+
+C25 is not the paper's: it is what later work holds against its explanation.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim; `section` is where the paper makes it, empty where the paper does not."""
+
+    identifier: str
+    section: str
+    statement: str
+
+
+CLAIMS = (
+    Claim(
+        "C1",
+        "2",
+        "If the gradient step ignores the normalization, the bias grows without bound while "
+        "output and loss stand still.",
+    ),
+    Claim(
+        "C2",
+        "3.3",
+        "Scaling the weights changes neither the output of batch normalization nor the gradient "
+        "passed down; the gradient of the scaled weights is smaller by the same factor.",
+    ),
+    Claim(
+        "C3",
+        "3.3",
+        "Larger weights get smaller gradients, so batch normalization stabilizes the growth of "
+        "the parameters.",
+    ),
+    Claim(
+        "C4",
+        "3.3",
+        "The Jacobian between two consecutive normalized layers has singular values close to 1 "
+        "(a conjecture).",
+    ),
+    Claim(
+        "C5",
+        "3",
+        "With gamma the standard deviation and beta the mean, batch normalization is the "
+        "identity: the network loses no capacity.",
+    ),
+    Claim("C6", "3.2", "A bias before batch normalization is redundant: beta takes its role."),
+    Claim("C7", "3", "Over a mini-batch, normalized values have mean 0 and variance 1."),
+    Claim(
+        "C8",
+        "3.2, 4.2.3",
+        "In a convolution, batch normalization is joint over batch and locations: one gamma and "
+        "one beta per feature map, and shifted inputs give shifted outputs.",
+    ),
+    Claim(
+        "C9",
+        "3.1",
+        "Inference uses population statistics, with the variance corrected by m/(m-1); an output "
+        "then depends on its own input only.",
+    ),
+    Claim(
+        "C10",
+        "3.1",
+        "At inference batch normalization is one affine map, which folds into the layer before it.",
+    ),
+    Claim(
+        "C11",
+        "4.1",
+        "With batch normalization the distribution of a sigmoid's input stays more stable over "
+        "training.",
+    ),
+    Claim(
+        "C12",
+        "4.1",
+        "On MNIST the network with batch normalization trains faster and ends at a higher test "
+        "accuracy.",
+    ),
+    Claim(
+        "C13",
+        "4.2.2",
+        "Batch normalization alone needs less than half the steps to the accuracy of the network "
+        "without it.",
+    ),
+    Claim(
+        "C14",
+        "4.2.2, 3.3",
+        "Learning rates 5 and 30 times as high train with batch normalization; without it, "
+        "5 times as high diverges.",
+    ),
+    Claim(
+        "C15",
+        "4.2.2",
+        "30 times the learning rate is slower at first than 5 times, and ends at a higher accuracy.",
+    ),
+    Claim(
+        "C16",
+        "4.2.2",
+        "A deep network of sigmoids trains with batch normalization and stays at chance without.",
+    ),
+    Claim(
+        "C17",
+        "3.4, 4.2.1",
+        "With batch normalization dropout can be removed or reduced without more overfitting.",
+    ),
+    Claim(
+        "C18",
+        "4.2.1",
+        "A fifth of the L2 weight, six times faster decay, no local response normalization, "
+        "thorough shuffling and weaker distortions each help or do no harm.",
+    ),
+    Claim(
+        "C19",
+        "3.4",
+        "Batch normalization regularizes, because an example is seen together with the others of "
+        "its mini-batch.",
+    ),
+    Claim(
+        "C20",
+        "1, 3.3",
+        "With batch normalization training hardly depends on the scale of the initial weights.",
+    ),
+    Claim(
+        "C21",
+        "3.2, 5",
+        "Batch normalization belongs before the activation, where values are closer to Gaussian.",
+    ),
+    Claim(
+        "C22",
+        "3",
+        "Full whitening needs more examples in a mini-batch than features; normalizing each "
+        "feature by itself does not.",
+    ),
+    Claim("C23", "4.2.3", "The mean of six networks' class probabilities beats a single network."),
+    Claim(
+        "C24",
+        "5",
+        "Recomputing the population statistics adapts a trained network to another domain "
+        "(named as future work).",
+    ),
+    Claim(
+        "C25",
+        "",
+        "Batch normalization helps by a smoother loss, not by less internal covariate shift "
+        "(Santurkar et al. 2018, arXiv 1805.11604).",
+    ),
+)
+
+
+def claim(identifier: str) -> Claim:
+    """The claim called `C1` to `C25`.
+
+    Raises:
+        KeyError: if there is none of that name.
+    """
+    for candidate in CLAIMS:
+        if candidate.identifier == identifier:
+            return candidate
+    raise KeyError(f"{identifier}: expected C1 to C{len(CLAIMS)}")
