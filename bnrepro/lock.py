@@ -20,26 +20,47 @@ class Busy(ConfigError):
     """Another process works on the run."""
 
 
-def run_lock(directory: Path) -> "_Held":
+@contextmanager
+def run_lock(directory: Path) -> Iterator[None]:
     """Hold the run that lies in `directory`, a run's directory, which need not exist yet.
 
     Raises:
         Busy: if another process holds it.
         OSError: if the results folder cannot be written.
     """
-    return _hold(_path(directory, "run"), directory)
+    path = _path(directory, "run")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(path).acquire(timeout=_PATIENCE_SECONDS)
+    except Timeout as error:
+        raise Busy(
+            f"{directory}: another process trains this run; wait for it, or choose another "
+            "results_dir"
+        ) from error
+    with lock:
+        yield
 
 
-def claim(directory: Path) -> "_Held":
-    """Keep the run in `directory` for this sweep, from before its process starts until it ended.
+@contextmanager
+def claim(directory: Path) -> Iterator[None]:
+    """Keep the run in `directory` for one sweep, from before its process starts until it ended.
 
     The process takes `run_lock` itself; the claim covers the moments before and after.
 
     Raises:
-        Busy: if another sweep has claimed it.
+        Busy: if another sweep has claimed it, or another process trains it.
         OSError: if the results folder cannot be written.
     """
-    return _hold(_path(directory, "claim"), directory)
+    path = _path(directory, "claim")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(path).acquire(blocking=False)
+    except Timeout as error:
+        raise Busy(f"{directory}: another sweep works on this run") from error
+    with lock:
+        if is_held(directory):
+            raise Busy(f"{directory}: another process trains this run")
+        yield
 
 
 def is_held(directory: Path) -> bool:
@@ -48,7 +69,13 @@ def is_held(directory: Path) -> bool:
     if not path.exists():
         return False
     try:
-        with FileLock(path, blocking=False):
+        with FileLock(path).acquire(blocking=False):
             return False
     except Timeout:
         return True
+
+
+def _path(directory: Path, purpose: str) -> Path:
+    """A lock's file: outside the run's directory, which `force` moves aside."""
+    results, name = directory.parent.parent.parent, directory.parent.name
+    return results / ".locks" / f"{name}-{directory.name}.{purpose}.lock"

@@ -267,7 +267,8 @@ class _Run:
     def _write_predictions(self) -> None:
         values = probabilities(self._engine.logits(self._engine.dataset.evaluation))
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, probabilities=values.astype(np.float16))
+        labels = self._engine.dataset.evaluation.labels
+        np.savez_compressed(buffer, probabilities=values.astype(np.float16), labels=labels)
         write_atomically(self._directory / "predictions.npz", buffer.getvalue())
 
     def _write_model(self) -> None:

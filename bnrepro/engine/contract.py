@@ -104,7 +104,7 @@ class Engine(ABC):
 
     @abstractmethod
     def gradients(self, step: int) -> Arrays:
-        """The loss's gradient on the batch of update `step + 1`, by variable; nothing is updated."""
+        """The loss's gradient on the batch of update `step + 1`, by variable; updates nothing."""
 
     @abstractmethod
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

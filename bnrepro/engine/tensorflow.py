@@ -111,7 +111,7 @@ class TensorFlowEngine(Engine):
             self._state[path].assign(value)
 
     def _run(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make the first `steps` updates; arrays are padded, so that one program serves any length."""
+        """Make the first `steps` updates; padded arrays let one program serve any length."""
 
         def pad(array: np.ndarray) -> tf.Tensor:
             missing = self.segment_steps - len(array)

@@ -1,4 +1,4 @@
-"""What is watched while a run trains. Observers read the engine between segments, never steer it."""
+"""What is watched while a run trains. Observers read the engine, they never steer it."""
 
 from typing import Any
 
