@@ -1,0 +1,75 @@
+"""Networks, built from `unit.Units`.
+
+Every layer has a fixed name, so that a variable's path is the same in every process.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from bnrepro.config import RunConfig
+from bnrepro.models import cnn, inception_paper, inception_small, mlp
+from bnrepro.models.dropout import Dropout
+from bnrepro.models.initializers import initial_weights
+from bnrepro.models.unit import Units
+
+__all__ = ["Network", "build", "initial_weights"]
+
+# From here on the Inception is the paper's, which divides height and width by 32.
+_PAPER_IMAGE_SIZE = 96
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model with handles on what is watched in it, as symbolic tensors of its graph.
+
+    `keras.Model(model.inputs, normalization_inputs)` shows what the batch normalizations see.
+    """
+
+    model: keras.Model  # float images (batch, height, width, channels) -> logits (batch, classes)
+    pre_activations: dict[str, Any]  # the inputs of the hidden activations by layer, in order
+    batch_normalizations: list[keras.layers.Layer]  # with moving_mean and moving_variance, in order
+    normalization_inputs: list[Any]  # the input of each of `batch_normalizations`
+    model_without_dropout: keras.Model  # shares all layers with `model`
+
+
+def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int) -> Network:
+    """The network of `config`, which is the recipe that trains (`RunConfig.accelerated`).
+
+    Precision is that of Keras's global dtype policy and `floatx`; logits are never of less than 32
+    bits. Weights are drawn from `config.seed`.
+    """
+    images = keras.Input(input_shape, name="images")
+    units = Units(config)
+    features = _FEATURES[config.model.name](images, units, config)
+    classifier = keras.layers.Dense(num_classes, dtype=keras.config.floatx(), name="logits")
+    without_dropout = keras.Model(images, classifier(features), name=config.model.name)
+    model = without_dropout
+    if config.dropout > 0:
+        dropped = Dropout(config.dropout, config.seed, name="dropout")(features)
+        model = keras.Model(images, classifier(dropped), name=config.model.name)
+    for variable, value in zip(
+        model.trainable_variables, initial_weights(model, config), strict=True
+    ):
+        variable.assign(value)
+    return Network(
+        model=model,
+        pre_activations=units.pre_activations,
+        batch_normalizations=units.batch_normalizations,
+        normalization_inputs=units.normalization_inputs,
+        model_without_dropout=without_dropout,
+    )
+
+
+def _inception(images: Any, units: Units, config: RunConfig) -> Any:
+    paper = images.shape[1] >= _PAPER_IMAGE_SIZE
+    return (inception_paper if paper else inception_small).features(images, units, config)
+
+
+_FEATURES: dict[str, Callable[[Any, Units, RunConfig], Any]] = {
+    "mlp": mlp.features,
+    "cnn": cnn.features,
+    "inception": _inception,
+}

@@ -1,0 +1,105 @@
+"""Initial weights, drawn by NumPy so that every backend and every variant of a seed has the same.
+
+Each kernel has a generator of its own, keyed by the seed and the kernel's name.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from bnrepro.config import InitializerConfig, RunConfig
+from bnrepro.randomness import generator
+
+
+def initial_weights(model: keras.Model, config: RunConfig) -> list[np.ndarray]:
+    """Values of `model.trainable_variables` before the first step, for the seed of `config`.
+
+    Kernels are drawn; gamma is 1; beta and biases are 0.
+    """
+    return [_initial_value(variable, config) for variable in model.trainable_variables]
+
+
+def _initial_value(variable: Any, config: RunConfig) -> np.ndarray:
+    if not variable.name.endswith("kernel"):
+        return np.full(variable.shape, 1.0 if variable.name == "gamma" else 0.0, variable.dtype)
+    draw = _INITIALIZERS[config.initializer.name]
+    random = generator(config.seed, f"kernel/{variable.path}")
+    kernel = draw(config.initializer, random, variable.shape, _fans(variable))
+    if len(variable.shape) == 4:
+        kernel = kernel * config.initializer.convolution_gain
+    return kernel.astype(variable.dtype)
+
+
+def _fans(kernel: Any) -> tuple[int, int]:
+    """(fan_in, fan_out): how many inputs an output sums, how many outputs an input reaches."""
+    *window, inputs, outputs = kernel.shape
+    positions = math.prod(window)
+    if kernel.name == "depthwise_kernel":  # (height, width, channels, maps of each channel)
+        return positions, positions * outputs
+    return positions * inputs, positions * outputs
+
+
+Draw = Callable[
+    [InitializerConfig, np.random.Generator, tuple[int, ...], tuple[int, int]], np.ndarray
+]
+
+
+def _gaussian(
+    config: InitializerConfig, random: np.random.Generator, shape: tuple[int, ...], _: Any
+) -> np.ndarray:
+    """Normal, standard deviation `scale`."""
+    return random.standard_normal(shape) * config.scale
+
+
+def _uniform(
+    config: InitializerConfig, random: np.random.Generator, shape: tuple[int, ...], _: Any
+) -> np.ndarray:
+    """Uniform in [-scale, scale)."""
+    return random.uniform(-config.scale, config.scale, shape)
+
+
+def _glorot(
+    config: InitializerConfig,
+    random: np.random.Generator,
+    shape: tuple[int, ...],
+    fans: tuple[int, int],
+) -> np.ndarray:
+    """Normal, variance `scale * 2 / (fan_in + fan_out)` (Glorot and Bengio 2010)."""
+    return random.standard_normal(shape) * math.sqrt(config.scale * 2 / sum(fans))
+
+
+def _he(
+    config: InitializerConfig,
+    random: np.random.Generator,
+    shape: tuple[int, ...],
+    fans: tuple[int, int],
+) -> np.ndarray:
+    """Normal, variance `scale * 2 / fan_in` (https://arxiv.org/abs/1502.01852)."""
+    return random.standard_normal(shape) * math.sqrt(config.scale * 2 / fans[0])
+
+
+def _orthogonal(
+    config: InitializerConfig, random: np.random.Generator, shape: tuple[int, ...], _: Any
+) -> np.ndarray:
+    """Orthonormal columns (or rows, where there are more columns) times `scale`.
+
+    https://arxiv.org/abs/1312.6120; a convolution's kernel as a matrix (window * inputs, outputs).
+    """
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    drawn = random.standard_normal((max(rows, columns), min(rows, columns)))
+    basis, triangle = np.linalg.qr(drawn)
+    # Signs that make the distribution uniform over orthogonal matrices (Mezzadri 2007).
+    basis = basis * np.sign(np.diag(triangle))
+    return (basis if rows >= columns else basis.T).reshape(shape) * config.scale
+
+
+_INITIALIZERS: dict[str, Draw] = {
+    "gaussian": _gaussian,
+    "uniform": _uniform,
+    "glorot": _glorot,
+    "he": _he,
+    "orthogonal": _orthogonal,
+}

@@ -1,0 +1,101 @@
+"""The one place where weights, normalization and activation are put in order."""
+
+from typing import Any
+
+import keras
+
+from bnrepro import normalization
+from bnrepro.config import RunConfig
+from bnrepro.models.local_response import LocalResponseNormalization
+
+
+class Units:
+    """Makes the hidden layers of one network and remembers what is watched in them.
+
+    Paper: section 3.2, `z = g(BN(Wu))`, normalization before the activation g. `placement` may put
+    it after (`BN(g(Wu + b))`) or leave it out (`g(Wu + b)`).
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self.pre_activations: dict[str, Any] = {}  # the input of each activation, by the unit
+        self.batch_normalizations: list[keras.layers.Layer] = []
+        self.normalization_inputs: list[Any] = []  # what each of those sees
+        self._config = config
+
+    def dense(self, inputs: Any, size: int, name: str, last_hidden: bool = False) -> Any:
+        """A fully connected layer of `size` units at width 1, (batch, units)."""
+        weights = keras.layers.Dense(self._scaled(size), use_bias=self._use_bias, name=name)
+        return self._complete(weights(inputs), name, last_hidden)
+
+    def convolution(
+        self,
+        inputs: Any,
+        maps: int,
+        kernel_size: int,
+        name: str,
+        strides: int = 1,
+        last_hidden: bool = False,
+    ) -> Any:
+        """A convolution to `maps` feature maps at width 1, padded to (height / strides, ...)."""
+        weights = keras.layers.Conv2D(
+            self._scaled(maps),
+            kernel_size,
+            strides,
+            padding="same",
+            use_bias=self._use_bias,
+            name=name,
+        )
+        return self._complete(weights(inputs), name, last_hidden)
+
+    def separable_convolution(
+        self,
+        inputs: Any,
+        maps: int,
+        kernel_size: int,
+        depth_multiplier: int,
+        name: str,
+        strides: int,
+    ) -> Any:
+        """A convolution within each channel, then one across them, without anything in between."""
+        weights = keras.layers.SeparableConv2D(
+            self._scaled(maps),
+            kernel_size,
+            strides,
+            padding="same",
+            depth_multiplier=depth_multiplier,
+            use_bias=self._use_bias,
+            name=name,
+        )
+        return self._complete(weights(inputs), name, last_hidden=False)
+
+    def local_response(self, inputs: Any) -> Any:
+        """Local response normalization, where the recipe has it."""
+        return LocalResponseNormalization(name="lrn")(inputs) if self._config.lrn else inputs
+
+    def _scaled(self, size: int) -> int:
+        return max(1, round(self._config.model.width * size))
+
+    @property
+    def _use_bias(self) -> bool:
+        """Not before a beta: "the bias b can be ignored", its role is beta's (section 3.2)."""
+        return not (self._config.placement == "before" and self._config.batch_normalization.beta)
+
+    def _complete(self, values: Any, name: str, last_hidden: bool) -> Any:
+        if self._config.placement == "before":
+            values = self._normalize(values, name, last_hidden)
+        self.pre_activations[name] = values
+        activation = keras.layers.Activation(self._config.activation, name=f"{name}_activation")
+        values = activation(values)
+        if self._config.placement == "after":
+            values = self._normalize(values, name, last_hidden)
+        return values
+
+    def _normalize(self, values: Any, name: str, last_hidden: bool) -> Any:
+        make = normalization.constructor(self._config, last_hidden)
+        if make is None:
+            return values
+        layer = make(f"{name}_normalization")
+        if isinstance(layer, keras.layers.BatchNormalization):
+            self.batch_normalizations.append(layer)
+            self.normalization_inputs.append(values)
+        return layer(values)

@@ -1,0 +1,107 @@
+"""Update rules, schedules, and the learning rate of every step."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from bnrepro.config import OptimizerConfig, RunConfig, ScheduleConfig
+
+
+def build(config: RunConfig) -> keras.optimizers.Optimizer:
+    """The update rule that the config names, with learning rate 0: the engine sets it every step."""
+    return _OPTIMIZERS[config.optimizer.name](config.optimizer)
+
+
+def learning_rates(config: RunConfig, start: int, stop: int) -> np.ndarray:
+    """The learning rates of updates number `start + 1` to `stop`, (stop - start,) float32.
+
+    The peak rate (base times multiplier) times the schedule, in double precision before the cast.
+    """
+    steps = np.arange(start, stop, dtype=np.float64)
+    factors = _SCHEDULES[config.schedule.name](config.schedule, steps)
+    return (config.peak_learning_rate * factors).astype(np.float32)
+
+
+def _sgd(_: OptimizerConfig) -> keras.optimizers.Optimizer:
+    """`w -= rate * gradient`."""
+    return keras.optimizers.SGD(0.0, name="sgd")
+
+
+def _momentum(config: OptimizerConfig) -> keras.optimizers.Optimizer:
+    """`v = momentum * v - rate * gradient; w += v`: the velocity remembers the rates of its steps."""
+    return keras.optimizers.SGD(0.0, momentum=config.momentum, name="momentum")
+
+
+def _nesterov(config: OptimizerConfig) -> keras.optimizers.Optimizer:
+    """`v = momentum * v - rate * gradient; w += momentum * v - rate * gradient`."""
+    return keras.optimizers.SGD(0.0, momentum=config.momentum, nesterov=True, name="nesterov")
+
+
+def _adagrad(config: OptimizerConfig) -> keras.optimizers.Optimizer:
+    """`w -= rate * gradient / sqrt(sum of squared gradients + epsilon)` (Duchi et al. 2011).
+
+    The sum begins at 0 as in the paper, where Keras would begin at 0.1.
+    """
+    return keras.optimizers.Adagrad(
+        0.0, initial_accumulator_value=0.0, epsilon=config.epsilon, name="adagrad"
+    )
+
+
+def _rmsprop(config: OptimizerConfig) -> keras.optimizers.Optimizer:
+    """`w -= rate * gradient / sqrt(mean of squared gradients + epsilon)`, a moving mean by `rho`."""
+    return keras.optimizers.RMSprop(
+        0.0, rho=config.rho, momentum=config.momentum, epsilon=config.epsilon, name="rmsprop"
+    )
+
+
+def _adam(config: OptimizerConfig) -> keras.optimizers.Optimizer:
+    """Bias-corrected first moment over the root of the second (https://arxiv.org/abs/1412.6980)."""
+    return keras.optimizers.Adam(
+        0.0, beta_1=config.beta_1, beta_2=config.beta_2, epsilon=config.epsilon, name="adam"
+    )
+
+
+_OPTIMIZERS: dict[str, Callable[[OptimizerConfig], keras.optimizers.Optimizer]] = {
+    "sgd": _sgd,
+    "momentum": _momentum,
+    "nesterov": _nesterov,
+    "adagrad": _adagrad,
+    "rmsprop": _rmsprop,
+    "adam": _adam,
+}
+
+
+def _constant(_: ScheduleConfig, steps: np.ndarray) -> np.ndarray:
+    """1 at every step."""
+    return np.ones_like(steps)
+
+
+def _exponential(config: ScheduleConfig, steps: np.ndarray) -> np.ndarray:
+    """`decay_rate ^ (step / decay_steps)`."""
+    return config.decay_rate ** (steps / config.decay_steps)
+
+
+def _inverse_time(config: ScheduleConfig, steps: np.ndarray) -> np.ndarray:
+    """`1 / (1 + decay_rate * step / decay_steps)`."""
+    return 1 / (1 + config.decay_rate * steps / config.decay_steps)
+
+
+def _step(config: ScheduleConfig, steps: np.ndarray) -> np.ndarray:
+    """`decay_rate ^ floor(step / decay_steps)`."""
+    return config.decay_rate ** np.floor(steps / config.decay_steps)
+
+
+def _cosine(config: ScheduleConfig, steps: np.ndarray) -> np.ndarray:
+    """`decay_rate + (1 - decay_rate) * (1 + cos(pi * step / decay_steps)) / 2`, then decay_rate."""
+    share = np.minimum(steps / config.decay_steps, 1)
+    return config.decay_rate + (1 - config.decay_rate) * (1 + np.cos(np.pi * share)) / 2
+
+
+_SCHEDULES: dict[str, Callable[[ScheduleConfig, np.ndarray], np.ndarray]] = {
+    "constant": _constant,
+    "exponential": _exponential,
+    "inverse_time": _inverse_time,
+    "step": _step,
+    "cosine": _cosine,
+}
