@@ -9,7 +9,7 @@ from bnrepro.config import OptimizerConfig, RunConfig, ScheduleConfig
 
 
 def build(config: RunConfig) -> keras.optimizers.Optimizer:
-    """The update rule that the config names, with learning rate 0: the engine sets it every step."""
+    """The update rule of `config`, with learning rate 0: the engine sets it at every step."""
     return _OPTIMIZERS[config.optimizer.name](config.optimizer)
 
 
@@ -29,7 +29,7 @@ def _sgd(_: OptimizerConfig) -> keras.optimizers.Optimizer:
 
 
 def _momentum(config: OptimizerConfig) -> keras.optimizers.Optimizer:
-    """`v = momentum * v - rate * gradient; w += v`: the velocity remembers the rates of its steps."""
+    """`v = momentum * v - rate * gradient; w += v`: the velocity contains the rates."""
     return keras.optimizers.SGD(0.0, momentum=config.momentum, name="momentum")
 
 
@@ -49,7 +49,7 @@ def _adagrad(config: OptimizerConfig) -> keras.optimizers.Optimizer:
 
 
 def _rmsprop(config: OptimizerConfig) -> keras.optimizers.Optimizer:
-    """`w -= rate * gradient / sqrt(mean of squared gradients + epsilon)`, a moving mean by `rho`."""
+    """As adagrad, with a moving mean of weight `rho` in place of the sum (Hinton, lecture 6e)."""
     return keras.optimizers.RMSprop(
         0.0, rho=config.rho, momentum=config.momentum, epsilon=config.epsilon, name="rmsprop"
     )

@@ -48,7 +48,7 @@ _MODULES = (
 def features(images: Any, units: Units, _: RunConfig) -> Any:
     """The average of each feature map of the last module, (batch, 1024) at width 1."""
     values = units.separable_convolution(
-        images, 64, 7, depth_multiplier=8, name="convolution_1", strides=2
+        images, 64, 7, depth_multiplier=8, strides=2, name="convolution_1"
     )
     # Paper: where local response normalization stood is not said. Ours: after the first
     # convolution and its pool, as in GoogLeNet.

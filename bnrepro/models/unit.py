@@ -53,8 +53,8 @@ class Units:
         maps: int,
         kernel_size: int,
         depth_multiplier: int,
-        name: str,
         strides: int,
+        name: str,
     ) -> Any:
         """A convolution within each channel, then one across them, without anything in between."""
         weights = keras.layers.SeparableConv2D(

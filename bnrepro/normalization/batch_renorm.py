@@ -50,7 +50,7 @@ class BatchRenormalization(keras.layers.Layer):
         self.scale = scale
         self.center = center
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         shape = (input_shape[-1],)
         self.gamma = self.add_weight(shape, "ones", name="gamma") if self.scale else None
         self.beta = self.add_weight(shape, "zeros", name="beta") if self.center else None

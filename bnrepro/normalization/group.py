@@ -28,7 +28,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
         super().__init__(groups=1, **options)
         self.group_size = group_size
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         channels = input_shape[-1]
         size = channels if self.group_size is None else largest_divisor(channels, self.group_size)
         self.groups = channels // size

@@ -19,7 +19,7 @@ class PerActivationBatchNormalization(keras.layers.BatchNormalization):
     https://arxiv.org/abs/1502.03167 ("non-convolutional" batch normalization).
     """
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         super().build((None, math.prod(input_shape[1:])))
         self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
 

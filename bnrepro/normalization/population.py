@@ -1,4 +1,4 @@
-"""Population statistics of Algorithm 2 of https://arxiv.org/abs/1502.03167, one mini-batch's part."""
+"""One mini-batch's part of the population statistics (https://arxiv.org/abs/1502.03167)."""
 
 from typing import Any
 
