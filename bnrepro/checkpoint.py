@@ -33,7 +33,7 @@ def save(directory: Path, step: int, arrays: dict[str, np.ndarray], meta: dict[s
 
 
 def load(directory: Path, report: Any) -> tuple[int, dict[str, np.ndarray], dict[str, Any]] | None:
-    """The newest whole checkpoint, (step, arrays, meta), or None; `report` hears of damaged ones."""
+    """The newest whole checkpoint, (step, arrays, meta), or None; `report` hears of damage."""
     for path in _newest_first(directory):
         try:
             return int(path.stem), *_read(path)

@@ -90,7 +90,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def write_record(directory: Path, record: RunRecord) -> None:
-    """Write `record.json`; numbers that are not finite become null, as JSON has no word for them."""
+    """Write `record.json`; what is not finite becomes null, as JSON has no word for it."""
     fields = {"schema_version": record.schema_version, **dataclasses.asdict(record)}
     text = json.dumps(_finite(fields), indent=2, allow_nan=False)
     write_atomically(directory / "record.json", text + "\n")

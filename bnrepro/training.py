@@ -27,6 +27,8 @@ from bnrepro.backend import available_threads
 from bnrepro.composition import Composition
 from bnrepro.data import Dataset
 from bnrepro.engine import Engine, Segment
+from bnrepro.engine.batch import read_images
+from bnrepro.engine.contract import EVALUATION_BATCH
 from bnrepro.environment import environment
 from bnrepro.lock import run_lock
 from bnrepro.observers import Observer
@@ -122,8 +124,7 @@ class _Run:
         with self._listening():
             try:
                 self._resume()
-                self._engine.compile()
-                self._progress.seconds["compile"] += self._engine.compile_seconds
+                self._compile()
                 self._train()
                 if self._signal is not None:
                     self._save_checkpoint()
@@ -156,9 +157,9 @@ class _Run:
             self._progress = Progress(**meta["progress"])
             states = meta["observers"]
             print(f"resumed at step {step:,}", file=sys.stderr)
-        self._observers = [
-            ProgressObserver(self._directory, self._config.train_steps, self._progress.step)
-        ]
+        start, seconds = self._progress.step, self._progress.seconds["train"]
+        progress = ProgressObserver(self._directory, self._config.train_steps, start, seconds)
+        self._observers = [progress]
         if self._config.tensorboard:
             from bnrepro.observers.tensorboard import TensorBoardObserver
 
@@ -166,6 +167,17 @@ class _Run:
             self._observers.append(board)
         for position, observer in enumerate(self._observers):
             observer.restore(states[position] if position < len(states) else {})
+
+    def _compile(self) -> None:
+        """Compile every program before its clock runs."""
+        with self._progress.clock("compile"):
+            self._engine.compile()
+            evaluation = self._engine.dataset.evaluation
+            self._engine.forward(read_images(evaluation, np.zeros(EVALUATION_BATCH, int)))
+            if self._watched is not None:
+                self._engine.pre_activations(self._watched)
+            for observer in self._observers:
+                observer.prepare(self._engine)
 
     @property
     def _checkpoints(self) -> Path:

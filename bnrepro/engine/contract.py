@@ -73,7 +73,6 @@ class Engine(ABC):
         self.assembler = Assembler.of(config, dataset.train)
         size = len(dataset.train.labels) if config.batch_size == "all" else config.batch_size
         self.order = BatchOrder(len(dataset.train.labels), size, config.shuffle, config.seed)
-        self.compile_seconds = 0.0
         optimizer.build(network.model.trainable_variables)
         self._table: tuple[Any, Any] | None = None
         if isinstance(dataset.train.images, np.ndarray):
@@ -85,7 +84,7 @@ class Engine(ABC):
 
     @abstractmethod
     def compile(self) -> None:
-        """Compile the training program before any clock runs; adds to `compile_seconds`."""
+        """Compile the training program; nothing is trained."""
 
     @abstractmethod
     def train(self, start: int, stop: int) -> Segment:

@@ -5,8 +5,8 @@ compiled loop are ten times slower on a CPU than one jitted step per call: there
 Python's, over donated buffers.
 """
 
-import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -58,22 +58,18 @@ class JaxEngine(Engine):
         self._train_segment = jax.jit(self._loop, donate_argnums=0)
         self._forward = jax.jit(self._infer)
         self._loss_gradients = jax.jit(self._gradients_of_batch)
-        self._watch_activations = self._watcher(list(network.pre_activations.values()))
-        self._watch_normalized = self._watcher(network.normalization_inputs)
 
     def to_device(self, array: np.ndarray) -> Any:
         return jnp.asarray(array)
 
     def compile(self) -> None:
         """Compile ahead of time: nothing is run."""
-        started = time.perf_counter()
         inputs = self.inputs(0, 1)
         if self._loops:
             self._state, *_ = self._train_segment(self._state, *self._padded(inputs), 0)
         else:
             step = jax.jit(self._step, donate_argnums=0)
             self._train_step = step.lower(self._state, *_row(inputs, 0)).compile()
-        self.compile_seconds += time.perf_counter() - started
 
     def train(self, start: int, stop: int) -> Segment:
         inputs = self.inputs(start, stop)
@@ -225,6 +221,14 @@ class JaxEngine(Engine):
         trainable, non_trainable, _ = state
         batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
         return self.network.model.stateless_call(trainable, non_trainable, batch, training=False)[0]
+
+    @cached_property
+    def _watch_activations(self) -> Callable[..., list[Any]]:
+        return self._watcher(list(self.network.pre_activations.values()))
+
+    @cached_property
+    def _watch_normalized(self) -> Callable[..., list[Any]]:
+        return self._watcher(self.network.normalization_inputs)
 
     def _watcher(self, tensors: list[Any]) -> Callable[[State, Any], list[Any]]:
         """A program that computes inner values of the network in batch mode."""

@@ -5,8 +5,8 @@ loop are twenty times slower on a CPU than TensorFlow's own kernels: there the l
 graph.
 """
 
-import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -49,17 +49,13 @@ class TensorFlowEngine(Engine):
         self._train = tf.function(self._train_loop, jit_compile=xla, autograph=False)
         self._forward = tf.function(self._infer, autograph=False)
         self._loss_gradients = tf.function(self._gradients_of_batch, autograph=False)
-        self._watch_activations = self._watcher(list(network.pre_activations.values()))
-        self._watch_normalized = self._watcher(network.normalization_inputs)
 
     def to_device(self, array: np.ndarray) -> Any:
         return tf.constant(array)
 
     def compile(self) -> None:
         """Run the program over zero steps: everything is compiled and nothing changes."""
-        started = time.perf_counter()
         self._run(self.inputs(0, 1), 0)
-        self.compile_seconds += time.perf_counter() - started
 
     def train(self, start: int, stop: int) -> Segment:
         inputs = self.inputs(start, stop)
@@ -171,6 +167,14 @@ class TensorFlowEngine(Engine):
     def _infer(self, images: Any) -> Any:
         rows = tf.range(tf.shape(images)[0])
         return self.network.model(self.assembler.assemble(images, rows, {}), training=False)
+
+    @cached_property
+    def _watch_activations(self) -> Callable[..., list[Any]]:
+        return self._watcher(list(self.network.pre_activations.values()))
+
+    @cached_property
+    def _watch_normalized(self) -> Callable[..., list[Any]]:
+        return self._watcher(self.network.normalization_inputs)
 
     def _watcher(self, tensors: list[Any]) -> Callable[[Any], list[Any]]:
         """A program that computes inner values of the network in batch mode."""

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from bnrepro.config import RunConfig
+from bnrepro.normalization.batch import BatchNormalization
 from bnrepro.normalization.batch_renorm import BatchRenormalization
 from bnrepro.normalization.group import GroupNormalization
 from bnrepro.normalization.per_activation import PerActivationBatchNormalization
@@ -42,7 +43,7 @@ def _batch(config: RunConfig, last_hidden: bool) -> _Choice:
     per_activation = statistics == "per_activation" or (
         statistics == "per_activation_last" and last_hidden
     )
-    layer = PerActivationBatchNormalization if per_activation else keras.layers.BatchNormalization
+    layer = PerActivationBatchNormalization if per_activation else BatchNormalization
     return layer, {"momentum": config.batch_normalization.momentum}
 
 

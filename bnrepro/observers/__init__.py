@@ -11,6 +11,9 @@ class Observer:
     `state` and `restore` carry what a resumed run needs to go on as if it had not stopped.
     """
 
+    def prepare(self, engine: Engine) -> None:
+        """Compile what will be watched, before the first step."""
+
     def on_segment(self, step: int, train_seconds: float) -> None:
         """Training has reached `step`, after `train_seconds` of training in all."""
 

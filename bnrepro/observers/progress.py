@@ -24,13 +24,13 @@ _SECONDS_BETWEEN_FILES = 1.0
 class ProgressObserver(Observer):
     """Shows step, steps per second, loss, accuracy and time left, on standard error."""
 
-    def __init__(self, directory: Path, train_steps: int, start: int) -> None:
+    def __init__(self, directory: Path, train_steps: int, start: int, train_seconds: float) -> None:
         self._path = directory / FILE
         self._train_steps = train_steps
         self._step = start
         self._rate = 0.0
         self._loss = self._accuracy = float("nan")
-        self._last_seconds: tuple[int, float] | None = None
+        self._last_seconds = (start, train_seconds)
         self._last_line = self._last_file = 0.0
         console = Console(stderr=True)
         self._bar: Progress | None = None
@@ -42,8 +42,8 @@ class ProgressObserver(Observer):
             self._bar.start()
 
     def on_segment(self, step: int, train_seconds: float) -> None:
-        if self._last_seconds is not None and train_seconds > self._last_seconds[1]:
-            before, then = self._last_seconds
+        before, then = self._last_seconds
+        if train_seconds > then:
             recent = (step - before) / (train_seconds - then)
             self._rate = recent if self._rate == 0 else 0.8 * self._rate + 0.2 * recent
         self._last_seconds = (step, train_seconds)

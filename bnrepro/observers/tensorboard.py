@@ -5,11 +5,19 @@ back to their length at the checkpoint, so that no step stands in them twice.
 """
 
 import json
+import sys
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+# TensorBoard's own switch to its built-in file access: with it the JAX backend does not load
+# TensorFlow, five seconds, to write a file. It must stand before TensorBoard's first import.
+sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
+
+# ruff: noqa: E402
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.histogram.summary import histogram_pb
@@ -44,6 +52,10 @@ class TensorBoardObserver(Observer):
         self._writer: EventFileWriter | None = None
         self._detail_every = max(1, self._config.train_steps // _MOST_DETAILS)
         self._next_detail = 0
+
+    def prepare(self, engine: Engine) -> None:
+        engine.gradients(0)
+        engine.pre_activations(watched_images(engine, _WATCHED_EXAMPLES))
 
     def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
         step = int(row["step"])

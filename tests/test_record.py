@@ -1,0 +1,133 @@
+"""A record is read as it was written, by its contract."""
+
+import json
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from bnrepro import load_curves, load_runs
+from bnrepro.record import (
+    CURVE_COLUMNS,
+    RecordError,
+    RunRecord,
+    read_record,
+    read_rows,
+    run_directory,
+    write_atomically,
+    write_record,
+    write_rows,
+)
+
+RECORD = RunRecord(
+    name="bn_x5-smoke",
+    experiment="bn_x5",
+    scale="smoke",
+    seed=3,
+    status="completed",
+    train_steps=100,
+    diverged_at_step=None,
+    config={"batch_size": 32, "model": {"name": "inception", "width": 0.25}},
+    environment={"backend": "tensorflow", "versions": {"keras": "3"}},
+    data={"name": "digits", "sha256": "0" * 64},
+    num_parameters=10,
+    best_accuracy=0.5,
+    best_accuracy_step=50,
+    final_accuracy=0.25,
+    final_accuracy_population=None,
+    seconds={"train": 1.5},
+    weights_digest="f" * 64,
+    error=None,
+)
+ROWS = [[0, math.nan, math.nan, 2.3, 0.1, 0.05, 0.0], [50, 1.0, 0.4, 1.1, 0.5, 0.05, 0.75]]
+
+
+def leave(results, record=RECORD, rows=ROWS):
+    directory = run_directory(results, record.name, record.seed)
+    directory.mkdir(parents=True)
+    write_rows(directory / "curve.csv", CURVE_COLUMNS, rows)
+    write_record(directory, record)
+    return directory
+
+
+def test_write_then_read_is_the_identity(tmp_path):
+    assert read_record(leave(tmp_path)) == RECORD
+
+
+def test_the_file_begins_with_its_schema_version_and_holds_every_field(tmp_path):
+    fields = json.loads((leave(tmp_path) / "record.json").read_text())
+    assert next(iter(fields)) == "schema_version"
+    assert fields["schema_version"] == 1
+    assert set(fields) == set(RunRecord.__dataclass_fields__)
+
+
+def test_not_a_number_is_written_nan_and_never_0(tmp_path):
+    text = (leave(tmp_path) / "curve.csv").read_text().splitlines()
+    assert text[0] == ",".join(CURVE_COLUMNS)
+    assert text[1] == "0,nan,nan,2.3,0.1,0.05,0.0"
+
+
+def test_rows_are_read_as_written(tmp_path):
+    rows = read_rows(leave(tmp_path) / "curve.csv", CURVE_COLUMNS)
+    assert rows[1] == ROWS[1]
+    assert math.isnan(rows[0][1])
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 1}', "null"])
+def test_half_a_record_is_refused_by_name(tmp_path, content):
+    directory = leave(tmp_path)
+    (directory / "record.json").write_text(content)
+    with pytest.raises(RecordError, match=r"record\.json"):
+        read_record(directory)
+
+
+def test_another_schema_version_is_refused_with_the_remedy(tmp_path):
+    directory = leave(tmp_path)
+    write_record(directory, replace(RECORD, schema_version=2))
+    with pytest.raises(RecordError, match="schema_version 2, this bnrepro reads 1"):
+        read_record(directory)
+
+
+def test_a_curve_cut_short_is_refused(tmp_path):
+    path = leave(tmp_path) / "curve.csv"
+    path.write_text(path.read_text()[:-12])
+    with pytest.raises(RecordError, match=r"curve\.csv"):
+        load_curves(tmp_path)
+
+
+def test_load_runs_gives_a_row_a_run_in_order_of_seed(tmp_path):
+    leave(tmp_path, replace(RECORD, seed=10))
+    leave(tmp_path, replace(RECORD, seed=9))
+    frame = load_runs(tmp_path)
+    assert frame["seed"].tolist() == [9, 10]
+    assert frame["label"].tolist() == ["bn_x5", "bn_x5"]
+    assert frame["config.model.width"].tolist() == [0.25, 0.25]
+
+
+def test_load_curves_gives_a_row_an_evaluation(tmp_path):
+    leave(tmp_path)
+    frame = load_curves(tmp_path)
+    assert frame["step"].tolist() == [0, 50]
+    assert frame["evaluation_accuracy"].tolist() == [0.1, 0.5]
+    assert frame["label"].unique().tolist() == ["bn_x5"]
+
+
+def test_an_empty_folder_gives_an_empty_frame(tmp_path):
+    assert isinstance(load_runs(tmp_path), pd.DataFrame)
+    assert load_runs(tmp_path).empty
+    assert load_curves(tmp_path).empty
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch):
+    path = tmp_path / "record.json"
+    write_atomically(path, "old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
