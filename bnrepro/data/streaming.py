@@ -1,0 +1,131 @@
+"""Photographs on disk as an array of equal uint8 images, decoded in parallel when they are read."""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from bnrepro.data.dataset import DataError
+from bnrepro.data.source import shown
+
+Result = TypeVar("Result")
+
+# Those that decode by themselves; Pillow hands others (EPS, ...) to programs outside.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+# Tasks in flight: enough to keep every core busy, few enough that a million files cost no memory.
+_TASKS = 1024
+
+# Pillow only warns of an image that unfolds to gigabytes until it is twice over its limit.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True)
+class StreamedImages:
+    """Image files that read as a uint8 array, (examples, size, size, 3)."""
+
+    paths: np.ndarray  # (examples,) of Path
+    size: int
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """That of the array."""
+        return len(self.paths), self.size, self.size, 3
+
+    @property
+    def dtype(self) -> np.dtype:
+        """That of the array."""
+        return np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def take(self, indices: np.ndarray) -> "StreamedImages":
+        """The images at `indices`, still on disk."""
+        return StreamedImages(self.paths[indices], self.size)
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """The images at `indices`, decoded: uint8 (n, size, size, 3).
+
+        Raises:
+            DataError: if one of the files is no image, cut short or too large.
+        """
+        images = np.empty((len(indices), *self.shape[1:]), np.uint8)
+        decoded = in_parallel(lambda path: decode(path, self.size), self.paths[indices])
+        for position, image in enumerate(decoded):
+            images[position] = image
+        return images
+
+    def file_digests(self) -> Iterator[bytes]:
+        """The sha256 of each file's bytes, in order; raises DataError for an unreadable one."""
+        return in_parallel(_file_digest, self.paths)
+
+
+def decode(path: Path, size: int) -> np.ndarray:
+    """One image as uint8 (size, size, 3): short side resized to `size`, centre cropped.
+
+    Grey, CMYK and palette images become RGB, an alpha channel is dropped, an animation gives its
+    first frame; a camera's orientation tag is not followed, as is usual for ImageNet.
+
+    Raises:
+        DataError: if it is no image, cut short or too large.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            # A JPEG decodes to a half, a quarter or an eighth at once: still at least twice `size`.
+            image.draft(None, (2 * size, 2 * size))
+            colour = _colour(image)
+        return np.asarray(ImageOps.fit(colour, (size, size), Image.Resampling.BILINEAR))
+    except UnidentifiedImageError as error:
+        raise _refused(path, "no image") from error
+    # Pillow's decoders meet a damaged file with exceptions of many kinds.
+    except Exception as error:
+        raise _refused(path, " ".join(str(error).split())) from error
+
+
+def in_parallel(task: Callable[[Path], Result], paths: np.ndarray) -> Iterator[Result]:
+    """The task's result for each path, in order, computed by all cores."""
+    for start in range(0, len(paths), _TASKS):
+        yield from _pool().map(task, paths[start : start + _TASKS])
+
+
+def _colour(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        # Pillow's own conversion turns all but the darkest 256 levels white.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ValueError("more than 16 bits a pixel")
+    if image.mode == "P":
+        # Transparency of a palette is only understood on the way to RGBA.
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _refused(path: Path, reason: str) -> DataError:
+    return DataError(
+        f"{shown(path)}: {reason}; expected a whole image ({', '.join(FORMATS)}) of at most "
+        f"{Image.MAX_IMAGE_PIXELS:,} pixels; replace the file or move it out of the data set"
+    )
+
+
+def _file_digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError as error:
+        raise _refused(path, f"cannot be read ({error.strerror})") from error
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads suffice: Pillow and hashlib let go of the interpreter while they work."""
+    available = getattr(os, "sched_getaffinity", None)
+    num_cores = len(available(0)) if available else os.cpu_count()
+    return ThreadPoolExecutor(num_cores, thread_name_prefix="decode")

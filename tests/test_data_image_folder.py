@@ -1,0 +1,276 @@
+"""Folders of photographs: layouts, decoding, streaming, and what is refused."""
+
+import os
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bnrepro import data
+from bnrepro.config import DataConfig
+from bnrepro.data import DataError, image_folder
+from bnrepro.data.streaming import StreamedImages, decode
+
+
+def config(root, split="test", size=16):
+    return DataConfig("image_folder", str(root), False, size, split, True, 4)
+
+
+def make_image(path, value=0, shape=(20, 30)):
+    """A photograph whose colour tells it apart."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((*shape, 3), value, np.uint8)).save(path)
+
+
+@pytest.fixture
+def parted(tmp_path):
+    """train/ and val/ with classes cat (dark) and dog (bright)."""
+    for part, count in (("train", 10), ("val", 3)):
+        for label, name in enumerate(("cat", "dog")):
+            for number in range(count):
+                make_image(tmp_path / part / name / f"{number}.png", 100 * label + number)
+    return tmp_path
+
+
+def refusal(root, **keys):
+    with pytest.raises(DataError) as refused:
+        data.load(config(root, **keys))
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_train_and_val_become_the_two_splits(parted):
+    dataset = data.load(config(parted))
+    assert dataset.class_names == ("cat", "dog") and dataset.num_classes == 2
+    assert dataset.train.images.shape == (20, 16, 16, 3)
+    assert dataset.train.images.dtype == np.uint8 and dataset.train.labels.dtype == np.int32
+    assert sorted(dataset.train.images[:, 0, 0, 0]) == [*range(10), *range(100, 110)]
+    assert sorted(dataset.evaluation.images[:, 0, 0, 0]) == [0, 1, 2, 100, 101, 102]
+    for split in (dataset.train, dataset.evaluation):
+        np.testing.assert_array_equal(split.images[:, 0, 0, 0] >= 100, split.labels == 1)
+
+
+def test_the_first_images_are_not_all_of_one_class(parted):
+    assert set(data.load(config(parted)).train.labels[:10]) == {0, 1}
+
+
+def test_tuning_holds_a_tenth_of_train_out(parted):
+    dataset = data.load(config(parted, "tuning"))
+    assert np.bincount(dataset.train.labels).tolist() == [9, 9]
+    assert np.bincount(dataset.evaluation.labels).tolist() == [1, 1]
+    every = np.concatenate([dataset.train.images, dataset.evaluation.images])
+    assert sorted(every[:, 0, 0, 0]) == [*range(10), *range(100, 110)]
+
+
+def test_classes_alone_are_divided_80_to_20(parted):
+    dataset = data.load(config(parted / "train"))
+    assert np.bincount(dataset.train.labels).tolist() == [8, 8]
+    assert np.bincount(dataset.evaluation.labels).tolist() == [2, 2]
+    assert dataset.sha256 == data.load(config(parted / "train")).sha256
+
+
+def test_hidden_files_and_documents_beside_the_classes_are_ignored(parted):
+    before = data.load(config(parted)).sha256
+    (parted / "train/.DS_Store").write_bytes(b"x")
+    (parted / "train/cat/.hidden").write_bytes(b"x")
+    (parted / "val/.cache").mkdir()
+    (parted / "train/words.txt").write_text("cat")
+    (parted / "README.md").write_text("cats and dogs")
+    assert data.load(config(parted)).sha256 == before
+
+
+def test_the_same_folder_streams_where_it_does_not_fit(parted, monkeypatch):
+    in_memory = data.load(config(parted))
+    monkeypatch.setattr(image_folder, "available_memory", lambda: 4 * 6 * 16 * 16 * 3)
+    streamed = data.load(config(parted))
+    images = streamed.train.images
+    assert isinstance(images, StreamedImages)
+    assert isinstance(streamed.evaluation.images, np.ndarray)
+    assert (images.shape, images.dtype, len(images)) == ((20, 16, 16, 3), np.uint8, 20)
+    np.testing.assert_array_equal(images.read(np.arange(20)), in_memory.train.images)
+    rows = np.array([3, 3, 0], np.int32)
+    np.testing.assert_array_equal(images.read(rows), in_memory.train.images[rows])
+    np.testing.assert_array_equal(streamed.train.labels, in_memory.train.labels)
+
+
+def test_the_digest_of_streamed_images_follows_the_files(parted, monkeypatch):
+    monkeypatch.setattr(image_folder, "available_memory", lambda: 0)
+    before = data.load(config(parted)).sha256
+    assert data.load(config(parted)).sha256 == before
+    make_image(parted / "train/cat/0.png", 7)
+    assert data.load(config(parted)).sha256 != before
+
+
+def test_available_memory_is_that_of_this_machine():
+    assert 10**7 < image_folder.available_memory() < 10**14
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (40, 16), (16, 40), (65, 33), (4, 200)])
+def test_the_centre_is_kept_whole_in_height_or_width(shape, tmp_path):
+    """The middle of the long side is white, its ends are black."""
+    image = np.zeros((*shape, 3), np.uint8)
+    height, width = shape
+    short = min(shape)
+    top, left = (height - short) // 2, (width - short) // 2
+    image[top : top + short, left : left + short] = 255
+    path = tmp_path / "image.png"
+    Image.fromarray(image).save(path)
+    decoded = decode(path, 8)
+    assert decoded.shape == (8, 8, 3)
+    assert decoded[1:-1, 1:-1].min() == 255
+
+
+def saved(path, image, **keys):
+    image.save(path, **keys)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
+def test_images_of_every_kind_become_rgb(mode, tmp_path):
+    grey = Image.fromarray(np.full((20, 20), 255, np.uint8))
+    if mode == "I;16":
+        image = Image.fromarray(np.full((20, 20), 40_000, np.uint16))
+    else:
+        image = grey.convert(mode)
+    suffix = {"CMYK": "jpg", "YCbCr": "jpg"}.get(mode, "png")
+    decoded = decode(saved(tmp_path / f"image.{suffix}", image), 8)
+    assert decoded.shape == (8, 8, 3) and decoded.dtype == np.uint8
+    expected = 40_000 >> 8 if mode == "I;16" else 255
+    np.testing.assert_allclose(decoded.astype(int), expected, atol=2)
+
+
+def test_a_palette_with_transparency_does_not_warn(tmp_path):
+    image = Image.new("P", (20, 20))
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    path = saved(tmp_path / "image.png", image, transparency=b"\x00\xff")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert decode(path, 8).shape == (8, 8, 3)
+
+
+def test_large_photographs_are_decoded_close_to_their_whole(tmp_path):
+    """A JPEG is decoded at a fraction of its size, which must not show."""
+    ramp = np.linspace(0, 255, 512, dtype=np.uint8)
+    image = Image.fromarray(np.stack(np.broadcast_arrays(ramp, ramp[:, None], ramp), -1))
+    path = saved(tmp_path / "image.jpg", image, quality=95)
+    whole = np.asarray(image.resize((16, 16), Image.Resampling.BILINEAR)).astype(int)
+    np.testing.assert_allclose(decode(path, 16), whole, atol=6)
+
+
+def bomb(path):
+    """A PNG of a few bytes whose header promises 10^10 pixels."""
+
+    def chunk(kind, content):
+        checksum = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + checksum
+
+    header = (100_000).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"x"))
+
+
+def cut_short(path):
+    make_image(path, 5, (200, 200))
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+BAD_IMAGES = {
+    "no image": lambda path: path.write_text("hello"),
+    "empty": lambda path: path.write_bytes(b""),
+    "bomb": bomb,
+    "cut short": cut_short,
+    "postscript": lambda path: path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
+    "folder": lambda path: path.mkdir(),
+    "pipe": os.mkfifo,
+    "dangling link": lambda path: path.symlink_to("/nowhere"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_bad_file_is_refused_by_name(kind, suffix, parted):
+    path = parted / f"train/dog/bad.{suffix}"
+    BAD_IMAGES[kind](path)
+    assert refusal(parted).startswith(f"{path}: ")
+
+
+def test_a_bomb_just_below_pillows_own_limit_is_refused(parted, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    assert "at most 500 pixels" in refusal(parted)
+
+
+def test_a_bad_file_is_refused_when_it_is_streamed(parted, monkeypatch):
+    monkeypatch.setattr(image_folder, "available_memory", lambda: 0)
+    cut_short(parted / "train/dog/bad.jpg")
+    images = data.load(config(parted)).train.images
+    with pytest.raises(DataError, match="dog/bad.jpg: .*truncated"):
+        images.read(np.arange(len(images)))
+
+
+def test_a_file_that_vanishes_while_it_streams_is_refused(parted, monkeypatch):
+    monkeypatch.setattr(image_folder, "available_memory", lambda: 0)
+    images = data.load(config(parted)).train.images
+    images.paths[0].unlink()
+    with pytest.raises(DataError, match="No such file"):
+        images.read(np.array([0]))
+
+
+def test_names_that_cannot_be_printed_are_escaped(parted):
+    (parted / "train/dog/a\nb.png").write_text("hello")
+    assert "a\\nb.png" in refusal(parted)
+
+
+def test_layouts_that_are_not_understood_are_refused(parted, tmp_path_factory):
+    empty = tmp_path_factory.mktemp("empty")
+    assert "0 class folders" in refusal(empty)
+    assert "cannot be listed (No such file or directory)" in refusal(empty / "nothing")
+    assert "cannot be listed (Not a directory)" in refusal(parted / "train/cat/0.png")
+    make_image(empty / "0.png")
+    assert "an image in no class" in refusal(empty)
+    with pytest.raises(DataError, match="without data.root"):
+        data.load(DataConfig("image_folder", None, False, 16, "test", False, 0))
+
+
+def test_train_without_val_is_refused(parted):
+    (parted / "val").rename(parted / "validation")
+    assert "has classes in train/ only" in refusal(parted)
+
+
+def test_classes_may_be_called_train(tmp_path):
+    for name in ("train", "car"):
+        for number in range(5):
+            make_image(tmp_path / name / f"{number}.png", number)
+    assert data.load(config(tmp_path)).class_names == ("car", "train")
+
+
+def test_different_classes_in_train_and_val_are_refused(parted):
+    make_image(parted / "val/cow/0.png")
+    assert "class cow is in train/ or val/ only" in refusal(parted)
+
+
+def test_an_empty_class_is_refused(parted):
+    (parted / "train/cow").mkdir()
+    (parted / "val/cow").mkdir()
+    assert f"{parted}/train/cow: an empty class" in refusal(parted)
+
+
+def test_too_few_images_to_divide_are_refused(tmp_path):
+    for name in ("a", "b"):
+        make_image(tmp_path / name / "0.png")
+    assert "2 images, expected more" in refusal(tmp_path)
+
+
+def test_tiny_imagenet_as_published(tmp_path):
+    archive = Path(os.environ.get("BNREPRO_DATA", ""), "tiny-imagenet/tiny-imagenet-50.tar.gz")
+    if not archive.is_file():
+        pytest.skip("BNREPRO_DATA names no folder with tiny-imagenet/")
+    import tarfile
+
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    dataset = data.load(config(tmp_path / "tiny-imagenet-50", size=64))
+    assert dataset.train.images.shape == (5000, 64, 64, 3)
+    assert np.bincount(dataset.train.labels).tolist() == [100] * 50
+    assert np.bincount(dataset.evaluation.labels).tolist() == [20] * 50
