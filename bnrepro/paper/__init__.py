@@ -6,7 +6,7 @@ steps. All numbers are of ImageNet and of the authors' machines, but for figure 
 """
 
 from bnrepro.paper.claims import CLAIMS, Claim, claim
-from bnrepro.paper.curves import SERIES, curve, curve_of
+from bnrepro.paper.curves import SERIES, best_accuracy, curve, curve_of
 from bnrepro.paper.results import (
     FIGURE_3,
     FIGURE_4,
@@ -14,7 +14,6 @@ from bnrepro.paper.results import (
     TARGET_ACCURACY,
     EnsembleRow,
     Row,
-    best_accuracy,
     label,
     row,
 )

@@ -92,7 +92,7 @@ CLAIMS = (
     Claim(
         "C15",
         "4.2.2",
-        "30 times the learning rate is slower at first than 5 times, and ends at a higher accuracy.",
+        "30 times the learning rate is slower at first than 5 times and ends at a higher accuracy.",
     ),
     Claim(
         "C16",

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnrepro.paper.results import LABELS
+from bnrepro.paper.results import LABELS, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +57,17 @@ def curve(figure: str, series: str) -> "pd.DataFrame":
 def curve_of(experiment: str) -> "pd.DataFrame | None":
     """The paper's accuracy curve of our experiment, or None for one that was not drawn."""
     return curve(*SERIES[experiment]) if experiment in SERIES else None
+
+
+def best_accuracy(experiment: str) -> float | None:
+    """The paper's best accuracy: figure 3's column, or the top of a curve of figure 1(a)."""
+    found = row(experiment)
+    if found:
+        return found.best_accuracy
+    if experiment not in SERIES:
+        return None
+    figure, series = SERIES[experiment]
+    return max(accuracy for _, accuracy in _digitised()[figure][series])
 
 
 @cache

@@ -42,9 +42,6 @@ FIGURE_3 = (
     Row("bn_x5_sigmoid", 0.0075, None, 0.698),
 )
 
-# Figure 1(a) has no table: the highest points of its drawn curves.
-_FIGURE_1_BEST = {"figure_1_plain": 0.9723, "figure_1_bn": 0.9816}
-
 
 @dataclass(frozen=True)
 class EnsembleRow:
@@ -80,9 +77,3 @@ def label(experiment: str) -> str | None:
 def row(experiment: str) -> Row | None:
     """The row of figure 3 of our experiment, or None for one that has none."""
     return next((row for row in FIGURE_3 if row.experiment == experiment), None)
-
-
-def best_accuracy(experiment: str) -> float | None:
-    """The paper's best accuracy: figure 3's column, or the top of figure 1(a)'s drawn curve."""
-    found = row(experiment)
-    return found.best_accuracy if found else _FIGURE_1_BEST.get(experiment)

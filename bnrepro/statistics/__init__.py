@@ -1,0 +1,53 @@
+"""Pure functions from recorded curves to the numbers that a claim rests on.
+
+`curves`: crossings of a target, mean curves, slope, distance. `medians`: Kaplan-Meier medians,
+their intervals and ratios. `paired`: comparisons over the seeds that two experiments share.
+
+Data frames of curves are those of `record.load_curves`: a row an evaluation, with `label` and
+`seed` saying which run it belongs to. Steps are updates of the weights, accuracies fractions.
+"""
+
+from bnrepro.statistics.curves import (
+    COUNTED,
+    counted,
+    crossings,
+    evaluation_grid,
+    extend_diverged,
+    mean_curves,
+    root_mean_square_distance,
+    slope_of_last_fifth,
+    steps_against_target,
+    steps_to_target,
+    sustained_steps_to_target,
+)
+from bnrepro.statistics.medians import (
+    Interval,
+    Speedup,
+    interval_of_median,
+    kaplan_meier_median,
+    order_statistic,
+    speedup,
+)
+from bnrepro.statistics.paired import pair, sign_flip_test
+
+__all__ = [
+    "COUNTED",
+    "Interval",
+    "Speedup",
+    "counted",
+    "crossings",
+    "evaluation_grid",
+    "extend_diverged",
+    "interval_of_median",
+    "kaplan_meier_median",
+    "mean_curves",
+    "order_statistic",
+    "pair",
+    "root_mean_square_distance",
+    "sign_flip_test",
+    "slope_of_last_fifth",
+    "speedup",
+    "steps_against_target",
+    "steps_to_target",
+    "sustained_steps_to_target",
+]

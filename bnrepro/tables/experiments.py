@@ -1,0 +1,198 @@
+"""From records and curves to the rows of a table."""
+
+import fnmatch
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bnrepro import paper
+from bnrepro.config import ConfigError, did_you_mean
+from bnrepro.record import RecordError
+from bnrepro.statistics import (
+    counted,
+    crossings,
+    extend_diverged,
+    interval_of_median,
+    kaplan_meier_median,
+    speedup,
+)
+from bnrepro.tables.rows import Steps, Table, TableRow
+from bnrepro.tables.wording import header, notes
+
+# Paper: the target of figure 3 is the best accuracy of Inception.
+DEFAULT_REFERENCE = "inception"
+
+
+def select(runs: pd.DataFrame, patterns: Sequence[str]) -> pd.DataFrame:
+    """The runs whose experiment or name matches one of the patterns (`bn_*`); all without patterns.
+
+    Raises:
+        ConfigError: if a pattern matches no run.
+    """
+    if not patterns:
+        return runs
+    known = sorted({*runs["label"], *runs["name"]}) if len(runs) else []
+    chosen: set[str] = set()
+    for pattern in patterns:
+        found = [name for name in known if fnmatch.fnmatchcase(name, pattern)]
+        if not found:
+            raise ConfigError(
+                f"{pattern}: no run of that name; expected one of {', '.join(known) or 'none yet'}"
+                f"{did_you_mean(pattern, known)}"
+            )
+        chosen.update(found)
+    return runs[runs["label"].isin(chosen) | runs["name"].isin(chosen)]
+
+
+def table(
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    *,
+    target: float | None = None,
+    reference: str | None = None,
+) -> Table:
+    """Steps to the target and best accuracy of every experiment (`label`) over its seeds.
+
+    `runs` and `curves` are frames of `record.load_runs` and `load_curves`; curves of other runs are
+    ignored. The target is `target`, else the median over the reference's seeds of their best
+    accuracy. The reference, also of the speed-ups, is `reference`, else `inception` where there is
+    one; with neither target nor reference the columns of steps stay empty.
+
+    Raises:
+        ConfigError: if the runs cannot stand in one table, or the target or reference is not one.
+        RecordError: if the curve of a run is missing.
+    """
+    if runs.empty or counted(runs).empty:
+        raise ConfigError("no completed run to tabulate; `bnrepro run` makes one")
+    results = counted(runs)
+    _check_data(results)
+    _check_names(results)
+    chosen = _reference(results, reference)
+    goal = _target(results, target, chosen)
+    firsts, sustained = _crossings(results, curves, goal)
+    rows = tuple(
+        _row(label, results, firsts.get(label), sustained.get(label), firsts.get(chosen or ""))
+        for label in sorted(results["label"].unique(), key=_paper_order)
+    )
+    return Table(
+        rows,
+        tuple(header(results, goal, chosen if target is None else None)),
+        tuple(notes(runs, results, rows, chosen)),
+        goal,
+        chosen,
+    )
+
+
+def _check_data(results: pd.DataFrame) -> None:
+    keys = ["data.name", "config.data.evaluation_split", "data.sha256"]
+    groups = list(results.groupby(keys, dropna=False))
+    if len(groups) > 1:
+        sets = "; ".join(
+            f"{name} {split} {str(digest)[:8]}: {', '.join(sorted(runs['label'].unique()))}"
+            for (name, split, digest), runs in groups
+        )
+        raise ConfigError(
+            f"a table is over one data set, and these runs are over {len(groups)} ({sets}); "
+            "name the experiments to tabulate (`bnrepro table inception 'bn_*'`), or a study=NAME"
+        )
+
+
+def _check_names(results: pd.DataFrame) -> None:
+    for label, runs in results.groupby("label"):
+        names = sorted(runs["name"].unique())
+        if len(names) > 1:
+            raise ConfigError(
+                f"{label} was run as {', '.join(names)}, which are not the same experiment; "
+                f"name the runs to tabulate (`bnrepro table {names[0]}`)"
+            )
+        if runs["seed"].duplicated().any():
+            raise ConfigError(f"{names[0]}: a seed stands twice in the frame; pass each run once")
+
+
+def _reference(results: pd.DataFrame, reference: str | None) -> str | None:
+    wanted = reference or DEFAULT_REFERENCE
+    matching = results["label"][(results["label"] == wanted) | (results["name"] == wanted)]
+    if len(matching):
+        return str(matching.iloc[0])
+    if reference is None:
+        return None
+    known = sorted(results["label"].unique())
+    raise ConfigError(
+        f"reference {reference}: no completed run of that name; expected one of "
+        f"{', '.join(known)}{did_you_mean(reference, known)}"
+    )
+
+
+def _target(results: pd.DataFrame, target: float | None, reference: str | None) -> float | None:
+    if target is None:
+        best = results["best_accuracy"][results["label"] == reference]
+        return float(best.median()) if reference else None
+    if not 0 < target <= 1:
+        hint = f"; did you mean {target / 100:g}?" if 1 < target <= 100 else ""
+        raise ConfigError(f"target {target:g}: expected an accuracy above 0 and up to 1{hint}")
+    return target
+
+
+def _crossings(
+    results: pd.DataFrame, curves: pd.DataFrame, target: float | None
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """First and sustained crossings, by experiment."""
+    if target is None:
+        return {}, {}
+    own = extend_diverged(_curves_of(results, curves), results)
+    firsts, sustained = (
+        {str(label): of for label, of in crossings(own, target, sustained=stays).groupby("label")}
+        for stays in (False, True)
+    )
+    return firsts, sustained
+
+
+def _curves_of(results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    wanted = results[["name", "seed"]]
+    own = curves.merge(wanted) if len(curves) else wanted.iloc[:0]
+    absent = sorted(
+        {*wanted.itertuples(index=False, name=None)}
+        - {*own[["name", "seed"]].itertuples(index=False, name=None)}
+    )
+    if absent:
+        name, seed = absent[0]
+        raise RecordError(f"the curve of {name}, seed {seed}, has no rows; run it again")
+    return own
+
+
+def _row(
+    label: str,
+    results: pd.DataFrame,
+    firsts: pd.DataFrame | None,
+    sustained: pd.DataFrame | None,
+    reference: pd.DataFrame | None,
+) -> TableRow:
+    runs = results[results["label"] == label]
+    best = runs["best_accuracy"].to_numpy(float)
+    diverged = runs[runs["status"] == "diverged"].sort_values("seed")
+    return TableRow(
+        label,
+        len(runs),
+        float(np.median(best)),
+        interval_of_median(best),
+        {int(seed): int(step) for seed, step in diverged[["seed", "diverged_at_step"]].to_numpy()},
+        None if firsts is None else _steps(firsts),
+        None if sustained is None else _steps(sustained),
+        None if firsts is None or reference is None else speedup(reference, firsts),
+    )
+
+
+def _steps(crossed: pd.DataFrame) -> Steps:
+    steps, reached = crossed["steps"], crossed["reached"]
+    return Steps(
+        int(reached.sum()),
+        kaplan_meier_median(steps, reached),
+        interval_of_median(steps, reached),
+        int(crossed["last"].max()),
+    )
+
+
+def _paper_order(label: str) -> tuple[int, str]:
+    order = list(paper.LABELS)
+    return (order.index(label) if label in order else len(order)), label

@@ -1,0 +1,149 @@
+"""What must be said above and below a table: data, size and grid; censoring, intervals, gaps."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from bnrepro import paper
+from bnrepro.statistics import COUNTED
+from bnrepro.tables.rows import TableRow
+
+
+def header(results: pd.DataFrame, target: float | None, reference: str | None) -> list[str]:
+    """The setting, so that nobody takes a small data set for ImageNet, and the target.
+
+    `reference` is the experiment that the target was taken from, None where it was given.
+    """
+    if target is None:
+        return [_setting(results)]
+    if reference is None:
+        return [_setting(results), f"target accuracy: {percent(target)}"]
+    n = int((results["label"] == reference).sum())
+    rule = f"the best of {reference}" + (f", the median over its {n} seeds" if n > 1 else "")
+    return [_setting(results), f"target accuracy: {percent(target)}, {rule}"]
+
+
+def notes(
+    runs: pd.DataFrame, results: pd.DataFrame, rows: Sequence[TableRow], reference: str | None
+) -> list[str]:
+    """What the numbers leave out, and how they are meant."""
+    lines = [*_left_out(runs), *_divergences(rows)]
+    if rows[0].steps is None:
+        lines.append(
+            "no steps to a target: none was given, and there is no run of inception to take it "
+            "from; --target 0.9 or --reference NAME gives one"
+        )
+    else:
+        lines += [*_different_grids(results), *_unpaired_seeds(rows, reference), _STEPS]
+    return [*lines, *_intervals(rows), *_paper_columns(rows)]
+
+
+_STEPS = (
+    "steps: first evaluation at or above the target, Kaplan-Meier median over seeds; a run that "
+    "never gets there or diverges is censored; sustained: the accuracy stays there to the end"
+)
+
+
+def _setting(results: pd.DataFrame) -> str:
+    first = results.iloc[0]
+    models = sorted(
+        {
+            f"{name}, width {width:g}"
+            for name, width in results[["config.model.name", "config.model.width"]].to_numpy()
+        }
+    )
+    devices = sorted(
+        {
+            f"{device}, {count(threads, 'thread')}"
+            for device, threads in results[["environment.device", "environment.threads"]].to_numpy()
+        }
+    )
+    return " · ".join(
+        [
+            f"{first['data.name']}, {first['config.data.evaluation_split']} split "
+            f"({first['data.num_evaluation']:,} images)",
+            " and ".join(models),
+            f"{span(results['config.train_steps'])} steps",
+            f"n = {span(results.groupby('label').size())}",
+            " and ".join(_grids(results)),
+            " and ".join(devices),
+        ]
+    )
+
+
+def _grids(results: pd.DataFrame) -> list[str]:
+    keys = ["config.evaluate_every", "config.evaluate_every_early", "config.early_steps"]
+    return sorted({_grid(*grid) for grid in results[keys].drop_duplicates().to_numpy(int)})
+
+
+def _grid(every: int, early: int, early_steps: int) -> str:
+    if early_steps == 0 or early == every:
+        return f"evaluated every {every:,} steps"
+    return f"evaluated every {early:,} steps to {early_steps:,}, then every {every:,}"
+
+
+def _left_out(runs: pd.DataFrame) -> list[str]:
+    others = runs[~runs["status"].isin(COUNTED)].sort_values(["label", "seed"])
+    names = [
+        f"{run['label']} seed {run['seed']} ({run['status']})" for run in others.to_dict("records")
+    ]
+    return [f"not counted: {', '.join(names)}"] if names else []
+
+
+def _divergences(rows: Iterable[TableRow]) -> list[str]:
+    return [
+        f"{row.experiment}: diverged at step "
+        + ", ".join(f"{step:,} (seed {seed})" for seed, step in row.diverged_at.items())
+        for row in rows
+        if row.diverged_at
+    ]
+
+
+def _different_grids(results: pd.DataFrame) -> list[str]:
+    if len(_grids(results)) == 1:
+        return []
+    return ["the grids of evaluations differ: a finer one meets the target sooner"]
+
+
+def _unpaired_seeds(rows: Sequence[TableRow], reference: str | None) -> list[str]:
+    available = max((row.n for row in rows if row.experiment == reference), default=0)
+    return [
+        f"{row.experiment}: speed-up over the seeds that both have: "
+        + (", ".join(map(str, row.speedup.seeds)) or "none")
+        for row in rows
+        if row.speedup and len(row.speedup.seeds) < max(row.n, available)
+    ]
+
+
+def _intervals(rows: Iterable[TableRow]) -> list[str]:
+    coverages = {row.n: row.best_accuracy_interval.coverage for row in rows if row.n > 1}
+    if not coverages:
+        return []
+    each = ", ".join(f"{100 * share:.0f} % at n = {n}" for n, share in sorted(coverages.items()))
+    line = f"in brackets: order-statistic interval of the median ({each}; + is an open end)"
+    if any(row.speedup for row in rows):
+        line += "; of the speed-up: 95 % paired bootstrap over seeds"
+    return [line]
+
+
+def _paper_columns(rows: Iterable[TableRow]) -> list[str]:
+    if not any(paper.row(row.experiment) for row in rows):
+        return []
+    target = f"{100 * paper.TARGET_ACCURACY:.1f} %"
+    return [f"paper: figure 3, steps to {target} and best accuracy on ImageNet"]
+
+
+def span(numbers: Iterable[int]) -> str:
+    """`6`, or `3 to 6`."""
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def percent(fraction: float) -> str:
+    """`72.20 %`."""
+    return f"{100 * fraction:.2f} %"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 step`, `2,000 steps`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
