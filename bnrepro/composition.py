@@ -1,12 +1,14 @@
 """From the words of a command line to a checked `RunConfig` and the name of its run.
 
 Hydra composes `conf/`; `DictConfig` ends here. A run's name says which experiment and scale (or
-model, data and variant) it is; whatever else was changed goes into a short hash of the differences.
+model, data and variant) it is; whatever differs from that goes into a short hash.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,20 @@ from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from bnrepro.config import ConfigError, RunConfig, identity, validate
+from bnrepro.config_files import check_directory
+from bnrepro.naming import Reference, is_scaled, references
+from bnrepro.overrides import (
+    check_single,
+    config_directories,
+    configs_directory,
+    read_all,
+)
+
+__all__ = ["Composition", "compose", "configs_directory", "one_line", "show"]
 
 
 @dataclass(frozen=True)
@@ -30,88 +42,106 @@ class Composition:
     name: str
     experiment: str | None
     scale: str | None
-
-
-def configs_directory() -> Path:
-    """The folder of the YAML files: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
+    # The flat keys in which the config differs from what `bnrepro run` alone means.
+    differences: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 def compose(overrides: list[str]) -> Composition:
     """Compose and check the run that `overrides` (`["model=inception", "bn=x5"]`) describe.
 
     Raises:
-        ConfigError: if Hydra, the types or our own checks refuse them.
+        ConfigError: if the words, the types or our own checks refuse them.
     """
-    config, choices = _compose(tuple(overrides))
-    experiment, scale = choices.get("experiment"), choices.get("scale")
-    if experiment:
-        base = experiment if scale is None else f"{experiment}-{scale}"
-        reference = [f"experiment={experiment}"] + ([f"scale={scale}"] if scale else [])
-    else:
-        variant = _variant(config, choices["bn"])
-        base = f"{config.model.name}-{config.data.name}-{variant}"
-        reference = [f"model={config.model.name}", f"data={config.data.name}", f"bn={variant}"]
-    difference = _difference(config, tuple(reference))
+    config = _compose(_checked_words(overrides), _directories())
+    validate(config)
+    reference, difference = min(
+        ((reference, _difference(config, reference)) for reference in references(config)),
+        key=lambda pair: len(pair[1]),
+    )
+    name, experiment = reference.name, reference.experiment
     if difference:
         digest = hashlib.sha256(json.dumps(difference, sort_keys=True).encode()).hexdigest()
-        return Composition(config, f"{base}-{digest[:8]}", None, scale)
-    return Composition(config, base, experiment, scale)
+        name, experiment = f"{name}-{digest[:8]}", None
+    return Composition(
+        config, name, experiment, reference.scale, _difference(config, Reference("", ()))
+    )
 
 
-def _difference(config: RunConfig, reference: tuple[str, ...]) -> dict[str, Any]:
-    """The keys of the run's identity in which `config` is not what its name means."""
-    meant = identity(_compose(reference)[0])
-    return {key: value for key, value in identity(config).items() if meant[key] != value}
+def show(overrides: list[str], info: str | None = None) -> None:
+    """Print the composed config as YAML or, with `info`, what Hydra says of its composition.
 
-
-def _variant(config: RunConfig, chosen: str) -> str:
-    """The paper's name for (placement, multiplier, accelerate), or the one that was chosen.
-
-    Looked up by value, so that the same config has the same name however it was written.
+    Raises:
+        ConfigError: as `compose`.
     """
-    values = (config.placement, config.learning_rate_multiplier, sorted(config.accelerate))
-    for variant, meant in _variants().items():
-        if meant == values:
-            return variant
-    return chosen
-
-
-@cache
-def _variants() -> dict[str, tuple[str, float, list[str]]]:
-    variants = {}
-    for path in sorted((configs_directory() / "bn").glob("*.yaml")):
-        keys = OmegaConf.load(path)
-        variants[path.stem] = (
-            keys.placement,
-            float(keys.learning_rate_multiplier),
-            sorted(keys.accelerate),
-        )
-    return variants
-
-
-@cache
-def _compose(overrides: tuple[str, ...]) -> tuple[RunConfig, dict[str, str | None]]:
-    _register_schema()
-    try:
-        GlobalHydra.instance().clear()
-        with initialize_config_dir(str(configs_directory()), version_base="1.3"):
-            composed = hydra_compose("config", list(overrides), return_hydra_config=True)
-        choices = OmegaConf.to_container(composed.hydra.runtime.choices)
-        with open_dict(composed):
-            del composed["hydra"]
-        config = OmegaConf.to_object(composed).resolved()  # type: ignore[union-attr]
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(one_line(error)) from error
-    validate(config)
-    return config, choices  # type: ignore[return-value]
+    compose(overrides)
+    words = list(_checked_words(overrides))
+    with _hydra(_directories()) as searchpath:
+        hydra = GlobalHydra.instance().hydra
+        if info is None:
+            hydra.show_cfg("config", [*words, *searchpath], "job", package=None)
+        else:
+            hydra.show_info(info, "config", [*words, *searchpath])
 
 
 def one_line(error: Exception) -> str:
     """An exception's message without line breaks."""
     return " ".join(str(error).split())
+
+
+def _checked_words(overrides: list[str]) -> tuple[str, ...]:
+    """One word a key, in one order and spelling."""
+    read = read_all(overrides)
+    check_single(read)
+    _check_scale({override.key: override.values[0] for override in read})
+    return tuple(override.word() for override in read)
+
+
+def _check_scale(chosen: dict[str, Any]) -> None:
+    experiment, scale = chosen.get("experiment"), chosen.get("scale")
+    if scale and experiment and not is_scaled(experiment):
+        raise ConfigError(
+            f"scale={scale} with experiment={experiment}: this experiment has one scale, the "
+            "paper's; leave scale out"
+        )
+
+
+def _directories() -> tuple[Path, ...]:
+    """The folders of the YAML files, the user's among them checked."""
+    ours, *theirs = config_directories()
+    for directory in theirs:
+        check_directory(directory)
+    return (ours, *theirs)
+
+
+def _difference(config: RunConfig, reference: Reference) -> dict[str, Any]:
+    """The keys of the run's identity in which `config` is not what the reference means."""
+    meant = identity(_compose(reference.words, _directories()))
+    return {key: value for key, value in identity(config).items() if meant[key] != value}
+
+
+@cache
+def _compose(words: tuple[str, ...], directories: tuple[Path, ...]) -> RunConfig:
+    """The typed config, unchecked: a name may stand for one that is not whole (`data.root`)."""
+    with _hydra(directories) as searchpath:
+        composed = OmegaConf.to_object(hydra_compose("config", [*words, *searchpath]))
+    return composed.resolved()  # type: ignore[union-attr]
+
+
+@contextmanager
+def _hydra(directories: tuple[Path, ...]) -> Iterator[list[str]]:
+    """Hydra over the folders of the YAML files; gives the words that add the user's.
+
+    Raises:
+        ConfigError: in place of Hydra's and OmegaConf's errors.
+    """
+    _register_schema()
+    GlobalHydra.instance().clear()
+    further = [f"'file://{directory}'" for directory in directories[1:]]
+    try:
+        with initialize_config_dir(str(directories[0]), version_base="1.3"):
+            yield [f"hydra.searchpath=[{','.join(further)}]"] if further else []
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(one_line(error)) from error
 
 
 @cache

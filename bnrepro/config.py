@@ -6,7 +6,9 @@ is in steps, one step being one update of the weights.
 """
 
 import dataclasses
+import difflib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +28,27 @@ BACKENDS = ("tensorflow", "jax")
 PRECISIONS = ("float32", "mixed_bfloat16", "float64")
 # Section 4.2.1 lists seven changes; the seventh is the learning-rate multiplier.
 ACCELERATIONS = ("dropout", "l2", "decay", "lrn", "shuffle", "distortion")
+
+# The folders of `conf/` from which a run takes a file each, in the order of composition.
+GROUPS = ("data", "optimizer", "schedule", "initializer", "model", "bn", "scale", "experiment")
+# The keys whose values are names, with those names; `accelerate` takes a list of them.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "data.name": DATA,
+    "data.evaluation_split": SPLITS,
+    "model.name": MODELS,
+    "optimizer.name": OPTIMIZERS,
+    "schedule.name": SCHEDULES,
+    "initializer.name": INITIALIZERS,
+    "placement": PLACEMENTS,
+    "normalization": NORMALIZATIONS,
+    "activation": ACTIVATIONS,
+    "shuffle": SHUFFLES,
+    "accelerate": ACCELERATIONS,
+    "precision": PRECISIONS,
+    "backend": BACKENDS,
+    "batch_normalization.statistics": STATISTICS,
+    "batch_normalization.inference": INFERENCES,
+}
 
 
 class ConfigError(ValueError):
@@ -161,9 +184,7 @@ class RunConfig:
         if "l2" in self.accelerate:
             changes["l2"] = self.l2 / 5
         if "decay" in self.accelerate:
-            changes["schedule"] = replace(
-                self.schedule, decay_steps=self.schedule.decay_steps / 6
-            )
+            changes["schedule"] = replace(self.schedule, decay_steps=self.schedule.decay_steps / 6)
         if "lrn" in self.accelerate:
             changes["lrn"] = False
         if "shuffle" in self.accelerate:
@@ -174,10 +195,17 @@ class RunConfig:
         return replace(self, **changes)
 
     def resolved(self) -> "RunConfig":
-        """Normalization exists unless `placement` is `none`, and is batch normalization unless said."""
-        if self.placement != "none" and self.normalization is None:
-            return replace(self, normalization="batch")
-        return self
+        """The same run in one spelling.
+
+        Normalization exists unless `placement` is `none`, and is batch normalization unless said;
+        the changes of section 4.2.1 have no order.
+        """
+        given = self.normalization is not None or self.placement == "none"
+        return replace(
+            self,
+            normalization=self.normalization if given else "batch",
+            accelerate=sorted(self.accelerate),
+        )
 
     def next_evaluation(self, step: int) -> int:
         """The first step after `step` at which the curve has a row (step 0 has one too)."""
@@ -229,37 +257,31 @@ def validate(config: RunConfig) -> None:
     _check_model(config)
 
 
-def _one_of(key: str, received: Any, choices: tuple[str, ...]) -> None:
+def one_of(key: str, received: Any, choices: Sequence[str]) -> None:
+    """Refuse a name that is not among `choices`.
+
+    Raises:
+        ConfigError: with the choices, and the nearest.
+    """
     if received not in choices:
-        raise ConfigError(
-            f"{key}={received}: expected one of {', '.join(choices)}{did_you_mean(received, choices)}"
-        )
+        near = did_you_mean(received, choices)
+        raise ConfigError(f"{key}={received}: expected one of {', '.join(choices)}{near}")
 
 
-def did_you_mean(received: Any, choices: tuple[str, ...] | list[str]) -> str:
+def did_you_mean(received: Any, choices: Sequence[str]) -> str:
     """`; did you mean 'x'?` for the nearest choice, or nothing."""
-    import difflib
-
     near = difflib.get_close_matches(str(received), list(choices), n=1, cutoff=0.6)
+    near = near or [choice for choice in choices if received and choice.startswith(str(received))]
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _check_names(config: RunConfig) -> None:
-    _one_of("data.name", config.data.name, DATA)
-    _one_of("data.evaluation_split", config.data.evaluation_split, SPLITS)
-    _one_of("model.name", config.model.name, MODELS)
-    _one_of("optimizer.name", config.optimizer.name, OPTIMIZERS)
-    _one_of("schedule.name", config.schedule.name, SCHEDULES)
-    _one_of("initializer.name", config.initializer.name, INITIALIZERS)
-    _one_of("placement", config.placement, PLACEMENTS)
-    _one_of("activation", config.activation, ACTIVATIONS)
-    _one_of("shuffle", config.shuffle, SHUFFLES)
-    _one_of("precision", config.precision, PRECISIONS)
-    _one_of("backend", config.backend, BACKENDS)
-    _one_of("batch_normalization.statistics", config.batch_normalization.statistics, STATISTICS)
-    _one_of("batch_normalization.inference", config.batch_normalization.inference, INFERENCES)
-    for name in config.accelerate:
-        _one_of("accelerate", name, ACCELERATIONS)
+    flat = to_flat(config)
+    for key, choices in CHOICES.items():
+        names = flat[key] if isinstance(flat[key], list) else [flat[key]]
+        for name in names:
+            if not (key == "normalization" and name is None):
+                one_of(key, name, choices)
     if len(set(config.accelerate)) != len(config.accelerate):
         raise ConfigError(
             f"accelerate={config.accelerate}: expected each change once; leave the repeated one out"
@@ -313,10 +335,7 @@ def _check_numbers(config: RunConfig) -> None:
         above = value >= low if low_allowed else value > low
         below = value < high if key in _BELOW_ONE or math.isinf(high) else value <= high
         if not (math.isfinite(value) and above and below):
-            left, right = "[" if low_allowed else "(", ")" if key in _BELOW_ONE else "]"
-            raise ConfigError(
-                f"{key}={value}: expected a finite number in {left}{low}, {high}{right}"
-            )
+            raise ConfigError(f"{key}={value}: expected {_range_in_words(key)}")
     if not math.isfinite(config.peak_learning_rate):
         raise ConfigError(
             f"learning_rate={config.learning_rate} times "
@@ -328,6 +347,19 @@ def _check_numbers(config: RunConfig) -> None:
         raise ConfigError(f"batch_size={size}: expected a whole number of at least 1, or 'all'")
 
 
+def _range_in_words(key: str) -> str:
+    """Which numbers a key takes: `a number above 0`, `a number from 0 to 1`."""
+    low, high, low_allowed = next(row[1:] for row in _RANGES if row[0] == key)
+    at_least = f"of at least {low:,}" if low_allowed else f"above {low:,}"
+    if math.isinf(high):
+        return f"a finite number {at_least}"
+    if key in _BELOW_ONE:
+        return f"a number {at_least} and below {high:,}"
+    if low_allowed:
+        return f"a number from {low:,} to {high:,}"
+    return f"a number {at_least} and at most {high:,}"
+
+
 def _check_normalization(config: RunConfig) -> None:
     if config.placement == "none":
         if config.normalization is not None:
@@ -337,7 +369,6 @@ def _check_normalization(config: RunConfig) -> None:
                 "normalization out"
             )
         return
-    _one_of("normalization", config.normalization, NORMALIZATIONS)
     dense = config.model.name == "mlp"
     if config.normalization == "instance" and dense:
         raise ConfigError(
