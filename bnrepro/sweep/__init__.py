@@ -1,0 +1,148 @@
+"""A sweep: many runs, one process each, from a grid of overrides or a study.
+
+It is idempotent: what is done is not run again, what was interrupted goes on, what failed is left
+alone until `retry_failed`. Two sweeps over the same results folder share the work.
+
+`slots`: where runs go. `launcher`: how a run's process is started. `outcome`: what became of a run.
+`scheduler`: the loop. `estimate`: how long runs take. `display`: what a person sees.
+"""
+
+from rich.console import Console
+
+from bnrepro import study
+from bnrepro.config import ConfigError
+from bnrepro.lock import is_held
+from bnrepro.study import PlannedRun
+from bnrepro.sweep.display import Board, Snapshot, States, failures, print_line, take_snapshot
+from bnrepro.sweep.estimate import Speeds
+from bnrepro.sweep.launcher import Launcher, local
+from bnrepro.sweep.outcome import Outcome, on_disk
+from bnrepro.sweep.results import result_tables
+from bnrepro.sweep.scheduler import Rules, Scheduler
+from bnrepro.sweep.slots import Slot, choose_slots, threads_per_run
+
+
+def run_sweep(
+    overrides: list[str],
+    *,
+    workers: int | None = None,
+    gpus: str | None = None,
+    per_gpu: int = 1,
+    dry_run: bool = False,
+    status: bool = False,
+    retry_failed: bool = False,
+    fail_fast: bool = False,
+    max_failures: int | None = None,
+    launcher: Launcher = local,
+) -> int:
+    """Run a grid (`["bn=none,x1", "seed=0,1"]`) or a study (`["study=figure_1"]`).
+
+    Args:
+        workers: runs at the same time; None: what cores, memory and GPUs allow.
+        gpus: the GPUs to use, `"0,1"`; None: all that are seen.
+        per_gpu: runs at the same time on one GPU.
+        dry_run: list the runs, the time and the disk they would take, and start nothing.
+        status: show how far the runs are, and start nothing.
+        retry_failed: also run what failed before.
+        fail_fast: stop at the first failure; the runs in progress save their work.
+        max_failures: stop after so many.
+        launcher: how a run's process is started.
+
+    Returns:
+        The exit code: 0 all done, 1 a run failed or was stopped, 130 or 143 interrupted.
+
+    Raises:
+        ConfigError: on bad input, before anything is created.
+        OSError: if the results folder cannot be written.
+    """
+    planned = plan(overrides)
+    if max_failures is not None and max_failures < 1:
+        raise ConfigError(f"max-failures={max_failures}: expected a whole number of at least 1")
+    places = choose_slots(len(planned), workers, gpus, per_gpu)
+    if status:
+        return _show_status(planned, len(places))
+    if dry_run:
+        return _show_plan(planned, len(places))
+    limit = 1 if fail_fast else max_failures
+    rules = Rules(retry_failed, limit, threads_per_run(len(places)))
+    return _run(planned, places, launcher, rules)
+
+
+def plan(overrides: list[str]) -> list[PlannedRun]:
+    """The runs of a command line, which may name a study.
+
+    Raises:
+        ConfigError: if an override or one of the runs is refused.
+    """
+    chosen = [override for override in overrides if override.startswith("study=")]
+    if not chosen:
+        return study.plan(overrides)
+    if len(chosen) > 1:
+        raise ConfigError(f"{' '.join(chosen)}: expected one study; sweep them one after the other")
+    others = [override for override in overrides if override not in chosen]
+    return study.planned_runs(chosen[0].removeprefix("study="), others)
+
+
+def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rules: Rules) -> int:
+    console = Console(stderr=True)
+    speeds = _speeds(planned)
+
+    def snapshot() -> Snapshot:
+        return take_snapshot(scheduler.states(), speeds, len(places))
+
+    def watch(run: PlannedRun, outcome: Outcome) -> None:
+        board.say(run, outcome)
+        if outcome.done:
+            speeds.add(run.directory)
+
+    board = Board(console, snapshot)
+    scheduler = Scheduler(planned, places, launcher, rules, watch, board.refresh)
+    with board:
+        scheduler.work()
+    states = scheduler.states()
+    print_line(console, take_snapshot(states, speeds, len(places)).summary())
+    _report(states)
+    if scheduler.signals:
+        print_line(console, "interrupted; the same command goes on from here")
+        return 128 + scheduler.signals[0]
+    return 0 if all(outcome.done for _, outcome in states) else 1
+
+
+def _show_status(planned: list[PlannedRun], num_slots: int) -> int:
+    states = [(run, _now(run)) for run in planned]
+    console = Console()
+    console.print(take_snapshot(states, _speeds(planned), num_slots).render())
+    _report(states)
+    return 0
+
+
+def _now(run: PlannedRun) -> Outcome:
+    return Outcome("running") if is_held(run.directory) else on_disk(run)
+
+
+def _show_plan(planned: list[PlannedRun], num_slots: int) -> int:
+    console = Console()
+    speeds = _speeds(planned)
+    states = [(run, _now(run)) for run in planned]
+    for run, outcome in states:
+        print_line(console, f"{outcome.status:<11}  {run.label}  {' '.join(run.overrides)}")
+    left = [run for run, outcome in states if not outcome.done]
+    snapshot = take_snapshot(states, speeds, num_slots)
+    print_line(console, snapshot.summary())
+    sizes = [speeds.size_bytes(run.composition.config) for run in left]
+    known = [size for size in sizes if size is not None]
+    disk = f"about {sum(known) / len(known) * len(sizes) / 1e6:,.0f} MB" if known else "unknown"
+    print_line(console, f"{len(left)} to run, {num_slots} at a time; disk {disk}")
+    return 0
+
+
+def _speeds(planned: list[PlannedRun]) -> Speeds:
+    return Speeds(sorted({run.composition.config.results_dir for run in planned}))
+
+
+def _report(states: States) -> None:
+    """The result table on standard output, then the failures with their logs."""
+    for text in result_tables([run for run, outcome in states if outcome.done]):
+        print(text)
+    for line in failures(states):
+        print(line)

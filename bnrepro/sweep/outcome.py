@@ -1,0 +1,139 @@
+"""What became of a run: read from its directory, or concluded from how its process ended."""
+
+import json
+import re
+import signal
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bnrepro.config import ConfigError
+from bnrepro.record import (
+    CURVE_COLUMNS,
+    RecordError,
+    RunRecord,
+    read_record,
+    write_record,
+    write_rows,
+)
+from bnrepro.run_directory import find_finished, recorded_config
+from bnrepro.study import PlannedRun
+
+DONE = ("completed", "diverged")
+LOG = "log.txt"
+# An absolute path's folders: an error must not carry the places of one machine into a record.
+_FOLDERS = re.compile(r"(?<![\w.~])[~/](?:[^\s/:;,'\"]*/)+")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a run is: a status of a record, or `waiting`, `running`, `elsewhere`."""
+
+    status: str
+    error: str | None = None
+    accuracy: float | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.status in DONE
+
+
+def on_disk(run: PlannedRun) -> Outcome:
+    """What the run's record says; `waiting` where there is none.
+
+    Raises:
+        ConfigError: if the directory holds another config, or its record cannot be read.
+    """
+    if raw_record(run) is None:
+        return Outcome("waiting")
+    try:
+        record = read_record(run.directory)
+    except RecordError as error:
+        raise ConfigError(f"{error}; move the run's directory aside") from error
+    config = replace(run.composition.config, force=False)
+    find_finished(replace(run.composition, config=config))  # refuses another config
+    return Outcome(record.status, record.error, record.best_accuracy)
+
+
+def raw_record(run: PlannedRun) -> bytes | None:
+    """The record's bytes, to see whether a process left a new one."""
+    path = run.directory / "record.json"
+    return path.read_bytes() if path.exists() else None
+
+
+def conclude(run: PlannedRun, code: int, before: bytes | None, *, stopping: bool) -> Outcome:
+    """What became of a run whose process ended with `code`; leaves a record if it left none.
+
+    `before` is the record that stood there when it started; `stopping` says that the sweep asked
+    it to end.
+    """
+    try:
+        outcome = on_disk(run)
+    except ConfigError as error:
+        return Outcome("failed", str(error))
+    if outcome.done or raw_record(run) not in (None, before):
+        return outcome
+    if stopping:
+        return Outcome("interrupted")
+    reason = _ending(run, code)
+    leave_failed_record(run, reason)
+    return Outcome("failed", reason)
+
+
+def leave_failed_record(run: PlannedRun, error: str) -> None:
+    """Write the record that a killed process could not write; what it had saved stays."""
+    curve = run.directory / "curve.csv"
+    if not curve.exists():
+        write_rows(curve, CURVE_COLUMNS, [])
+    composition = run.composition
+    record = RunRecord(
+        name=run.name,
+        experiment=composition.experiment,
+        scale=composition.scale,
+        seed=run.seed,
+        status="failed",
+        train_steps=(progress(run) or {}).get("step", 0),
+        diverged_at_step=None,
+        config=recorded_config(composition.config),
+        environment={},
+        data={"name": composition.config.data.name},
+        num_parameters=None,
+        best_accuracy=None,
+        best_accuracy_step=None,
+        final_accuracy=None,
+        final_accuracy_population=None,
+        seconds={},
+        weights_digest=None,
+        error=_FOLDERS.sub("", error),
+    )
+    write_record(run.directory, record)
+
+
+def progress(run: PlannedRun) -> dict[str, Any] | None:
+    """What a run in progress says of itself, or None."""
+    try:
+        fields = json.loads((run.directory / "progress.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _ending(run: PlannedRun, code: int) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
+        hint = ", as the out-of-memory killer does" if name == "SIGKILL" else ""
+        return f"killed by {name}{hint}"
+    last = _last_line(run.directory / LOG)
+    return f"exited with code {code}" + (f": {last}" if last else "")
+
+
+def _last_line(log: Path) -> str:
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - 10_000))
+            lines = stream.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip() and not line.startswith("$ ")]
+    return said[-1] if said else ""

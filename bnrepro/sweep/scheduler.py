@@ -1,0 +1,218 @@
+"""The loop of a sweep: start runs where there is room, see how they end, stop when asked to."""
+
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+from bnrepro.lock import Busy, claim, is_held
+from bnrepro.run_directory import open_directory
+from bnrepro.study import PlannedRun
+from bnrepro.sweep.launcher import Launcher, Process
+from bnrepro.sweep.outcome import LOG, Outcome, conclude, on_disk, raw_record
+from bnrepro.sweep.slots import Slot
+
+_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_VISITS = 1.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the sweep does about failures, and what it tells a run beside its overrides."""
+
+    retry_failed: bool
+    max_failures: int | None
+    threads: int
+
+
+@dataclass
+class _Child:
+    """A run in progress, and what it holds."""
+
+    run: PlannedRun
+    process: Process
+    slot: Slot
+    held: ExitStack
+    record_before: bytes | None
+    asked_to_stop: bool = False
+
+
+class Scheduler:
+    """Brings runs to their end, each in a process of its own.
+
+    `watch` is called with each change of a run's state, `refresh` several times a second.
+    """
+
+    def __init__(
+        self,
+        planned: list[PlannedRun],
+        slots: list[Slot],
+        launcher: Launcher,
+        rules: Rules,
+        watch: Callable[[PlannedRun, Outcome], None],
+        refresh: Callable[[], None],
+    ) -> None:
+        self._planned = planned
+        self._outcomes: dict[Path, Outcome] = {}
+        self.signals: list[signal.Signals] = []
+        self._free = deque(slots)
+        self._launcher = launcher
+        self._rules = rules
+        self._watch = watch
+        self._refresh = refresh
+        self._waiting: deque[PlannedRun] = deque()
+        self._elsewhere: deque[PlannedRun] = deque()
+        self._children: list[_Child] = []
+        self._first_records: dict[Path, bytes | None] = {}
+        self._num_failures = 0
+        self._next_visit = 0.0
+
+    def work(self) -> None:
+        """Run what is not done, until all is done or there is a reason to stop.
+
+        Raises:
+            ConfigError: before anything is started, if a run's directory holds something else.
+            OSError: if the results folder cannot be written.
+        """
+        for run in self._planned:
+            self._first_records[run.directory] = raw_record(run)
+            self._outcomes[run.directory] = self._settled(run) or Outcome("waiting")
+            if self._outcomes[run.directory].status == "waiting":
+                self._waiting.append(run)
+        with self._listening(), self._leaving_no_child():
+            while self._children or (self._pending() and not self._stopping()):
+                self._reap()
+                if self._stopping():
+                    self._ask_children_to_stop()
+                else:
+                    self._fill()
+                self._refresh()
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def states(self) -> list[tuple[PlannedRun, Outcome]]:
+        """How far each run is, in the order of the plan."""
+        return [(run, self._outcomes[run.directory]) for run in self._planned]
+
+    def _settled(self, run: PlannedRun) -> Outcome | None:
+        """What stands on disk and is not to be run (again), or None."""
+        if run.composition.config.force:
+            return None
+        found = on_disk(run)
+        # A failed run is tried once: not again where another sweep has just done so.
+        retry = self._rules.retry_failed and raw_record(run) == self._first_records[run.directory]
+        return found if found.done or (found.status == "failed" and not retry) else None
+
+    def _pending(self) -> bool:
+        return bool(self._waiting or self._elsewhere)
+
+    def _stopping(self) -> bool:
+        limit = self._rules.max_failures
+        return bool(self.signals) or (limit is not None and self._num_failures >= limit)
+
+    def _fill(self) -> None:
+        """Start runs in the free slots: those that wait, then those that others have left."""
+        if not self._waiting and time.monotonic() >= self._next_visit:
+            self._next_visit = time.monotonic() + _SECONDS_BETWEEN_VISITS
+            self._waiting, self._elsewhere = self._elsewhere, self._waiting
+        while self._free and self._waiting:
+            self._start(self._waiting.popleft())
+
+    def _start(self, run: PlannedRun) -> None:
+        """Start a run in a free slot, unless somebody else works on it or has done it."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(claim(run.directory))
+            except Busy:
+                self._elsewhere.append(run)
+                self._settle(run, Outcome("elsewhere"))
+                return
+            settled = self._settled(run)
+            if settled is not None:
+                self._settle(run, settled)
+                return
+            slot, before = self._free[0], raw_record(run)
+            process = self._launch(run, slot)
+            self._free.popleft()
+            self._children.append(_Child(run, process, slot, stack.pop_all(), before))
+        self._settle(run, Outcome("running"))
+
+    def _launch(self, run: PlannedRun, slot: Slot) -> Process:
+        config = run.composition.config
+        overrides = list(run.overrides)
+        if not config.threads:
+            config = replace(config, threads=self._rules.threads)
+            overrides.append(f"threads={config.threads}")
+        if config.force:
+            # The old run is moved aside here, so that the new one's log can be opened.
+            open_directory(replace(run.composition, config=config))
+            overrides.append("force=false")
+        run.directory.mkdir(parents=True, exist_ok=True)
+        return self._launcher(overrides, run.directory / LOG, slot.environment)
+
+    def _reap(self) -> None:
+        """Conclude the runs whose process has ended."""
+        for child in list(self._children):
+            code = child.process.poll()
+            if code is None:
+                continue
+            self._children.remove(child)
+            self._free.append(child.slot)
+            with child.held:
+                outcome = self._concluded(child, code)
+            if outcome.status == "failed":
+                self._num_failures += 1
+            self._settle(child.run, outcome)
+
+    def _concluded(self, child: _Child, code: int) -> Outcome:
+        if code == 2 and is_held(child.run.directory):
+            # Started by hand in the moment between our look and the process's own lock.
+            self._elsewhere.append(child.run)
+            return Outcome("elsewhere")
+        return conclude(child.run, code, child.record_before, stopping=child.asked_to_stop)
+
+    def _settle(self, run: PlannedRun, outcome: Outcome) -> None:
+        if self._outcomes[run.directory] != outcome:
+            self._outcomes[run.directory] = outcome
+            self._watch(run, outcome)
+
+    def _ask_children_to_stop(self) -> None:
+        """SIGTERM, which makes a run save its work; SIGKILL for who is asked a second time."""
+        for child in self._children:
+            if len(self.signals) > 1:
+                child.process.send_signal(signal.SIGKILL)
+            elif not child.asked_to_stop:
+                child.process.send_signal(signal.SIGTERM)
+            child.asked_to_stop = True
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Note SIGINT and SIGTERM: the runs save their work before the sweep ends."""
+
+        def note(number: int, _frame: FrameType | None) -> None:
+            self.signals.append(signal.Signals(number))
+
+        before = {number: signal.signal(number, note) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def _leaving_no_child(self) -> Iterator[None]:
+        """Whatever goes wrong in the sweep itself, its runs save their work and end."""
+        try:
+            yield
+        finally:
+            while any(child.process.poll() is None for child in self._children):
+                self._ask_children_to_stop()
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            for child in self._children:
+                child.held.close()
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)

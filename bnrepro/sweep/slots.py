@@ -1,0 +1,87 @@
+"""Where runs go: how many at once, on which GPU, with how many threads."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bnrepro.backend import available_threads
+from bnrepro.config import ConfigError
+
+# What a run of the larger CPU networks needs, with TensorFlow.
+_BYTES_PER_RUN = 2 * 2**30
+_CGROUP_LIMITS = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one run at a time; `gpu` is what the run sees, None what there is."""
+
+    gpu: str | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that the run's process gets beside those of the sweep."""
+        return {} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu}
+
+
+def choose_slots(num_runs: int, workers: int | None, gpus: str | None, per_gpu: int) -> list[Slot]:
+    """One slot for each run that may train at the same time.
+
+    Without `workers` as many as cores, memory and GPUs allow, and never more than runs.
+
+    Raises:
+        ConfigError: if the numbers make no sense.
+    """
+    _check_count("workers", workers)
+    _check_count("per-gpu", per_gpu)
+    chosen = visible_gpus() if gpus is None else _read_gpus(gpus)
+    if not chosen:
+        count = workers or min(available_threads(), max(1, memory_bytes() // _BYTES_PER_RUN))
+        return [Slot(None)] * min(count, max(1, num_runs))
+    places = [Slot(gpu) for _ in range(per_gpu) for gpu in chosen]
+    if workers is not None and workers > len(places):
+        raise ConfigError(
+            f"workers={workers} on GPU {','.join(chosen)} with {per_gpu} a GPU: expected at most "
+            f"{len(places)}; raise --per-gpu"
+        )
+    return places[: min(workers or len(places), max(1, num_runs))]
+
+
+def threads_per_run(num_slots: int) -> int:
+    """The cores, split evenly."""
+    return max(1, available_threads() // num_slots)
+
+
+def visible_gpus() -> list[str]:
+    """The NVIDIA GPUs that a run would see, by number (or by name, where the user chose so)."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [gpu.strip() for gpu in chosen.split(",") if gpu.strip() not in ("", "-1")]
+    found = Path("/dev").glob("nvidia[0-9]*")
+    return sorted((path.name.removeprefix("nvidia") for path in found), key=int)
+
+
+def memory_bytes() -> int:
+    """The memory of this machine, or of the container if that has less."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in _CGROUP_LIMITS:
+        path = Path(name)
+        text = path.read_text().strip() if path.exists() else ""
+        if text.isdigit():
+            limits.append(int(text))
+    return min(limits)
+
+
+def _read_gpus(text: str) -> list[str]:
+    gpus = [part.strip() for part in text.split(",")]
+    if not all(gpu.isascii() and gpu.isdigit() for gpu in gpus) or len(set(gpus)) != len(gpus):
+        raise ConfigError(f"gpus={text}: expected numbers such as 0,1, each once")
+    return gpus
+
+
+def _check_count(name: str, value: int | None) -> None:
+    if value is not None and not 1 <= value <= 4096:
+        raise ConfigError(f"{name}={value}: expected a whole number from 1 to 4096")

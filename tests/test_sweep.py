@@ -1,0 +1,411 @@
+"""Sweeps over stand-ins for runs: every way to end, to stop, and to share the work."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_sweep import completed_record, launcher
+
+from bnrepro.config import ConfigError
+from bnrepro.lock import claim, run_lock
+from bnrepro.record import load_curves, load_runs, read_record, write_record
+from bnrepro.sweep import run_sweep
+from bnrepro.sweep.launcher import start
+
+FAKE_SWEEP = Path(__file__).with_name("fake_sweep.py")
+NAME = "mlp-digits-x1"
+
+
+class Folder:
+    """A results folder with fake runs in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.results = root / "results"
+        self.behaviours = root / "behaviours.json"
+        self.behave()
+
+    def behave(self, **by_seed: str) -> None:
+        """What the runs do, by seed: `behave(s0="SIGKILL")`."""
+        self.behaviours.write_text(json.dumps({key[1:]: how for key, how in by_seed.items()}))
+
+    def directory(self, seed: int, name: str = NAME) -> Path:
+        return self.results / "runs" / name / f"seed_{seed}"
+
+    def status(self, seed: int) -> str | None:
+        if not (self.directory(seed) / "record.json").exists():
+            return None
+        return read_record(self.directory(seed)).status
+
+    def error(self, seed: int) -> str | None:
+        return read_record(self.directory(seed)).error
+
+    def starts(self, seed: int) -> list[str]:
+        path = self.directory(seed) / "starts"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def words(self, *overrides: str) -> list[str]:
+        return ["model=mlp", *overrides, f"results_dir={self.results}"]
+
+    def sweep(self, *overrides: str, **options: object) -> int:
+        run = launcher(self.behaviours)
+        return run_sweep(self.words(*overrides), launcher=run, **options)  # type: ignore[arg-type]
+
+    def start_sweep(self, *words: str) -> "subprocess.Popen[str]":
+        flags = [word for word in words if word.startswith("--")]
+        plain = [word for word in words if not word.startswith("--")]
+        return subprocess.Popen(
+            [sys.executable, FAKE_SWEEP, self.behaviours, *flags, *self.words(*plain)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def pid(self, seed: int) -> int:
+        """The process id of a fake run, once it trains."""
+        path = self.directory(seed) / "pid"
+        wait_for(path.exists)
+        return int(path.read_text())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def wait_for(happened: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_every_way_to_end_is_recorded_and_the_others_go_on(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder.behave(s0="SIGKILL", s1="SIGSEGV", s2="exits", s3="raises", s4="forgets", s5="diverges")
+    assert folder.sweep("seed=range(0,7)", workers=2) == 1
+    assert [folder.status(seed) for seed in range(7)] == [*["failed"] * 5, "diverged", "completed"]
+    assert folder.error(0) == "killed by SIGKILL, as the out-of-memory killer does"
+    assert folder.error(1) == "killed by SIGSEGV"
+    assert folder.error(2) == "exited with code 3: no space left in mnist.gz"
+    assert folder.error(3) == "ValueError: bad luck"
+    assert folder.error(4) == "exited with code 0"
+    assert read_record(folder.directory(0)).train_steps == 30
+    out, err = capfd.readouterr()
+    assert "7 runs: 1 done, 1 diverged, 5 failed" in err
+    assert f"failed  {NAME} seed 2: exited with code 3: no space left in /home/somebody" in out
+    for seed in range(5):
+        assert f"log: {folder.directory(seed) / 'log.txt'}" in out
+    assert NAME in out.split("failed")[0]  # the result table
+
+
+def test_records_of_failed_runs_can_be_loaded_with_the_others(folder: Folder) -> None:
+    folder.behave(s0="SIGKILL")
+    folder.sweep("seed=0,1")
+    runs, curves = load_runs(folder.results), load_curves(folder.results)
+    assert list(runs["status"]) == ["failed", "completed"]
+    assert list(curves["seed"]) == [1]
+
+
+def test_what_is_done_is_not_run_again(folder: Folder) -> None:
+    folder.behave(s1="diverges")
+    assert folder.sweep("seed=0,1") == 0
+    assert folder.sweep("seed=0,1,2") == 0
+    assert [len(folder.starts(seed)) for seed in range(3)] == [1, 1, 1]
+
+
+def test_a_committed_record_counts_as_done(folder: Folder) -> None:
+    folder.directory(0).mkdir(parents=True)
+    record = completed_record(folder.words("seed=0", "threads=4"))
+    write_record(folder.directory(0), record)
+    (folder.directory(0) / "curve.csv").write_text("")
+    assert folder.sweep("seed=0") == 0
+    assert folder.starts(0) == []
+
+
+def test_a_directory_of_another_config_is_refused_before_anything_starts(folder: Folder) -> None:
+    folder.directory(1).mkdir(parents=True)
+    record = completed_record(folder.words("seed=1", "learning_rate=0.7"))
+    write_record(folder.directory(1), record)
+    with pytest.raises(ConfigError, match="learning_rate"):
+        folder.sweep("seed=0,1")
+    assert folder.starts(0) == []
+
+
+def test_a_record_cut_in_half_is_refused_and_left_as_it_is(folder: Folder) -> None:
+    folder.directory(0).mkdir(parents=True)
+    (folder.directory(0) / "record.json").write_text('{"schema_ver')
+    with pytest.raises(ConfigError, match="move the run's directory aside"):
+        folder.sweep("seed=0")
+    assert (folder.directory(0) / "record.json").read_text() == '{"schema_ver'
+
+
+def test_failed_runs_are_left_alone_until_a_retry_and_their_log_is_kept(folder: Folder) -> None:
+    folder.behave(s0="exits")
+    assert folder.sweep("seed=0") == 1
+    folder.behave()
+    assert folder.sweep("seed=0") == 1
+    assert len(folder.starts(0)) == 1
+    assert folder.sweep("seed=0", retry_failed=True) == 0
+    assert len(folder.starts(0)) == 2
+    assert "no space left" in (folder.directory(0) / "log.txt").read_text()
+
+
+def test_a_retry_that_is_killed_replaces_the_old_reason(folder: Folder) -> None:
+    folder.behave(s0="raises")
+    folder.sweep("seed=0")
+    folder.behave(s0="SIGKILL")
+    assert folder.sweep("seed=0", retry_failed=True) == 1
+    assert folder.error(0) == "killed by SIGKILL, as the out-of-memory killer does"
+
+
+def test_an_interrupted_run_goes_on(folder: Folder) -> None:
+    folder.directory(0).mkdir(parents=True)
+    record = completed_record(folder.words("seed=0"))
+    write_record(folder.directory(0), type(record)(**{**vars(record), "status": "interrupted"}))
+    assert folder.sweep("seed=0") == 0
+    assert folder.status(0) == "completed"
+
+
+def test_force_moves_the_finished_run_aside(folder: Folder) -> None:
+    folder.sweep("seed=0")
+    assert folder.sweep("seed=0", "force=true") == 0
+    assert len(folder.starts(0)) == 1
+    aside = [path for path in folder.directory(0).parent.iterdir() if path != folder.directory(0)]
+    assert [path.name.startswith("seed_0.") for path in aside] == [True]
+    assert (folder.directory(0) / "log.txt").exists()
+
+
+def test_fail_fast_stops_and_lets_the_runs_in_progress_save_their_work(folder: Folder) -> None:
+    folder.behave(s0="sleep", s1="exits")
+    assert folder.sweep("seed=range(0,5)", workers=2, fail_fast=True) == 1
+    assert [folder.status(seed) for seed in range(3)] == ["interrupted", "failed", None]
+
+
+def test_the_sweep_stops_after_so_many_failures(folder: Folder) -> None:
+    folder.behave(s0="exits", s1="SIGKILL", s2="exits")
+    assert folder.sweep("seed=range(0,5)", workers=1, max_failures=2) == 1
+    assert [folder.status(seed) for seed in range(4)] == ["failed", "failed", None, None]
+
+
+def test_earlier_failures_do_not_stop_a_sweep_that_fails_fast(folder: Folder) -> None:
+    folder.behave(s0="exits")
+    folder.sweep("seed=0")
+    assert folder.sweep("seed=0,1", fail_fast=True) == 1
+    assert folder.status(1) == "completed"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_sweep_saves_its_runs_and_leaves_no_child(
+    folder: Folder, number: signal.Signals, code: int
+) -> None:
+    folder.behave(s0="sleep", s1="sleep")
+    with folder.start_sweep("seed=range(0,4)") as sweep:
+        children = [folder.pid(0), folder.pid(1)]
+        sweep.send_signal(number)
+        output, _ = sweep.communicate(timeout=20)
+    assert sweep.returncode == code
+    assert not any(map(alive, children))
+    assert [folder.status(seed) for seed in range(3)] == ["interrupted", "interrupted", None]
+    assert "the same command goes on from here" in output
+    folder.behave()
+    assert folder.sweep("seed=range(0,4)") == 0
+
+
+def test_a_second_signal_ends_a_run_that_does_not_listen(folder: Folder) -> None:
+    folder.behave(s0="deaf")
+    with folder.start_sweep("seed=0") as sweep:
+        child = folder.pid(0)
+        sweep.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert sweep.poll() is None
+        sweep.send_signal(signal.SIGINT)
+        sweep.communicate(timeout=20)
+    assert sweep.returncode == 130
+    assert not alive(child)
+    assert folder.status(0) is None  # interrupted, not failed: it goes on next time
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the kernel's parent-death signal")
+def test_the_runs_of_a_sweep_that_is_killed_save_their_work_and_end(folder: Folder) -> None:
+    folder.behave(s0="sleep")
+    with folder.start_sweep("seed=0") as sweep:
+        child = folder.pid(0)
+        sweep.kill()
+    wait_for(lambda: not alive(child))
+    assert folder.status(0) == "interrupted"
+
+
+def test_an_error_of_the_sweep_itself_leaves_no_child(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.behave(s0="sleep", s1="SIGKILL")
+    monkeypatch.setattr("bnrepro.sweep.outcome.write_record", _disk_full)
+    with pytest.raises(OSError, match="No space"):
+        folder.sweep("seed=0,1", workers=2)
+    assert folder.status(0) == "interrupted"
+    assert not alive(folder.pid(0))
+
+
+def _disk_full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_two_sweeps_share_the_work_and_run_nothing_twice(folder: Folder) -> None:
+    folder.behave(**{f"s{seed}": "brief" for seed in range(6)})
+    sweeps = [folder.start_sweep("seed=range(0,6)") for _ in range(2)]
+    outputs = [sweep.communicate(timeout=60)[0] for sweep in sweeps]
+    assert [sweep.returncode for sweep in sweeps] == [0, 0]
+    assert [len(folder.starts(seed)) for seed in range(6)] == [1] * 6
+    for output in outputs:
+        assert "6 runs: 6 done" in output
+        assert "elsewhere" in output
+        assert len(re.findall("^running", output, re.MULTILINE)) < 6
+
+
+def test_the_runs_of_a_killed_sweep_are_taken_over(folder: Folder) -> None:
+    folder.behave(s0="sleep")
+    with folder.start_sweep("seed=0") as first:
+        folder.pid(0)
+        with folder.start_sweep("seed=0") as second:
+            time.sleep(2)
+            assert len(folder.starts(0)) == 1
+            folder.behave()
+            first.kill()
+            output, _ = second.communicate(timeout=30)
+    assert second.returncode == 0
+    assert len(folder.starts(0)) == 2
+    assert "1 done" in output
+
+
+def test_a_run_that_somebody_trains_by_hand_is_waited_for(folder: Folder) -> None:
+    with run_lock(folder.directory(0)):
+        sweep = folder.start_sweep("seed=0")
+        time.sleep(2)
+        assert folder.starts(0) == []
+        folder.directory(0).mkdir(parents=True)
+        write_record(folder.directory(0), completed_record(folder.words("seed=0")))
+    sweep.communicate(timeout=20)
+    assert sweep.returncode == 0
+    assert folder.starts(0) == []
+
+
+def test_failed_runs_of_another_sweep_are_not_tried_twice(folder: Folder) -> None:
+    folder.behave(s0="exits")
+    folder.sweep("seed=0")
+    with claim(folder.directory(0)):
+        sweep = folder.start_sweep("--retry-failed", "seed=0")
+        time.sleep(2)
+        record = completed_record(folder.words("seed=0"))
+        again = {**vars(record), "status": "failed", "error": "again"}
+        write_record(folder.directory(0), type(record)(**again))
+    sweep.communicate(timeout=20)
+    assert sweep.returncode == 1
+    assert len(folder.starts(0)) == 1
+    assert folder.error(0) == "again"
+
+
+def test_a_claim_is_not_inherited_by_the_run_that_is_started(folder: Folder) -> None:
+    with claim(folder.directory(0)):
+        child = start([sys.executable, "-c", "import time; time.sleep(5)"], folder.root / "l", {})
+    with claim(folder.directory(0)):
+        pass
+    child.kill()
+    child.wait()
+
+
+def test_jobs_go_to_the_slots_of_the_gpus(folder: Folder) -> None:
+    folder.behave(**{f"s{seed}": "brief" for seed in range(4)})
+    assert folder.sweep("seed=range(0,4)", gpus="3,5", per_gpu=2) == 0
+    assert sorted(folder.starts(seed)[0] for seed in range(4)) == ["3", "3", "5", "5"]
+
+
+def test_threads_are_split_evenly_unless_given(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnrepro.sweep.slots.available_threads", lambda: 8)
+    folder.sweep("seed=0,1", workers=2)
+    folder.sweep("seed=2,3", "threads=1", workers=2)
+    threads = [read_record(folder.directory(seed)).config["threads"] for seed in range(4)]
+    assert threads == [4, 4, 1, 1]
+
+
+def test_status_shows_a_sweep_from_outside_and_starts_nothing(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder.behave(s0="exits", s1="sleep")
+    with folder.start_sweep("seed=range(0,4)") as sweep:
+        folder.pid(1)
+        wait_for(lambda: folder.status(3) == "completed")
+        assert folder.sweep("seed=range(0,5)", status=True) == 0
+        sweep.terminate()
+    out = capfd.readouterr().out
+    assert "5 runs: 1 running, 2 done, 1 failed, 1 waiting" in out
+    assert re.search(rf"{NAME} seed 1 +30 +100 +10.0 +0.5000 +7 s", out)
+    assert f"log: {folder.directory(0) / 'log.txt'}" in out
+    assert folder.starts(4) == []
+
+
+def test_a_dry_run_lists_the_runs_and_creates_nothing(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert folder.sweep("seed=0,1", dry_run=True) == 0
+    assert not folder.results.exists()
+    out = capfd.readouterr().out
+    assert re.search(rf"^waiting +{NAME} seed 0 .*model=mlp", out, re.MULTILINE)
+    assert "2 to run" in out
+    assert "time left unknown" in out
+
+
+def test_a_dry_run_estimates_from_the_records_of_similar_runs(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder.sweep("seed=0")
+    folder.sweep("seed=0,1,2", "train_steps=20000", workers=1, dry_run=True)
+    # Recorded: 2 s of training over 2,000 steps, 1 s for one evaluation, 2 s around them; the new
+    # runs have 81 evaluations each.
+    assert "time left about 5 min 09 s" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 0}, "workers=0"),
+        ({"per_gpu": 0}, "per-gpu=0"),
+        ({"gpus": "0,x"}, "gpus=0,x"),
+        ({"gpus": "0", "workers": 2}, "raise --per-gpu"),
+        ({"max_failures": 0}, "max-failures=0"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_created(
+    folder: Folder, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        folder.sweep("seed=0", **options)
+    assert not folder.results.exists()
+
+
+@pytest.mark.parametrize(
+    "word", ["seed=", "bn=x6", "learning_rate=-1", "study=nonsense", "batch_size=1,32"]
+)
+def test_one_bad_run_refuses_the_whole_grid(folder: Folder, word: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        folder.sweep(word)
+    assert "\n" not in str(caught.value)
+    assert not folder.results.exists()
