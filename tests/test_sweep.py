@@ -362,15 +362,30 @@ def test_status_shows_a_sweep_from_outside_and_starts_nothing(
     assert folder.starts(4) == []
 
 
-def test_a_dry_run_lists_the_runs_and_creates_nothing(
-    folder: Folder, capfd: pytest.CaptureFixture[str]
+def test_a_dry_run_lists_the_runs_and_leaves_nothing_behind(
+    folder: Folder, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert folder.sweep("seed=0,1", dry_run=True) == 0
-    assert not folder.results.exists()
+    monkeypatch.setattr("tempfile.tempdir", str(folder.root))
+    assert folder.sweep("seed=0,1", dry_run=True, workers=2) == 0
+    assert [path.name for path in folder.root.iterdir() if path.is_dir()] == []
     out = capfd.readouterr().out
     assert re.search(rf"^waiting +{NAME} seed 0 .*model=mlp", out, re.MULTILINE)
-    assert "2 to run" in out
+    # The stand-in says 2 s of training whatever it trained: 2,000 steps are 40 times the probe's
+    # 50; one evaluation of 1 s becomes nine.
+    assert out.count("a few steps of") == 1
+    assert "2 runs: 2 waiting; time left about 1 min 31 s" in out
+    assert "2 to run, 2 at a time; disk about" in out
+
+
+def test_a_dry_run_whose_probe_fails_says_that_it_does_not_know(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder.behave(s0="exits", s1="exits")
+    assert folder.sweep("seed=0,1", dry_run=True) == 0
+    out = capfd.readouterr().out
+    assert out.count("a few steps of") == 1
     assert "time left unknown" in out
+    assert "disk unknown" in out
 
 
 def test_a_dry_run_estimates_from_the_records_of_similar_runs(

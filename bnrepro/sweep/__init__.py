@@ -4,7 +4,7 @@ It is idempotent: what is done is not run again, what was interrupted goes on, w
 alone until `retry_failed`. Two sweeps over the same results folder share the work.
 
 `slots`: where runs go. `launcher`: how a run's process is started. `outcome`: what became of a run.
-`scheduler`: the loop. `estimate`: how long runs take. `display`: what a person sees.
+`scheduler`: the loop. `estimate`, `probe`: how long runs take. `display`: what a person sees.
 """
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from bnrepro.sweep.display import Board, Snapshot, States, failures, print_line,
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.launcher import Launcher, local
 from bnrepro.sweep.outcome import Outcome, on_disk
+from bnrepro.sweep.probe import probe
 from bnrepro.sweep.results import result_tables
 from bnrepro.sweep.scheduler import Rules, Scheduler
 from bnrepro.sweep.slots import Slot, choose_slots, threads_per_run
@@ -62,7 +63,7 @@ def run_sweep(
     if status:
         return _show_status(planned, len(places))
     if dry_run:
-        return _show_plan(planned, len(places))
+        return _show_plan(planned, places, launcher)
     limit = 1 if fail_fast else max_failures
     rules = Rules(retry_failed, limit, threads_per_run(len(places)))
     return _run(planned, places, launcher, rules)
@@ -120,19 +121,21 @@ def _now(run: PlannedRun) -> Outcome:
     return Outcome("running") if is_held(run.directory) else on_disk(run)
 
 
-def _show_plan(planned: list[PlannedRun], num_slots: int) -> int:
+def _show_plan(planned: list[PlannedRun], places: list[Slot], launcher: Launcher) -> int:
     console = Console()
-    speeds = _speeds(planned)
     states = [(run, _now(run)) for run in planned]
     for run, outcome in states:
         print_line(console, f"{outcome.status:<11}  {run.label}  {' '.join(run.overrides)}")
     left = [run for run, outcome in states if not outcome.done]
-    snapshot = take_snapshot(states, speeds, num_slots)
-    print_line(console, snapshot.summary())
+    speeds = _speeds(planned)
+    for run in speeds.unknown(left):
+        print_line(console, f"a few steps of {run.label}, to learn its speed ...")
+        probe(run, speeds, launcher, places[0], threads_per_run(len(places)))
+    print_line(console, take_snapshot(states, speeds, len(places)).summary())
     sizes = [speeds.size_bytes(run.composition.config) for run in left]
     known = [size for size in sizes if size is not None]
-    disk = f"about {sum(known) / len(known) * len(sizes) / 1e6:,.0f} MB" if known else "unknown"
-    print_line(console, f"{len(left)} to run, {num_slots} at a time; disk {disk}")
+    disk = f"about {sum(known) / len(known) * len(sizes) / 1e6:,.1f} MB" if known else "unknown"
+    print_line(console, f"{len(left)} to run, {len(places)} at a time; disk {disk}")
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from bnrepro.config import RunConfig
 from bnrepro.environment import processor
 from bnrepro.record import RecordError, RunRecord, find_runs, read_record
+from bnrepro.study import PlannedRun
 from bnrepro.sweep.slots import visible_gpus
 
 # Two runs that agree in these take about as long a step.
@@ -20,6 +21,7 @@ _ALIKE = (
     "data.name",
     "data.image_size",
     "batch_size",
+    "normalization",
     "backend",
     "precision",
 )
@@ -64,9 +66,12 @@ class Speeds:
         if speed is not None and on_gpu == self._on_gpu:
             self._speeds.setdefault(_alike(record.config), []).append(speed)
 
-    def known(self, config: RunConfig) -> bool:
-        """Whether a run like this was recorded."""
-        return _alike(asdict(config)) in self._speeds
+    def unknown(self, planned: Iterable[PlannedRun]) -> list[PlannedRun]:
+        """One run of each kind of which nothing is recorded."""
+        first: dict[tuple[Any, ...], PlannedRun] = {}
+        for run in planned:
+            first.setdefault(_alike(asdict(run.composition.config)), run)
+        return [run for kind, run in first.items() if kind not in self._speeds]
 
     def seconds(self, config: RunConfig) -> float | None:
         """The expected wall time of a run, or None if there was none like it."""

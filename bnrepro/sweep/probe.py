@@ -1,0 +1,37 @@
+"""A few steps of a run, to learn how fast it is where no record tells."""
+
+import signal
+import time
+from tempfile import TemporaryDirectory
+
+from bnrepro import study
+from bnrepro.study import PlannedRun
+from bnrepro.sweep.estimate import Speeds
+from bnrepro.sweep.launcher import Launcher, Process
+from bnrepro.sweep.outcome import LOG
+from bnrepro.sweep.slots import Slot
+
+_STEPS = 50
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+def probe(run: PlannedRun, speeds: Speeds, launcher: Launcher, slot: Slot, threads: int) -> None:
+    """Add to `speeds` what `run` does in a few steps, in a folder that is thrown away."""
+    with TemporaryDirectory(prefix="bnrepro-probe-") as folder:
+        threads = run.composition.config.threads or threads
+        steps = [f"{key}={_STEPS}" for key in ("train_steps", "evaluate_every")]
+        places = [f"results_dir='{folder}'", "force=false", f"threads={threads}"]
+        (short,) = study.plan([*run.overrides, *steps, *places])
+        short.directory.mkdir(parents=True)
+        _finish(launcher(short.overrides, short.directory / LOG, slot.environment))
+        speeds.add(short.directory)
+
+
+def _finish(process: Process) -> None:
+    """Wait for the process; if we are interrupted, it ends too."""
+    try:
+        while process.poll() is None:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)

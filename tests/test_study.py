@@ -1,0 +1,206 @@
+"""Studies: what a file may say, and the runs it stands for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_sweep import completed_record
+
+from bnrepro import study
+from bnrepro.config import ConfigError
+from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
+from bnrepro.record import write_record
+from bnrepro.study import command, load, missing, plan, planned_runs
+
+FINE = """
+question: Does it matter?
+scientific: [placement, normalization]
+nuisance: []
+fixed: [data]
+runs:
+  - overrides: ["model=mlp", "bn=none,x1"]
+    seeds: [0, 1]
+"""
+FIVE = ("inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid")
+Writer = Callable[[str], int]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Writer:
+    """Writes a study of the user's own, `mine`."""
+    (tmp_path / "study").mkdir()
+    monkeypatch.setenv(CONFIG_DIRECTORY_VARIABLE, str(tmp_path))
+    return (tmp_path / "study" / "mine.yaml").write_text
+
+
+def scale_of(name: str) -> list[str]:
+    return ["scale=cpu"] if load(name).required else []
+
+
+@pytest.mark.parametrize("name", choices_of("study"))
+def test_every_study_composes_and_varies_only_what_it_says(name: str) -> None:
+    planned = planned_runs(name, scale_of(name))
+    assert len({run.directory for run in planned}) == len(planned)
+    # Published runs have one thread each, whatever the machine.
+    assert name == "rows" or {run.composition.config.threads for run in planned} == {1}
+
+
+@pytest.mark.parametrize("name", choices_of("study"))
+def test_every_study_says_what_it_is_about(name: str) -> None:
+    head = (study.config_directories()[0] / "study" / f"{name}.yaml").read_text().split("\n")
+    comments = [line for line in head if line.startswith("#")]
+    assert any(f"bnrepro sweep study={name}" in line for line in comments)
+    assert any("Expected" in line for line in comments)
+    assert any("Time:" in line for line in comments)
+    assert load(name).question.endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("figure_1", {"figure_1_plain": 6, "figure_1_bn": 6}),
+        (
+            "rows",
+            dict.fromkeys(("inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid"), 1),
+        ),
+        (
+            "figure_2",
+            {
+                **dict.fromkeys(FIVE, 6),
+                **dict.fromkeys(("inception_tuned", "inception_x5", "bn_baseline_x5"), 3),
+                **dict.fromkeys(("inception_sigmoid", "inception_accelerated"), 3),
+            },
+        ),
+    ],
+)
+def test_a_study_of_experiments_has_them_under_their_own_names(
+    name: str, numbers: dict[str, int]
+) -> None:
+    found = [run.experiment for run in planned_runs(name, scale_of(name))]
+    assert {experiment: found.count(experiment) for experiment in found} == numbers
+
+
+def test_figure_2_has_the_lengths_of_the_protocol_at_scale_cpu() -> None:
+    short = {"bn_x5", "bn_x30", "bn_x5_sigmoid", "inception_sigmoid", "inception_accelerated"}
+    for run in planned_runs("figure_2", ["scale=cpu"]):
+        expected = 12_000 if run.experiment in short else 24_000
+        assert run.composition.config.train_steps == expected
+
+
+def test_figure_4_has_six_different_networks_that_keep_their_predictions() -> None:
+    planned = planned_runs("figure_4", ["scale=cpu"])
+    configs = [run.composition.config for run in planned]
+    assert len({run.name for run in planned}) == 6
+    assert all(config.save_predictions for config in configs)
+    assert {config.accelerated().dropout for config in configs} == {0.0, 0.05, 0.1}
+    assert {config.learning_rate_multiplier for config in configs} == {30.0}
+
+
+def test_tuning_keeps_its_hands_off_the_test_images_and_the_final_seeds() -> None:
+    tuning = planned_runs("tuning", ["scale=cpu"])
+    final = planned_runs("figure_2", ["scale=cpu"])
+    assert {run.composition.config.data.evaluation_split for run in tuning} == {"tuning"}
+    assert not {run.seed for run in tuning} & {run.seed for run in final}
+
+
+def test_every_batch_size_sees_the_same_number_of_examples() -> None:
+    configs = [run.composition.config for run in planned_runs("batch_size")]
+    for config in configs:
+        assert isinstance(config.batch_size, int)
+        assert config.train_steps * config.batch_size == pytest.approx(600_000, rel=1e-3)
+        assert config.learning_rate / config.batch_size == pytest.approx(0.003125)
+    assert {c.placement for c in configs if c.batch_size == 1} == {"none"}
+
+
+def test_a_grid_is_the_product_with_the_seed_innermost_and_each_run_once() -> None:
+    planned = plan(["seed=range(0,2)", "model=mlp", "bn=none,x1,none"])
+    assert [(run.name, run.seed) for run in planned] == [
+        ("mlp-digits-none", 0),
+        ("mlp-digits-none", 1),
+        ("mlp-digits-x1", 0),
+        ("mlp-digits-x1", 1),
+    ]
+
+
+def test_a_planned_run_is_what_its_own_overrides_compose() -> None:
+    for run in plan(["model=mlp", "bn=none,x5", "seed=3,4", "learning_rate=0.2", "threads=2"]):
+        alone = study.compose(list(run.overrides))
+        assert (alone.config, alone.name) == (run.composition.config, run.name)
+
+
+def test_further_overrides_apply_to_all_runs_and_win() -> None:
+    planned = planned_runs("figure_1", ["seed=7", "train_steps=100"])
+    assert [run.seed for run in planned] == [7, 7]
+    assert {run.composition.config.train_steps for run in planned} == {100}
+
+
+def test_a_further_grid_multiplies_the_study() -> None:
+    assert len(planned_runs("figure_1", ["learning_rate=0.1,0.2"])) == 24
+
+
+def test_a_study_that_leaves_the_scale_open_asks_for_it() -> None:
+    with pytest.raises(ConfigError, match="add scale=CHOICE, one of cpu, gpu, paper, smoke"):
+        planned_runs("figure_2")
+
+
+def test_an_unknown_study_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'figure_2'"):
+        planned_runs("figure2", ["scale=cpu"])
+
+
+def test_missing_runs_are_those_without_a_finished_record(tmp_path: Path) -> None:
+    extra = [f"results_dir={tmp_path}", "seed=0,1"]
+    planned = plan(["model=mlp", *extra])
+    for run, status in zip(planned, ("completed", "failed"), strict=True):
+        run.directory.mkdir(parents=True)
+        record = completed_record(run.overrides)
+        write_record(run.directory, type(record)(**{**vars(record), "status": status}))
+    assert [run.seed for run in missing(planned)] == [1]
+
+
+def test_the_command_can_be_pasted_into_a_shell() -> None:
+    assert command("figure_2", ["scale=cpu"]) == "bnrepro sweep study=figure_2 scale=cpu"
+    assert command("figure_1", ["seed=range(0,2)"]).endswith("'seed=range(0,2)'")
+
+
+def test_a_user_has_studies_of_their_own(write: Writer) -> None:
+    write(FINE)
+    assert len(planned_runs("mine")) == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("question: Does it matter?", "", "question"),
+        ("seeds: [0, 1]", "seeds: [zero]", "seeds"),
+        ("seeds: [0, 1]", "seeds: []", "seeds in every entry"),
+        ("seeds: [0, 1]", "seeds: [-1]", "seed=-1"),
+        ("nuisance: []", "nusiance: []", "nusiance"),
+        ("nuisance: []", "nuisance: [learning_rat]", "did you mean 'learning_rate'"),
+        ("scientific: [placement, normalization]", "scientific: []", "varies placement"),
+        ("bn=none,x1", "bn=none,x2", "bn=x2"),
+        ("bn=none,x1", "bn=${oc.env:HOME}", "plain values"),
+        ("question: Does", "question: &a Does", "plain values"),
+        ("question: Does", "question: !!python/name:os.system Does", "plain values"),
+        (FINE, "[1, 2]", "not a study"),
+        (FINE, "just words", "not a study"),
+        (FINE, "", "not a study"),
+        (FINE, "a: [", "not a study"),
+        (FINE, FINE.partition("runs:")[0] + "runs: []", "at least one entry"),
+    ],
+)
+def test_a_file_that_is_no_study_is_refused_in_one_line(
+    write: Writer, old: str, new: str, message: str
+) -> None:
+    assert old in FINE
+    write(FINE.replace(old, new))
+    with pytest.raises(ConfigError, match=message) as caught:
+        planned_runs("mine")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path, write: Writer) -> None:
+    write(FINE)
+    (tmp_path / "study" / "mine.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not a study"):
+        planned_runs("mine")
