@@ -1,7 +1,9 @@
 """Sweeps over stand-ins for runs: every way to end, to stop, and to share the work."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -76,7 +78,8 @@ class Folder:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     return Folder(tmp_path)
 
 
@@ -344,6 +347,31 @@ def test_threads_are_split_evenly_unless_given(
     folder.sweep("seed=2,3", "threads=1", workers=2)
     threads = [read_record(folder.directory(seed)).config["threads"] for seed in range(4)]
     assert threads == [4, 4, 1, 1]
+
+
+def test_in_a_terminal_a_live_table_is_shown_and_the_terminal_left_as_it_was(
+    folder: Folder,
+) -> None:
+    folder.behave(s0="sleep")
+    outer, inner = pty.openpty()
+    sweep = subprocess.Popen(
+        [sys.executable, FAKE_SWEEP, folder.behaviours, *folder.words("seed=0")],
+        stdout=inner,
+        stderr=inner,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(inner)
+    folder.pid(0)
+    time.sleep(1.5)
+    sweep.send_signal(signal.SIGINT)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal's other end is closed
+        while part := os.read(outer, 10_000):
+            shown += part
+    os.close(outer)
+    assert sweep.wait(timeout=20) == 130
+    assert re.search(rb"mlp-digits-x1 seed 0 +30 +100 +10.0 +0.5000 +7 s", shown)
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")  # the cursor is back
 
 
 def test_status_shows_a_sweep_from_outside_and_starts_nothing(

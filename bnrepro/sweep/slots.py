@@ -37,17 +37,24 @@ def choose_slots(num_runs: int, workers: int | None, gpus: str | None, per_gpu: 
     """
     _check_count("workers", workers)
     _check_count("per-gpu", per_gpu)
-    chosen = visible_gpus() if gpus is None else _read_gpus(gpus)
-    if not chosen:
-        count = workers or min(available_threads(), max(1, memory_bytes() // _BYTES_PER_RUN))
-        return [Slot(None)] * min(count, max(1, num_runs))
-    places = [Slot(gpu) for _ in range(per_gpu) for gpu in chosen]
-    if workers is not None and workers > len(places):
+    given = _read_gpus(gpus) if gpus is not None else []
+    most = len(given) * per_gpu
+    if given and workers is not None and workers > most:
         raise ConfigError(
-            f"workers={workers} on GPU {','.join(chosen)} with {per_gpu} a GPU: expected at most "
-            f"{len(places)}; raise --per-gpu"
+            f"workers={workers} on GPU {gpus} with {per_gpu} a GPU: expected at most {most}; "
+            "raise --per-gpu"
         )
-    return places[: min(workers or len(places), max(1, num_runs))]
+    seen = given or visible_gpus()
+    count = workers or (len(seen) * per_gpu if seen else _bearable())
+    return [
+        Slot(seen[position % len(seen)] if seen else None)
+        for position in range(min(count, max(1, num_runs)))
+    ]
+
+
+def _bearable() -> int:
+    """How many runs cores and memory bear."""
+    return max(1, min(available_threads(), memory_bytes() // _BYTES_PER_RUN))
 
 
 def threads_per_run(num_slots: int) -> int:

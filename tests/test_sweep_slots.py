@@ -1,0 +1,75 @@
+"""How many runs at once, and where."""
+
+from pathlib import Path
+
+import pytest
+
+from bnrepro.config import ConfigError
+from bnrepro.sweep import slots
+from bnrepro.sweep.slots import Slot, choose_slots, memory_bytes, threads_per_run, visible_gpus
+
+GIBIBYTE = 2**30
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight cores, 64 GiB and no GPU."""
+    monkeypatch.setattr(slots, "available_threads", lambda: 8)
+    monkeypatch.setattr(slots, "memory_bytes", lambda: 64 * GIBIBYTE)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+def test_there_is_a_slot_for_each_core() -> None:
+    assert choose_slots(100, None, None, 1) == [Slot(None)] * 8
+
+
+def test_memory_allows_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "memory_bytes", lambda: 7 * GIBIBYTE)
+    assert len(choose_slots(100, None, None, 1)) == 3
+    monkeypatch.setattr(slots, "memory_bytes", lambda: GIBIBYTE)
+    assert len(choose_slots(100, None, None, 1)) == 1
+
+
+def test_a_container_has_the_memory_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "_CGROUP_LIMITS", (str(tmp_path / "max"), str(tmp_path / "none")))
+    whole = memory_bytes()
+    (tmp_path / "max").write_text("max\n")
+    assert memory_bytes() == whole
+    (tmp_path / "max").write_text("1000000\n")
+    assert memory_bytes() == 1_000_000
+
+
+def test_there_are_never_more_slots_than_runs() -> None:
+    assert len(choose_slots(3, None, None, 1)) == 3
+    assert len(choose_slots(3, 8, None, 1)) == 3
+
+
+def test_the_cores_are_split_evenly() -> None:
+    assert [threads_per_run(number) for number in (1, 3, 8, 20)] == [8, 2, 1, 1]
+
+
+def test_each_gpu_has_its_slots() -> None:
+    assert [slot.gpu for slot in choose_slots(100, None, "0,3", 2)] == ["0", "3", "0", "3"]
+    assert [slot.gpu for slot in choose_slots(100, 3, "0,3", 2)] == ["0", "3", "0"]
+    assert Slot("3").environment == {"CUDA_VISIBLE_DEVICES": "3"}
+    assert Slot(None).environment == {}
+
+
+def test_gpus_that_are_seen_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, GPU-abc")
+    assert [slot.gpu for slot in choose_slots(100, None, None, 1)] == ["4", "GPU-abc"]
+    assert [slot.gpu for slot in choose_slots(100, 3, None, 1)] == ["4", "GPU-abc", "4"]
+
+
+@pytest.mark.parametrize("chosen", ["", "-1"])
+def test_hidden_gpus_are_not_used(monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert visible_gpus() == []
+
+
+@pytest.mark.parametrize("gpus", ["", "0,0", "zero", "-1", "0,,1", "1.5"])
+def test_what_is_no_list_of_gpus_is_refused(gpus: str) -> None:
+    with pytest.raises(ConfigError, match="expected numbers such as 0,1"):
+        choose_slots(1, None, gpus, 1)
