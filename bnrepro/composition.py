@@ -67,20 +67,21 @@ def compose(overrides: list[str]) -> Composition:
     )
 
 
-def show(overrides: list[str], info: str | None = None) -> None:
-    """Print the composed config as YAML or, with `info`, what Hydra says of its composition.
+def show(overrides: list[str], part: str | None, info: str | None) -> int:
+    """Print a part of the composed config, or with `info` what Hydra says of its composition.
 
     Raises:
         ConfigError: as `compose`.
     """
     compose(overrides)
-    words = list(_checked_words(overrides))
+    words = _checked_words(overrides)
     with _hydra(_directories()) as searchpath:
         hydra = GlobalHydra.instance().hydra
         if info is None:
-            hydra.show_cfg("config", [*words, *searchpath], "job", package=None)
+            hydra.show_cfg("config", [*words, *searchpath], part, package=None)
         else:
             hydra.show_info(info, "config", [*words, *searchpath])
+    return 0
 
 
 def one_line(error: Exception) -> str:

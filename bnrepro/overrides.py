@@ -110,7 +110,7 @@ def read(word: str) -> Override:
     key, text = key.strip(), text.strip()
     _check_plain_key(key)
     if not equals or not key:
-        raise ConfigError(f"{shown(word)}: expected key=value{_suggested_word(key)}")
+        raise ConfigError(f"{shown(word) or repr(word)}: expected key=value{_suggested_word(key)}")
     _check_key(key)
     if not text:
         raise ConfigError(f"{key}=: expected a value after the equals sign")

@@ -1,0 +1,83 @@
+"""The command `bnrepro`: words in, an exit code out.
+
+`words`: what stands on a command line. `commands`: the commands there are, and what each does with
+its words. `explain`: help pages. `completion`: tab completion. `summary`: what is printed before a
+run. Nothing here decides what a run is, and every room is imported inside the function that needs
+it, so that help and completion stay quick.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+
+from bnrepro.config import ConfigError, did_you_mean
+from bnrepro.record import RecordError
+
+_LONGEST_MESSAGE = 2_000
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and give the exit code: 0, 1 (a run or the machine failed), 2 (bad
+    input: one line on standard error), 130 or 143 (interrupted)."""
+    try:
+        code = parse(sys.argv[1:] if argv is None else argv)()
+        sys.stdout.flush()
+        return code
+    except (ConfigError, RecordError) as error:
+        return _say(error, 2)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has what it wanted; a second error while Python shuts down would say nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _say(error, 1)
+
+
+def parse(argv: list[str]) -> Callable[[], int]:
+    """Check a command line as far as that goes without doing anything; gives what does it.
+
+    Raises:
+        ConfigError: on bad input.
+    """
+    from bnrepro.cli import explain
+    from bnrepro.cli.commands import COMMANDS
+    from bnrepro.cli.words import read_words
+
+    name, *words = argv or ["--help"]
+    if name in ("-h", "--help"):
+        return lambda: explain.show(explain.overview(COMMANDS))
+    if name == "--version":
+        return explain.show_version
+    if name not in COMMANDS:
+        raise _no_such_command(name, list(COMMANDS))
+    if name == "run" and not {"-m", "--multirun"}.isdisjoint(words):
+        name, words = "sweep", [word for word in words if word not in ("-m", "--multirun")]
+    command = COMMANDS[name]
+    if not {"-h", "--help"}.isdisjoint(words):
+        return lambda: explain.show(explain.page(command))
+    return command.prepare(read_words(command, words))
+
+
+def _no_such_command(name: str, known: list[str]) -> ConfigError:
+    from bnrepro.overrides import shown
+
+    if "=" in name:
+        return ConfigError(
+            f"{shown(name)}: expected a command first; try `bnrepro run {shown(name)}`"
+        )
+    near = did_you_mean(name, known)
+    return ConfigError(
+        f"{shown(name)}: expected a command, one of {', '.join(known)}{near or '; try --help'}"
+    )
+
+
+def _say(error: Exception, code: int) -> int:
+    """Print one line, whatever the message holds."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    printable = "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message
+    )
+    print(f"bnrepro: {printable[:_LONGEST_MESSAGE]}", file=sys.stderr)
+    return code
