@@ -3,6 +3,7 @@
 Runs inside the compiled program: the host sends only indices and distortion parameters.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +82,8 @@ class Assembler:
         def per_example(name: str) -> Any:
             return ops.cast(distortions[name], self.dtype)[:, None, None, None]
 
-        mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
+        # Not `ops.mean`: under JAX it computes in float32 whatever it is given.
+        mean = ops.sum(images, axis=(1, 2, 3), keepdims=True) / math.prod(images.shape[1:])
         images = (images - mean) * per_example("contrast") + mean + per_example("brightness")
         if images.shape[-1] == 3:
             luma = ops.sum(images * ops.cast(np.array(_LUMA), self.dtype), axis=-1, keepdims=True)

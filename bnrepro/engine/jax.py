@@ -64,12 +64,10 @@ class JaxEngine(Engine):
 
     def compile(self) -> None:
         """Compile ahead of time: nothing is run."""
-        inputs = self.inputs(0, 1)
         if self._loops:
-            self._state, *_ = self._train_segment(self._state, *self._padded(inputs), 0)
+            self._run(self.inputs(0, 1), 0)
         else:
-            step = jax.jit(self._step, donate_argnums=0)
-            self._train_step = step.lower(self._state, *_row(inputs, 0)).compile()
+            _ = self._train_step
 
     def train(self, start: int, stop: int) -> Segment:
         inputs = self.inputs(start, stop)
@@ -84,6 +82,7 @@ class JaxEngine(Engine):
             return self._is_finite()
 
         steps = locate_divergence(finite_after, stop - start)
+        finite_after(steps)  # the state that is left is the one of the divergence
         return Segment(loss[:steps], correct[:steps], start + steps)
 
     def forward(self, images: np.ndarray) -> np.ndarray:
@@ -101,8 +100,7 @@ class JaxEngine(Engine):
         return {v.path: np.asarray(g) for v, g in zip(weights, values, strict=True)}
 
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        inputs = self._watch_normalized(self._state, images)
-        moments = batch_moments(self.network.batch_normalizations, inputs)
+        moments = self._watch_moments(self._state, images)
         return [(np.asarray(mean), np.asarray(variance)) for mean, variance in moments]
 
     def device(self) -> str:
@@ -223,15 +221,26 @@ class JaxEngine(Engine):
         return self.network.model.stateless_call(trainable, non_trainable, batch, training=False)[0]
 
     @cached_property
-    def _watch_activations(self) -> Callable[..., list[Any]]:
-        return self._watcher(list(self.network.pre_activations.values()))
+    def _train_step(self) -> Callable[..., tuple[State, Any, Any]]:
+        """One step, compiled ahead of time."""
+        step = jax.jit(self._step, donate_argnums=0)
+        return step.lower(self._state, *_row(self.inputs(0, 1), 0)).compile()
 
     @cached_property
-    def _watch_normalized(self) -> Callable[..., list[Any]]:
-        return self._watcher(self.network.normalization_inputs)
+    def _watch_activations(self) -> Callable[..., list[Any]]:
+        return self._watcher(list(self.network.pre_activations.values()), list)
 
-    def _watcher(self, tensors: list[Any]) -> Callable[[State, Any], list[Any]]:
-        """A program that computes inner values of the network in batch mode."""
+    @cached_property
+    def _watch_moments(self) -> Callable[..., list[tuple[Any, Any]]]:
+        layers = self.network.batch_normalizations
+        return self._watcher(
+            self.network.normalization_inputs, lambda inputs: batch_moments(layers, inputs)
+        )
+
+    def _watcher(
+        self, tensors: list[Any], reduce: Callable[[list[Any]], list[Any]]
+    ) -> Callable[[State, Any], list[Any]]:
+        """A program that computes inner values of the network in batch mode and reduces them."""
         watched = keras.Model(self.network.model.inputs, tensors)
 
         def watch(state: State, images: Any) -> list[Any]:
@@ -239,7 +248,7 @@ class JaxEngine(Engine):
             trainable = [values[f"model/{v.path}"] for v in watched.trainable_variables]
             non_trainable = [values[f"model/{v.path}"] for v in watched.non_trainable_variables]
             batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
-            return watched.stateless_call(trainable, non_trainable, batch, training=True)[0]
+            return reduce(watched.stateless_call(trainable, non_trainable, batch, training=True)[0])
 
         return jax.jit(watch)
 

@@ -7,14 +7,20 @@ from keras import ops
 
 
 def cross_entropy(labels: Any, logits: Any) -> Any:
-    """Mean cross-entropy of a batch; `logits` (batch, classes), `labels` (batch,)."""
-    return ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+    """Mean cross-entropy of a batch; `logits` (batch, classes), `labels` (batch,).
+
+    Keras's own loss and `ops.mean` compute in float32 under JAX, whatever they are given.
+    """
+    chosen = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    losses = ops.logsumexp(logits, axis=-1) - ops.sum(chosen * logits, axis=-1)
+    return ops.sum(losses) / losses.shape[0]
 
 
 def num_correct(labels: Any, logits: Any) -> Any:
     """How many of a batch have their label's score highest, int32."""
     hits = ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32"))
-    return ops.sum(ops.cast(hits, "int32"))
+    # JAX sums int32 to int64 in double precision.
+    return ops.cast(ops.sum(ops.cast(hits, "int32")), "int32")
 
 
 def add_l2_gradients(

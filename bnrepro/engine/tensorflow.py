@@ -70,6 +70,7 @@ class TensorFlowEngine(Engine):
             return self._is_finite()
 
         steps = locate_divergence(finite_after, stop - start)
+        finite_after(steps)  # the state that is left is the one of the divergence
         return Segment(loss[:steps], correct[:steps], start + steps)
 
     def forward(self, images: np.ndarray) -> np.ndarray:
@@ -87,9 +88,8 @@ class TensorFlowEngine(Engine):
         return {v.path: g.numpy() for v, g in zip(self._weights, values, strict=True)}
 
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        inputs = self._undisturbed(lambda: self._watch_normalized(tf.constant(images)))
-        moments = batch_moments(self.network.batch_normalizations, inputs)
-        return [(np.asarray(mean), np.asarray(variance)) for mean, variance in moments]
+        moments = self._undisturbed(lambda: self._watch_moments(tf.constant(images)))
+        return [(mean.numpy(), variance.numpy()) for mean, variance in moments]
 
     def device(self) -> str:
         for gpu in tf.config.list_physical_devices("GPU"):
@@ -170,19 +170,24 @@ class TensorFlowEngine(Engine):
 
     @cached_property
     def _watch_activations(self) -> Callable[..., list[Any]]:
-        return self._watcher(list(self.network.pre_activations.values()))
+        return self._watcher(list(self.network.pre_activations.values()), list)
 
     @cached_property
-    def _watch_normalized(self) -> Callable[..., list[Any]]:
-        return self._watcher(self.network.normalization_inputs)
+    def _watch_moments(self) -> Callable[..., list[tuple[Any, Any]]]:
+        layers = self.network.batch_normalizations
+        return self._watcher(
+            self.network.normalization_inputs, lambda inputs: batch_moments(layers, inputs)
+        )
 
-    def _watcher(self, tensors: list[Any]) -> Callable[[Any], list[Any]]:
-        """A program that computes inner values of the network in batch mode."""
+    def _watcher(
+        self, tensors: list[Any], reduce: Callable[[list[Any]], list[Any]]
+    ) -> Callable[[Any], list[Any]]:
+        """A program that computes inner values of the network in batch mode and reduces them."""
         watched = keras.Model(self.network.model.inputs, tensors)
 
         def watch(images: Any) -> list[Any]:
             rows = tf.range(tf.shape(images)[0])
-            return watched(self.assembler.assemble(images, rows, {}), training=True)
+            return reduce(watched(self.assembler.assemble(images, rows, {}), training=True))
 
         return tf.function(watch, autograph=False)
 

@@ -1,0 +1,198 @@
+"""The engine of each backend, through its contract.
+
+Each backend and precision answers in one process of its own: Keras has one backend a process.
+"""
+
+import json
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import pytest
+
+PROBE = """
+import json, sys
+from bnrepro import backend
+from bnrepro.composition import compose
+
+asked = json.load(sys.stdin)
+backend.select(compose(asked[0][1]).config)
+
+import keras, numpy as np
+from bnrepro import data, engine, models, optimizers
+
+
+def build(overrides):
+    config = compose(overrides).config.accelerated()
+    keras.utils.clear_session()
+    if config.precision == "float64":
+        keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy(config.precision)
+    dataset = data.load(config.data)
+    network = models.build(config, dataset.train.images.shape[1:], dataset.num_classes)
+    return engine.build(network, optimizers.build(config), dataset, config)
+
+
+def sums(arrays):
+    return {name: float(np.abs(array.astype("float64")).sum()) for name, array in arrays.items()}
+
+
+def same(first, second):
+    return all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def weights_are_finite(trainer):
+    values = trainer.variables()
+    weights = trainer.network.model.trainable_variables
+    return all(bool(np.isfinite(values["model/" + weight.path]).all()) for weight in weights)
+
+
+def losses(trainer):
+    segment = trainer.train(0, 20)
+    return {"loss": segment.loss.tolist(), "variables": sums(trainer.variables())}
+
+
+def cuts(trainer):
+    before = trainer.variables()
+    whole = trainer.train(0, 12).loss
+    end = trainer.variables()
+    trainer.assign(before)
+    parts = [trainer.train(start, stop).loss for start, stop in ((0, 5), (5, 6), (6, 12))]
+    return {
+        "losses": bool(np.array_equal(whole, np.concatenate(parts))),
+        "variables": same(end, trainer.variables()),
+    }
+
+
+def watching(trainer):
+    trainer.train(0, 3)
+    before = trainer.variables()
+    watched = trainer.pre_activations(trainer.dataset.evaluation.images[:50])
+    trainer.gradients(3)
+    trainer.population_statistics(3)
+    trainer.logits(trainer.dataset.evaluation)
+    shapes = {name: list(values.shape) for name, values in watched.items()}
+    return {"unchanged": same(before, trainer.variables()), "shapes": shapes}
+
+
+def divergence(trainer):
+    start = trainer.variables()
+    segment = trainer.train(0, 10)
+    found = segment.diverged_at_step
+    finite = []
+    for steps in (found - 1, found):
+        trainer.assign(start)
+        if steps:
+            trainer.train(0, steps)
+        finite.append(weights_are_finite(trainer))
+    return {"found": found, "finite": finite, "length": len(segment.loss)}
+
+
+def gradient(trainer):
+    trainer.train(0, 2)
+    path = trainer.network.model.trainable_variables[0].path
+    before = trainer.variables()["model/" + path]
+    gradient = trainer.gradients(2)[path]
+    trainer.train(2, 3)
+    step = before - trainer.variables()["model/" + path]
+    error = np.abs(step - trainer.config.peak_learning_rate * gradient).max()
+    return {"error": float(error), "size": float(np.abs(step).max())}
+
+
+def logits(trainer):
+    evaluation = trainer.dataset.evaluation
+    scores = trainer.logits(evaluation)
+    alone = trainer.forward(evaluation.images[:1])
+    return {"shape": list(scores.shape), "error": float(np.abs(scores[:1] - alone).max())}
+
+
+answers = [globals()[task](build(overrides)) for task, overrides in asked]
+print(json.dumps(answers))
+"""
+
+
+@cache
+def ask_all(backend, precision):
+    """Every question's answer, from one process."""
+    common = [f"backend={backend}", f"precision={precision}"]
+    asked = [(task, [*overrides, *common]) for task, overrides in QUESTIONS[precision]]
+    result = subprocess.run(
+        [sys.executable, "-c", PROBE],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    answers = json.loads(result.stdout.splitlines()[-1])
+    return dict(zip(((task, tuple(words)) for task, words in QUESTIONS[precision]), answers))
+
+
+def ask(backend, task, overrides, precision="float32"):
+    return ask_all(backend, precision)[task, tuple(overrides)]
+
+
+BACKENDS = pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+INCEPTION = ["model=inception", "model.width=0.05"]
+DISTORTED = [*INCEPTION, "bn=x1", "dropout=0", "data.flip=true", "data.crop_padding=1"]
+MLP_DROPOUT = ["model=mlp", "dropout=0.4"]
+DIVERGING = ["model=mlp", "bn=none", "activation=relu", "learning_rate=1e30"]
+PLAIN = ["model=mlp", "optimizer=sgd", "l2=0.01"]
+QUESTIONS = {
+    "float64": [("losses", ["model=mlp"]), ("losses", DISTORTED)],
+    "float32": [
+        ("cuts", INCEPTION),
+        ("watching", MLP_DROPOUT),
+        ("divergence", DIVERGING),
+        ("gradient", PLAIN),
+        ("logits", ["model=mlp"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("overrides", [["model=mlp"], DISTORTED], ids=["mlp", "inception"])
+def test_both_backends_train_the_same_in_float64(overrides):
+    """20 steps, to 1e-6: in float32 a deep network amplifies one rounding beyond any bound."""
+    first, second = (
+        ask(backend, "losses", overrides, "float64") for backend in ("tensorflow", "jax")
+    )
+    np.testing.assert_allclose(first["loss"], second["loss"], rtol=1e-6)
+    assert first["variables"].keys() == second["variables"].keys()
+    for name, value in first["variables"].items():
+        other = second["variables"][name]
+        np.testing.assert_allclose(value, other, rtol=1e-6, atol=1e-7, err_msg=name)
+
+
+@BACKENDS
+def test_how_a_training_is_cut_into_segments_does_not_change_it(backend):
+    assert ask(backend, "cuts", INCEPTION) == {"losses": True, "variables": True}
+
+
+@BACKENDS
+def test_watching_changes_nothing(backend):
+    answer = ask(backend, "watching", MLP_DROPOUT)
+    assert answer["unchanged"]
+    assert answer["shapes"] == {f"hidden_{layer}": [50, 100] for layer in (1, 2, 3)}
+
+
+@BACKENDS
+def test_the_first_step_that_is_not_finite_is_found_exactly(backend):
+    answer = ask(backend, "divergence", DIVERGING)
+    assert 1 <= answer["found"] <= 10
+    assert answer["finite"] == [True, False]
+    assert answer["length"] == answer["found"]
+
+
+@BACKENDS
+def test_the_gradient_that_is_watched_is_the_one_of_the_next_step(backend):
+    answer = ask(backend, "gradient", PLAIN)
+    assert answer["size"] > 0
+    assert answer["error"] < 1e-6
+
+
+@BACKENDS
+def test_an_image_has_the_same_scores_alone_as_in_the_whole_split(backend):
+    answer = ask(backend, "logits", ["model=mlp"])
+    assert answer["shape"][1] == 10
+    assert answer["error"] < 1e-5
