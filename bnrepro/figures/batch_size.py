@@ -1,0 +1,113 @@
+"""With and without batch normalization in mini-batches of 1 to 128 (study `batch_size`)."""
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator, PercentFormatter
+
+from bnrepro import statistics
+from bnrepro.figures.drawing import Label, label_ends
+from bnrepro.figures.exhibit import Drawing, Exhibit, Table, rows_of
+from bnrepro.figures.selection import Selection, select
+from bnrepro.figures.style import LINES, Line, Panel
+from bnrepro.figures.wording import percent, setting
+
+_NETWORKS = {"without BN": LINES["figure_1_plain"], "with BN": LINES["figure_1_bn"]}
+_QUANTITIES = ("accuracy", "train_accuracy", "gap")
+
+
+def exhibit(results_dir: str) -> Exhibit:
+    """Accuracy and the gap between training and test, from the records of the study `batch_size`.
+
+    Raises:
+        ConfigError: if none of the runs is there.
+        RecordError: if a record or a curve cannot be read.
+    """
+    chosen = select("batch_size", results_dir)
+    frame = _measured(chosen)
+    titles = {"accuracy": "Final test accuracy", "gap": "Training minus test accuracy"}
+    panels = [
+        Panel(name, title, _describe(frame, name), partial(_draw, frame=frame, quantity=name))
+        for name, title in titles.items()
+    ]
+    caption = (
+        "Medians over seeds with order-statistic intervals; a run that diverged counts as chance. "
+        "Training accuracy is over the mini-batches since the last evaluation, as trained on. A "
+        "mini-batch of 1 with batch normalization is refused: its variance is 0."
+    )
+    return Exhibit(
+        name="batch_size",
+        title="Batch size",
+        setting=setting(chosen.runs),
+        command="bnrepro figure batch_size",
+        missing=[chosen.missing] if chosen.missing else [],
+        drawings=[Drawing("batch_size", panels, [[panel.name for panel in panels]])],
+        tables=[Table("table", list(frame.columns), rows_of(frame), caption)],
+        series=[],
+        runs=chosen.runs,
+    )
+
+
+def _measured(chosen: Selection) -> pd.DataFrame:
+    """A row a network and batch size."""
+    runs = chosen.runs.assign(
+        network=(chosen.runs["config.placement"] == "none").map(
+            {True: "without BN", False: "with BN"}
+        ),
+        batch_size=chosen.runs["config.batch_size"].astype(int),
+        accuracy=chosen.runs["end_accuracy"],
+        train_accuracy=_train_accuracy(chosen),
+    )
+    runs["gap"] = runs["train_accuracy"] - runs["accuracy"]
+    rows = []
+    for (network, size), of_row in runs.groupby(["network", "batch_size"], sort=True):
+        row: dict[str, Any] = {"network": network, "batch_size": size, "n": len(of_row)}
+        for quantity in _QUANTITIES:
+            interval = statistics.interval_of_median(of_row[quantity].to_numpy())
+            row[quantity] = of_row[quantity].median()
+            row[f"{quantity}_low"], row[f"{quantity}_high"] = interval.low, interval.high
+        rows.append({**row, "diverged": int((of_row["status"] == "diverged").sum())})
+    return pd.DataFrame(rows)
+
+
+def _train_accuracy(chosen: Selection) -> pd.Series:
+    """Of every run the last row of its curve; chance where it diverged."""
+    last = chosen.curves.sort_values("step").groupby(["name", "seed"])["train_accuracy"].last()
+    keys = pd.MultiIndex.from_frame(chosen.runs[["name", "seed"]])
+    values = pd.Series(last.reindex(keys).to_numpy(), index=chosen.runs.index)
+    return values.mask(chosen.runs["status"] == "diverged", 1 / chosen.num_classes)
+
+
+def _draw(axes: Axes, frame: pd.DataFrame, quantity: str) -> None:
+    ends = []
+    for network, line in _NETWORKS.items():
+        rows = frame[frame["network"] == network]
+        if not rows.empty:
+            ends.append(_draw_network(axes, rows, line, quantity))
+    sizes = sorted(frame["batch_size"].unique())
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1, symbol=" %"))
+    axes.set_xlabel("examples in a mini-batch")
+    label_ends(axes, ends)
+
+
+def _draw_network(axes: Axes, rows: pd.DataFrame, line: Line, quantity: str) -> Label:
+    sizes, values = rows["batch_size"], rows[quantity]
+    low, high = rows[f"{quantity}_low"].fillna(values), rows[f"{quantity}_high"].fillna(values)
+    axes.fill_between(sizes, low, high, color=line.color, alpha=0.18, linewidth=0)
+    axes.plot(
+        sizes, values, color=line.color, linestyle=line.style, marker=line.marker, label=line.label
+    )
+    return Label(sizes.iloc[-1], values.iloc[-1], line.label, line.text_color)
+
+
+def _describe(frame: pd.DataFrame, quantity: str) -> str:
+    each = "; ".join(
+        f"{row['network']}, {row['batch_size']}: {percent(row[quantity], 2)}"
+        for row in frame.to_dict("records")
+    )
+    return f"Median over seeds by network and examples in a mini-batch: {each}."

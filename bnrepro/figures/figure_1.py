@@ -1,0 +1,186 @@
+"""Figure 1 (section 4.1, MNIST): test accuracy, and percentiles of a sigmoid's input."""
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bnrepro import paper, statistics
+from bnrepro.config import ConfigError
+from bnrepro.figures.drawing import (
+    Label,
+    draw_mean,
+    draw_paper,
+    label_ends,
+    step_axis,
+    thin_and_thick,
+)
+from bnrepro.figures.exhibit import Drawing, Exhibit, Table, rows_of
+from bnrepro.figures.figure_1_summary import NORMALIZED, PERCENTILE_CURVES, PLAIN, summary
+from bnrepro.figures.selection import Selection, select
+from bnrepro.figures.sensitivity import sensitivity
+from bnrepro.figures.style import INK, LINES, Panel
+from bnrepro.figures.wording import percent, setting
+from bnrepro.record import PERCENTILE_COLUMNS, RecordError
+
+_LEVELS = ("p15", "p50", "p85")
+_LEVEL_NAMES = {"p15": "15th", "p50": "median", "p85": "85th"}
+
+
+def exhibit(results_dir: str) -> Exhibit:
+    """Figure 1 from the records of the studies `figure_1` and `figure_1_sensitivity`.
+
+    Raises:
+        ConfigError: if none of the runs of `figure_1` is there.
+        RecordError: if a record, a curve or percentiles cannot be read.
+    """
+    chosen = select("figure_1", results_dir)
+    mean = statistics.mean_curves(chosen.curves, chosen.num_classes)
+    percentiles = load_percentiles(chosen.runs)
+    tables, missing = [summary(chosen, mean, percentiles)], [chosen.missing]
+    try:
+        varied = select("figure_1_sensitivity", results_dir)
+        tables.append(sensitivity(chosen, varied))
+        missing.append(varied.missing)
+    except ConfigError as error:
+        missing.append(str(error))
+    return Exhibit(
+        name="figure_1",
+        title="Figure 1",
+        setting=setting(chosen.runs),
+        command="bnrepro figure 1",
+        missing=[line for line in missing if line],
+        drawings=[_drawing(chosen, mean, percentiles)],
+        tables=tables,
+        series=[
+            Table("accuracy", list(mean.columns), rows_of(mean)),
+            Table("percentiles", list(percentiles.columns), rows_of(percentiles)),
+        ],
+        runs=chosen.runs,
+    )
+
+
+def load_percentiles(runs: pd.DataFrame) -> pd.DataFrame:
+    """The percentiles of the runs: `experiment`, `seed`, and the columns of `percentiles.csv`.
+
+    Raises:
+        RecordError: if a run has none, or they cannot be read.
+    """
+    frames = []
+    for run in runs.to_dict("records"):
+        path = Path(run["directory"]) / "percentiles.csv"
+        try:
+            frame = pd.read_csv(path, dtype={"unit": str})
+        except (OSError, ValueError) as error:
+            raise RecordError(f"{path}: cannot be read ({error})") from error
+        if tuple(frame.columns) != PERCENTILE_COLUMNS:
+            raise RecordError(f"{path}: expected the columns {','.join(PERCENTILE_COLUMNS)}")
+        frame.insert(0, "experiment", run["label"])
+        frame.insert(1, "seed", run["seed"])
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _drawing(chosen: Selection, mean: pd.DataFrame, percentiles: pd.DataFrame) -> Drawing:
+    panels = [
+        Panel(
+            "accuracy",
+            "(a) Test accuracy",
+            _describe_accuracy(mean),
+            partial(_draw_accuracy, mean=mean, low=0.70, high=1.0),
+        ),
+        Panel(
+            "accuracy_closer",
+            "(a) Test accuracy, closer",
+            "The same curves between 0.93 and 0.99, where the final gap can be seen.",
+            partial(_draw_accuracy, mean=mean, low=0.93, high=0.99),
+        ),
+    ]
+    limits = _percentile_limits(percentiles)
+    for kind in ("unit", "mean"):
+        for letter, experiment in (("b", PLAIN), ("c", NORMALIZED)):
+            rows = percentiles[percentiles["experiment"] == experiment]
+            if rows.empty:
+                continue
+            seed = rows["seed"].min()
+            whose, rows = _of_unit(rows, seed) if kind == "unit" else _of_all_units(rows)
+            title = f"({letter}) Sigmoid input {LINES[experiment].label}: {whose}"
+            draw = partial(_draw_percentiles, rows=rows, experiment=experiment, limits=limits)
+            panels.append(Panel(f"{kind}_{experiment}", title, _describe_percentiles(rows), draw))
+    names = [panel.name for panel in panels]
+    return Drawing("figure_1", panels, [names[row : row + 2] for row in range(0, len(names), 2)])
+
+
+def _of_unit(rows: pd.DataFrame, seed: int) -> tuple[str, pd.DataFrame]:
+    """The unit and the seed that were fixed before any run."""
+    return f"unit 0, seed {seed}", rows[(rows["unit"] == "0") & (rows["seed"] == seed)]
+
+
+def _of_all_units(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """The average over the units and over the seeds."""
+    means = rows[rows["unit"] == "mean"].groupby("step")[list(_LEVELS)].mean()
+    return "mean of all units", means.reset_index()
+
+
+def _draw_accuracy(axes: Axes, mean: pd.DataFrame, low: float, high: float) -> None:
+    labels = []
+    for phase, (experiment, rows) in enumerate(mean.groupby("experiment", sort=True)):
+        line = LINES[str(experiment)]
+        labels.append(draw_mean(axes, rows, line, phase=phase / 2))
+        drawn = paper.curve_of(str(experiment))
+        if drawn is not None:
+            draw_paper(axes, drawn, line)
+    axes.set_ylim(low, high)
+    axes.set_ylabel("test accuracy")
+    step_axis(axes)
+    label_ends(axes, labels)
+    thin_and_thick(axes)
+
+
+def _percentile_limits(percentiles: pd.DataFrame) -> tuple[float, float]:
+    """The same for all panels, so that their spreads can be compared."""
+    shown = percentiles[percentiles["seed"] == percentiles["seed"].min()]
+    low, high = shown["p15"].min(), shown["p85"].max()
+    return min(low * 1.35, -3.2), max(high * 1.1, 2.6)
+
+
+def _draw_percentiles(
+    axes: Axes, rows: pd.DataFrame, experiment: str, limits: tuple[float, float]
+) -> None:
+    color = LINES[experiment].color
+    axes.fill_between(rows["step"], rows["p15"], rows["p85"], color=color, alpha=0.12, linewidth=0)
+    labels = []
+    for level in _LEVELS:
+        style = "-" if level == "p50" else (0, (4, 1.5))
+        axes.plot(rows["step"], rows[level], color=color, linestyle=style, linewidth=1.4)
+        drawn = paper.curve(PERCENTILE_CURVES[experiment], level)
+        axes.plot(drawn["step"], drawn["value"], color=INK, linewidth=0.6)
+        name = _LEVEL_NAMES[level]
+        end = rows["step"].iloc[-1], rows[level].iloc[-1]
+        labels.append(Label(*end, name, LINES[experiment].text_color))
+    axes.set_ylim(*limits)
+    axes.set_ylabel("input to the sigmoid")
+    step_axis(axes)
+    label_ends(axes, labels)
+    thin_and_thick(axes)
+
+
+def _describe_accuracy(mean: pd.DataFrame) -> str:
+    ends = mean.sort_values("step").groupby("experiment").tail(1)
+    each = "; ".join(
+        f"{LINES[row['experiment']].label} it ends at {percent(row['accuracy_mean'])} "
+        f"(seeds {percent(row['accuracy_low'])} to {percent(row['accuracy_high'])})"
+        for row in ends.to_dict("records")
+    )
+    return f"Test accuracy against training steps, mean over seeds with a band: {each}."
+
+
+def _describe_percentiles(rows: pd.DataFrame) -> str:
+    first, last = rows.iloc[0], rows.iloc[-1]
+    farthest = max(rows["p50"], key=abs)
+    return (
+        "15th, 50th and 85th percentile of the input to the sigmoid against training steps: the "
+        f"spread goes from {first['p85'] - first['p15']:.2f} to {last['p85'] - last['p15']:.2f}, "
+        f"the median is farthest from 0 at {farthest:.2f}."
+    )

@@ -1,0 +1,116 @@
+"""Figure 4 (section 4.2.3): the mean of six networks' class probabilities, and each alone."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from bnrepro import paper, predictions
+from bnrepro.figures.exhibit import DEFAULT_SCALE, Drawing, Exhibit, Table, folder
+from bnrepro.figures.selection import select
+from bnrepro.figures.style import BLUE, INK, Panel
+from bnrepro.figures.wording import percent, setting_of_one_each
+
+
+def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
+    """Figure 4 from the predictions of the study `figure_4`'s networks.
+
+    Raises:
+        ConfigError: if fewer than two networks are there, or they were not scored on the same.
+        RecordError: if a record or predictions cannot be read.
+    """
+    scale = scale or DEFAULT_SCALE
+    chosen = select("figure_4", results_dir, (f"scale={scale}",))
+    trained = chosen.runs[chosen.runs["status"] == "completed"].sort_values("seed")
+    rows = predictions.error_rows(
+        [predictions.read(Path(directory)) for directory in trained["directory"]],
+        [_variation(run) for run in trained.to_dict("records")],
+    )
+    return Exhibit(
+        name=folder("figure_4", scale),
+        title="Figure 4",
+        setting=setting_of_one_each(trained),
+        command=f"bnrepro figure 4 scale={scale}",
+        missing=[chosen.missing] if chosen.missing else [],
+        drawings=[_drawing(rows)],
+        tables=[
+            Table("table", predictions.COLUMNS, rows, "Errors on the test images."),
+            _paper_table(),
+        ],
+        series=[],
+        runs=chosen.runs,
+    )
+
+
+def _variation(run: Mapping[Hashable, Any]) -> str:
+    """In which of the ways of section 4.2.3 a network differs from BN-x30."""
+    ways = []
+    if run["config.initializer.convolution_gain"] != 1:
+        ways.append(f"initial weights x{run['config.initializer.convolution_gain']:g}")
+    if "dropout" not in run["config.accelerate"]:
+        ways.append(f"dropout {percent(run['config.dropout'], 0)}")
+    if run["config.batch_normalization.statistics"] != "per_feature_map":
+        ways.append("BN per activation")
+    return ", ".join(ways) or "BN-x30"
+
+
+def _paper_table() -> Table:
+    rows = [
+        [row.model, row.networks, row.resolution, row.crops, row.top1_error, row.top5_error]
+        for row in paper.FIGURE_4
+    ]
+    columns = ("model", "networks", "resolution", "crops", "top1_error", "top5_error")
+    caption = "The paper's figure 4: errors on the ImageNet validation set."
+    return Table("paper", columns, rows, caption)
+
+
+def _drawing(rows: Sequence[Sequence[Any]]) -> Drawing:
+    ours = [(str(model), float(top1), float(top5)) for model, _, top1, top5 in rows]
+    theirs = [
+        (row.model, row.top1_error, row.top5_error)
+        for row in paper.FIGURE_4
+        if row.top1_error is not None and row.model.startswith("BN-Inception")
+    ]
+    panels = [
+        Panel("errors", "Test error", _describe(ours), partial(_draw_errors, rows=ours)),
+        Panel(
+            "paper_errors",
+            "The paper's, on ImageNet",
+            _describe(theirs),
+            partial(_draw_errors, rows=theirs),
+        ),
+    ]
+    return Drawing("figure_4", panels, [[panel.name for panel in panels]])
+
+
+def _draw_errors(axes: Axes, rows: Sequence[tuple[str, float, float]]) -> None:
+    """A row a model, the first on top: top-1 error filled, top-5 error open."""
+    heights = range(len(rows), 0, -1)
+    for height, (model, top1, top5) in zip(heights, rows, strict=True):
+        marker, size = ("D", 7.0) if model.endswith("ensemble") else ("o", 5.0)
+        for error, face in ((top1, BLUE), (top5, "none")):
+            axes.plot([error], [height], marker, ms=size, mfc=face, mec=BLUE, mew=1.2)
+        axes.annotate(
+            f"{percent(top1, 2)}, {percent(top5, 2)}",
+            xy=(top1, height),
+            xytext=(7, 0),
+            textcoords="offset points",
+            fontsize=7.5,
+            va="center",
+            color=INK,
+        )
+    axes.set_yticks(list(heights), [model for model, _, _ in rows], fontsize=8)
+    axes.set_ylim(0.4, len(rows) + 0.6)
+    axes.set_xlim(0, 1.6 * max(top1 for _, top1, _ in rows))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_xlabel("error: top-1 filled, top-5 open")
+
+
+def _describe(rows: Sequence[tuple[str, float, float]]) -> str:
+    each = "; ".join(
+        f"{model} {percent(top1, 2)} and {percent(top5, 2)}" for model, top1, top5 in rows
+    )
+    return f"Top-1 and top-5 error: {each}."

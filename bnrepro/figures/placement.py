@@ -1,0 +1,113 @@
+"""Batch normalization before or after the activation, or none (study `placement`)."""
+
+from functools import partial
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from bnrepro import statistics
+from bnrepro.figures.exhibit import Drawing, Exhibit, Table
+from bnrepro.figures.selection import select
+from bnrepro.figures.style import BLUE, GREEN, INK, VERMILLION, Panel
+from bnrepro.figures.wording import percent, setting
+
+# From top to bottom.
+_PLACEMENTS = {"before": (BLUE, "s"), "after": (GREEN, "^"), "none": (VERMILLION, "o")}
+_SETTINGS = ["config.model.name", "config.activation"]
+_COLUMNS = ("network", "activation", "placement", "n", "accuracy", "accuracy_low", "accuracy_high")
+_PAIRED = (
+    "network",
+    "activation",
+    "comparison",
+    "n",
+    "gap",
+    "gap_low",
+    "gap_high",
+    "p_value",
+)
+
+
+def exhibit(results_dir: str) -> Exhibit:
+    """Final accuracy by placement, from the records of the study `placement`.
+
+    Raises:
+        ConfigError: if none of the runs is there.
+        RecordError: if a record or a curve cannot be read.
+    """
+    chosen = select("placement", results_dir)
+    runs = chosen.runs
+    panels = [
+        Panel(
+            f"{network}_{activation}",
+            f"{str(network).upper()}, {activation}",
+            _describe(of_panel),
+            partial(_draw, runs=of_panel),
+        )
+        for (network, activation), of_panel in runs.groupby(_SETTINGS, sort=True)
+    ]
+    names = [panel.name for panel in panels]
+    layout = [names[row : row + 2] for row in range(0, len(names), 2)]
+    return Exhibit(
+        name="placement",
+        title="Placement",
+        setting=setting(runs),
+        command="bnrepro figure placement",
+        missing=[chosen.missing] if chosen.missing else [],
+        drawings=[Drawing("placement", panels, layout)],
+        tables=[_table(runs), _paired(runs)],
+        series=[],
+        runs=runs,
+    )
+
+
+def _table(runs: pd.DataFrame) -> Table:
+    rows = []
+    for values, of_row in runs.groupby([*_SETTINGS, "config.placement"], sort=True):
+        interval = statistics.interval_of_median(of_row["end_accuracy"].to_numpy())
+        median = float(of_row["end_accuracy"].median())
+        rows.append([*values, len(of_row), median, interval.low, interval.high])
+    caption = "Final test accuracy: median over seeds with its order-statistic interval."
+    return Table("table", _COLUMNS, rows, caption)
+
+
+def _paired(runs: pd.DataFrame) -> Table:
+    rows = []
+    for values, of_row in runs.groupby(_SETTINGS, sort=True):
+        labelled = of_row.assign(label=of_row["config.placement"])
+        for first, second in (("before", "after"), ("before", "none"), ("after", "none")):
+            pairs = statistics.pair(labelled, second, first, "end_accuracy")
+            if pairs.empty:
+                continue
+            gaps = (pairs["second"] - pairs["first"]).to_numpy()
+            interval = statistics.interval_of_median(gaps)
+            median, p_value = float(pd.Series(gaps).median()), statistics.sign_flip_test(gaps)
+            row = [f"{first} - {second}", len(gaps), median, interval.low, interval.high, p_value]
+            rows.append([*values, *row])
+    caption = (
+        "Differences of the final test accuracy on the same seed: median, its interval, and the "
+        "exact sign-flip test."
+    )
+    return Table("paired", _PAIRED, rows, caption)
+
+
+def _draw(axes: Axes, runs: pd.DataFrame) -> None:
+    """A row a placement: every seed as a mark, the median as a line."""
+    for height, (placement, (color, marker)) in enumerate(_PLACEMENTS.items()):
+        accuracies = runs["end_accuracy"][runs["config.placement"] == placement]
+        heights = [height] * len(accuracies)
+        axes.plot(accuracies, heights, marker, color=color, mfc="none", mew=1.2, label=placement)
+        axes.plot([accuracies.median()] * 2, [height - 0.3, height + 0.3], color=INK, lw=1.6)
+    axes.set_yticks(range(len(_PLACEMENTS)), [f"BN {name}" for name in _PLACEMENTS])
+    axes.set_ylim(len(_PLACEMENTS) - 0.4, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=1, symbol=" %"))
+    axes.set_xlabel("final test accuracy: each seed, and the median")
+
+
+def _describe(runs: pd.DataFrame) -> str:
+    each = "; ".join(
+        f"{placement} {percent(of_row['end_accuracy'].median(), 2)}"
+        for placement, of_row in runs.groupby("config.placement", sort=True)
+    )
+    return f"Median final test accuracy over seeds, by placement of batch normalization: {each}."

@@ -1,0 +1,58 @@
+"""In words: what the runs of an exhibit were made on."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+_DATA = {
+    "digits": "digits",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "image_folder": "own images",
+}
+_MODELS = {"mlp": "MLP", "cnn": "CNN", "inception": "Inception"}
+
+
+def setting(runs: pd.DataFrame) -> str:
+    """Data set, network, width, batch size and number of seeds, for titles."""
+    return f"{_network(runs)}, n = {span(runs.groupby('label').size())} seeds"
+
+
+def setting_of_one_each(runs: pd.DataFrame) -> str:
+    """The same for runs that are all different."""
+    return f"{_network(runs)}, {len(runs)} networks"
+
+
+def _network(runs: pd.DataFrame) -> str:
+    data = _each(_DATA.get(name, name) for name in runs["data.name"])
+    binary = "binary " if runs["config.data.binary"].all() else ""
+    models = _each(_model(run) for run in runs.to_dict("records"))
+    batch = _each(f"{size}" for size in runs["config.batch_size"])
+    return f"{binary}{data}, {models}, batch {batch}"
+
+
+def span(numbers: Iterable[int]) -> str:
+    """`6`, or `3 to 6`."""
+    values = sorted(set(numbers))
+    return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """`97.5 %`."""
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def _model(run: Mapping[Hashable, Any]) -> str:
+    name, width = run["config.model.name"], run["config.model.width"]
+    if name == "mlp":
+        units = f"{100 * width:g} {run['config.activation']} units"
+        return f"{run['config.model.hidden_layers']} layers of {units}"
+    return f"{_MODELS[name]} at width {width:g}"
+
+
+def _each(words: Iterable[str]) -> str:
+    """Shorter ones first, so that numbers are in order."""
+    *most, last = sorted(set(words), key=lambda word: (len(word), word))
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,66 @@
+"""`bnrepro report`: all exhibits on one page that needs nothing but itself.
+
+`sections`: the parts of the page. `markup`: tables and drawings as HTML. `deviations`: the configs
+against the paper's settings. `provenance`: the runs, their machine and their time.
+"""
+
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from bnrepro.figures import DEFAULT_SCALE
+from bnrepro.record import write_atomically
+from bnrepro.report import markup, sections
+from bnrepro.report.sections import Section
+
+
+def main(results_dir: str = "results") -> int:
+    """Write the exhibits, and `report.html` with all of them, below `results_dir`.
+
+    Raises:
+        RecordError: if a record cannot be read.
+    """
+    page = build(results_dir)
+    path = Path(results_dir) / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, page)
+    print(path)
+    return 0
+
+
+def build(results_dir: str, scale: str = DEFAULT_SCALE) -> str:
+    """The page; what there are no records for is left out, with the command that makes them.
+
+    Raises:
+        RecordError: if a record cannot be read.
+    """
+    exhibits = [
+        sections.exhibit("1", "Figure 1: MNIST, with and without", results_dir),
+        sections.exhibit("2", "Figure 2: accuracy against steps", results_dir, scale),
+        sections.figure_3(results_dir, scale),
+        sections.exhibit("4", "Figure 4: an ensemble", results_dir, scale),
+        sections.exhibit("placement", "Before or after the activation", results_dir),
+        sections.exhibit("batch_size", "The size of mini-batches", results_dir),
+    ]
+    parts = [*exhibits, sections.settings(scale), sections.origin(exhibits)]
+    style = Template(_file("page.css")).substitute(
+        light=markup.colors(dark=False), dark=markup.colors(dark=True)
+    )
+    return Template(_file("page.html")).substitute(
+        style=style,
+        contents="\n".join(_entry(part) for part in parts),
+        sections="\n".join(_section(part) for part in parts),
+    )
+
+
+def _file(name: str) -> str:
+    return resources.files("bnrepro.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _entry(part: Section) -> str:
+    return f'<li><a href="#{part.identifier}">{markup.escape(part.title)}</a></li>'
+
+
+def _section(part: Section) -> str:
+    title = f'<h2 id="{part.identifier}">{markup.escape(part.title)}</h2>'
+    return f'<section aria-labelledby="{part.identifier}">{title}\n{part.body}</section>'

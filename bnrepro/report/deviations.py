@@ -1,0 +1,89 @@
+"""Where a run's config is not the paper's, or fills in what the paper leaves open."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bnrepro import paper, study
+from bnrepro.config import to_flat
+from bnrepro.paper import settings
+from bnrepro.paper.settings import Setting
+
+COLUMNS = ("setting", "experiments", "paper", "ours", "section", "note")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One setting of experiments that have it in common, the paper's and ours."""
+
+    setting: Setting
+    experiments: tuple[str, ...]
+    paper: Any
+    ours: Any
+
+    @property
+    def kind(self) -> str:
+        """`left open` by the paper, `deviation` from it, or `as the paper`."""
+        if self.paper == self.ours:
+            return "as the paper"
+        # Without normalization the paper's value is that there is none.
+        is_open = self.setting.value is None and not self.setting.of
+        return "left open" if is_open else "deviation"
+
+    @property
+    def row(self) -> list[Any]:
+        """In the order of `COLUMNS`."""
+        given = "not given" if self.kind == "left open" else _words(self.paper)
+        return [
+            *(self.setting.key, ", ".join(self.experiments), given, _words(self.ours)),
+            *(self.setting.section, self.setting.note or None),
+        ]
+
+
+def compare_all(scale: str) -> dict[str, list[Comparison]]:
+    """Of figures 1 and 2, every setting of the paper's own experiments, at `scale`.
+
+    Raises:
+        ConfigError: if a study or the scale is refused.
+    """
+    figure_2 = [row.experiment for row in paper.FIGURE_3]
+    figure_1 = [label for label in paper.LABELS if label not in figure_2]
+    return {
+        "Figure 1": compare(settings.FIGURE_1, _configs("figure_1", [], figure_1)),
+        "Figure 2": compare(settings.FIGURE_2, _configs("figure_2", [f"scale={scale}"], figure_2)),
+    }
+
+
+def compare(
+    stated: Iterable[Setting], configs: Mapping[str, Mapping[str, Any]]
+) -> list[Comparison]:
+    """Every setting, with the experiments together that have the same values of it."""
+    comparisons = []
+    for setting in stated:
+        groups: dict[str, tuple[list[str], Any, Any]] = {}
+        for experiment, config in configs.items():
+            values = setting.value_of(experiment), config[setting.key]
+            groups.setdefault(repr(values), ([], *values))[0].append(experiment)
+        comparisons += [
+            Comparison(setting, tuple(experiments), theirs, ours)
+            for experiments, theirs, ours in groups.values()
+        ]
+    return comparisons
+
+
+def _configs(name: str, overrides: list[str], experiments: list[str]) -> dict[str, dict[str, Any]]:
+    flats = {
+        str(run.experiment): to_flat(run.composition.config)
+        for run in study.planned_runs(name, overrides)
+    }
+    return {experiment: flats[experiment] for experiment in experiments if experiment in flats}
+
+
+def _words(value: Any) -> str:
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,105 @@
+"""Which runs an exhibit is made of, on what they were made, and how long that took."""
+
+from typing import Any
+
+import pandas as pd
+
+COLUMNS = (
+    "exhibit",
+    "runs",
+    "computing time",
+    "per run",
+    "machine",
+    "threads",
+    "backend",
+    "versions",
+    "commit",
+)
+RUN_COLUMNS = (
+    "run",
+    "seed",
+    "status",
+    "steps",
+    "best_accuracy",
+    "final_accuracy",
+    "seconds",
+    "parameters",
+    "data_sha256",
+    "weights_digest",
+)
+_VERSIONS = "environment.versions."
+
+
+def row(exhibit: str, runs: pd.DataFrame) -> list[Any]:
+    """One exhibit's runs together, in the order of `COLUMNS`."""
+    return [
+        exhibit,
+        len(runs),
+        duration(runs["seconds.total"].sum()),
+        duration(runs["seconds.total"].median()),
+        _each(runs["environment.device"]),
+        _each(runs["environment.threads"]),
+        ", ".join(_each(runs[f"environment.{key}"]) for key in ("backend", "engine")),
+        _versions(runs),
+        _each(_commit(run) for run in runs.to_dict("records")),
+    ]
+
+
+def run_rows(runs: pd.DataFrame) -> list[list[Any]]:
+    """Every run by itself, in the order of `RUN_COLUMNS`."""
+    return [
+        [
+            *(run["name"], run["seed"], _status(run), run["train_steps"]),
+            *(run["best_accuracy"], run["final_accuracy"]),
+            *(duration(run["seconds.total"]), _absent(run["num_parameters"])),
+            *(_short(run["data.sha256"]), _short(run["weights_digest"])),
+        ]
+        for run in runs.sort_values(["name", "seed"]).to_dict("records")
+    ]
+
+
+def cost(runs: pd.DataFrame) -> str:
+    """The runs' number, time and machine in one sentence."""
+    threads = _each(runs["environment.threads"])
+    return (
+        f"{len(runs)} runs, {duration(runs['seconds.total'].sum())} of computing in all, "
+        f"{duration(runs['seconds.total'].median())} a run, on {_each(runs['environment.device'])} "
+        f"({threads} {'thread' if threads == '1' else 'threads'} a run)."
+    )
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.4 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _versions(runs: pd.DataFrame) -> str:
+    names = sorted(column for column in runs.columns if column.startswith(_VERSIONS))
+    named = ((name.removeprefix(_VERSIONS), runs[name].dropna()) for name in names)
+    return ", ".join(f"{name} {_each(found)}" for name, found in named if len(found))
+
+
+def _commit(run: dict[Any, Any]) -> str:
+    if not isinstance(run["environment.commit"], str):
+        return "not a checkout"
+    return _short(run["environment.commit"]) + (" (changed)" if run["environment.dirty"] else "")
+
+
+def _status(run: dict[Any, Any]) -> str:
+    if run["status"] != "diverged":
+        return str(run["status"])
+    return f"diverged at step {run['diverged_at_step']:,.0f}"
+
+
+def _short(digest: Any) -> str:
+    return digest[:10] if isinstance(digest, str) else ""
+
+
+def _absent(number: Any) -> Any:
+    return None if pd.isna(number) else int(number)
+
+
+def _each(values: Any) -> str:
+    return " or ".join(sorted({str(value) for value in values}))

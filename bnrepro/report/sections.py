@@ -1,0 +1,146 @@
+"""The parts of the page, each made of the records or of files that other commands left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bnrepro import figures, paper, tables
+from bnrepro.config import ConfigError
+from bnrepro.figures.exhibit import Exhibit
+from bnrepro.figures.selection import select
+from bnrepro.figures.style import Panel
+from bnrepro.record import write_atomically
+from bnrepro.report import deviations, markup, provenance
+
+_KINDS = {
+    "deviation": "Deviations from the paper",
+    "left open": "What the paper leaves open, and what we chose",
+    "as the paper": "Settings that are the paper's",
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; `runs` are those that it is made of."""
+
+    identifier: str
+    title: str
+    body: str
+    runs: pd.DataFrame | None = None
+
+
+def exhibit(number: str, title: str, results_dir: str, scale: str | None = None) -> Section:
+    """One of the figures, which is written to its own folder too; or why it is left out.
+
+    Raises:
+        RecordError: if a record cannot be read.
+    """
+    identifier = f"figure-{number}"
+    try:
+        made = figures.exhibit(number, results_dir, scale)
+    except ConfigError as error:
+        return Section(identifier, title, markup.paragraph(f"Left out: {error}", "missing"))
+    made.write(results_dir)
+    panels = [panel for drawing in made.drawings for panel in drawing.panels]
+    parts = [
+        markup.paragraph(made.setting, "setting"),
+        _how(made.command, made.runs),
+        *(markup.paragraph(line, "missing") for line in made.missing),
+        _panels(panels, identifier),
+        *(markup.table(table.columns, table.rows, table.caption) for table in made.tables),
+        _data_files(made),
+    ]
+    return Section(identifier, title, "\n".join(parts), made.runs)
+
+
+def figure_3(results_dir: str, scale: str) -> Section:
+    """The table of steps to the target, written beside figure 2, and the paper's own.
+
+    Raises:
+        RecordError: if a record cannot be read.
+    """
+    identifier, title = "figure-3", "Figure 3: steps to the target"
+    try:
+        chosen = select("figure_2", results_dir, (f"scale={scale}",))
+        table = tables.table(chosen.runs, chosen.curves)
+    except ConfigError as error:
+        return Section(identifier, title, markup.paragraph(f"Left out: {error}", "missing"))
+    folder = figures.folder("figure_2", scale)
+    write_atomically(Path(results_dir) / folder / "table.csv", tables.to_csv(table))
+    columns, *rows = _printed_cells(table)
+    parts = [
+        *(markup.paragraph(line, "setting") for line in table.header),
+        _how(f"bnrepro table study=figure_2 scale={scale}", chosen.runs),
+        markup.table(columns, rows, "Ours."),
+        markup.notes(table.notes),
+        markup.table(*_paper_figure_3(), "The paper's figure 3, on ImageNet."),
+        markup.data_files([f"{folder}/table.csv"]),
+    ]
+    return Section(identifier, title, "\n".join(parts), chosen.runs)
+
+
+def _printed_cells(table: tables.Table) -> list[list[str]]:
+    """Titles and cells as `bnrepro table` prints them."""
+    lines = [line for line in tables.to_markdown(table).splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [line for line in cells if set(line) != {"---"}]
+
+
+def _paper_figure_3() -> tuple[list[str], list[list[object]]]:
+    columns = ["network", "learning_rate", "steps to 72.2 %", "best_accuracy"]
+    rows: list[list[object]] = [
+        [row.label, row.learning_rate, row.steps_to_target or "never", row.best_accuracy]
+        for row in paper.FIGURE_3
+    ]
+    return columns, rows
+
+
+def settings(scale: str) -> Section:
+    """Deviations, open settings and equal ones, from the configs and the paper's settings.
+
+    Raises:
+        ConfigError: if the scale is refused.
+    """
+    parts = []
+    for figure, comparisons in deviations.compare_all(scale).items():
+        for kind, caption in _KINDS.items():
+            rows = [item.row for item in comparisons if item.kind == kind]
+            table = markup.table(deviations.COLUMNS, rows, f"{figure}. {caption}.")
+            parts.append(
+                markup.details(table, f"{figure}: {caption.lower()} ({len(rows)})")
+                if kind == "as the paper"
+                else table
+            )
+    introduction = markup.paragraph(
+        "Made from the configs that the runs are composed of, held against what the paper says of "
+        f"each setting. Figure 2 is at scale={scale}. Settings are those before the changes of "
+        "section 4.2.1, which `accelerate` lists."
+    )
+    return Section("deviations", "Deviations from the paper", introduction + "\n".join(parts))
+
+
+def origin(sections: Sequence[Section]) -> Section:
+    """The runs behind the other sections: machine, versions, commit and time; and each run."""
+    made = {section.title: section.runs for section in sections if section.runs is not None}
+    rows = [provenance.row(title, runs) for title, runs in made.items()]
+    parts = [markup.table(provenance.COLUMNS, rows, "The runs of each exhibit.")]
+    for title, runs in made.items():
+        table = markup.table(provenance.RUN_COLUMNS, provenance.run_rows(runs), title)
+        parts.append(markup.details(table, f"{title}: all {len(runs)} runs"))
+    return Section("provenance", "Provenance", "\n".join(parts))
+
+
+def _how(command: str, runs: pd.DataFrame) -> str:
+    return f'<p class="how">{markup.code(command)} {markup.escape(provenance.cost(runs))}</p>'
+
+
+def _panels(panels: Sequence[Panel], identifier: str) -> str:
+    drawn = "\n".join(markup.panel(panel, identifier) for panel in panels)
+    return f'<div class="panels">{drawn}</div>'
+
+
+def _data_files(made: Exhibit) -> str:
+    names = [table.name for table in (*made.tables, *made.series)]
+    return markup.data_files([f"{made.name}/{name}.csv" for name in names])
