@@ -31,7 +31,7 @@ class ProgressObserver(Observer):
         self._rate = 0.0
         self._loss = self._accuracy = float("nan")
         self._last_seconds = (start, train_seconds)
-        self._last_line = self._last_file = 0.0
+        self._last_line = self._last_file = time.monotonic()
         console = Console(stderr=True)
         self._bar: Progress | None = None
         if console.is_terminal:

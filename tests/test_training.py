@@ -1,0 +1,117 @@
+"""Runs as a user starts them: what they leave, and what they survive."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+from runs import essence, finish, first_checkpoint, only_directory, start, stop, wait_for
+
+# Everything that has a state: dropout, momentum, percentiles, a schedule, distortions.
+RUN = (
+    "model=mlp",
+    "train_steps=6000",
+    "dropout=0.2",
+    "optimizer=momentum",
+    "schedule=exponential",
+    "distortion=0.5",
+    "data.crop_padding=1",
+    "data.flip=true",
+    "percentiles.every=300",
+    "percentiles.num_examples=50",
+    "checkpoint_every=500",
+    "evaluate_every=250",
+    "save_predictions=true",
+    "threads=1",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One uninterrupted run."""
+    results = tmp_path_factory.mktemp("finished")
+    done = finish(results, *RUN)
+    return results, only_directory(results), done
+
+
+def test_a_run_leaves_its_files_and_prints_its_row(finished):
+    results, directory, done = finished
+    names = {path.name for path in directory.iterdir()}
+    assert names == {
+        "config.yaml",
+        "record.json",
+        "curve.csv",
+        "percentiles.csv",
+        "predictions.npz",
+        "model.keras",
+        "tensorboard",
+    }
+    assert "completed 6,000 steps" in done.stdout
+    assert done.stdout.strip().endswith(str(directory))
+
+
+def test_the_record_says_what_was_run_and_nothing_about_places(finished):
+    _, directory, _ = finished
+    text = (directory / "record.json").read_text()
+    record = json.loads(text)
+    assert record["status"] == "completed"
+    assert record["train_steps"] == 6000
+    assert record["environment"]["threads"] == 1
+    assert record["num_parameters"] == 28_010
+    assert record["best_accuracy"] > 0.9
+    assert set(record["seconds"]) == {
+        "train", "evaluate", "compile", "checkpoint", "population", "total",
+    }  # fmt: skip
+    assert record["seconds"]["total"] > record["seconds"]["train"]
+    for place in (str(directory), "results_dir", "/tmp", "root"):
+        assert place not in text
+
+
+def test_predictions_are_probabilities_that_give_the_final_accuracy(finished):
+    _, directory, _ = finished
+    with np.load(directory / "predictions.npz") as stored:
+        probabilities, labels = stored["probabilities"], stored["labels"]
+    assert probabilities.dtype == np.float16
+    np.testing.assert_allclose(probabilities.astype(float).sum(axis=1), 1, atol=5e-3)
+    record = json.loads((directory / "record.json").read_text())
+    accuracy = (probabilities.argmax(axis=1) == labels).mean()
+    assert abs(accuracy - record["final_accuracy"]) < 0.01  # float16 ties
+
+
+def test_a_finished_run_asked_for_again_prints_its_row_and_changes_nothing(finished):
+    results, directory, done = finished
+    before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
+    again = finish(results, *RUN)
+    assert again.stdout.splitlines()[-2:] == done.stdout.splitlines()[-2:]
+    assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)],
+    ids=["SIGTERM", "SIGINT", "SIGKILL"],
+)
+def test_an_interrupted_run_ends_as_if_nothing_had_happened(finished, tmp_path, number, code):
+    process = start(tmp_path, *RUN)
+    wait_for(first_checkpoint(tmp_path), process)
+    assert stop(process, number) == code
+    directory = only_directory(tmp_path)
+    if number is not signal.SIGKILL:
+        record = json.loads((directory / "record.json").read_text())
+        assert (record["status"], record["error"]) == ("interrupted", number.name)
+        assert 0 < record["train_steps"] < 6000
+    resumed = finish(tmp_path, *RUN, "threads=2")  # the number of threads at the start counts
+    assert "resumed at step" in resumed.stderr
+    assert essence(directory) == essence(finished[1])
+
+
+def test_a_divergence_is_a_result(tmp_path):
+    done = finish(
+        tmp_path, "model=mlp", "bn=none", "activation=relu", "learning_rate=1e30", "threads=1"
+    )
+    directory = only_directory(tmp_path)
+    record = json.loads((directory / "record.json").read_text())
+    assert record["status"] == "diverged"
+    assert record["train_steps"] == record["diverged_at_step"] <= 2
+    assert record["final_accuracy_population"] is None
+    assert "diverged" in done.stdout
