@@ -6,7 +6,7 @@ model, data and variant) it is; whatever differs from that goes into a short has
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,13 +21,15 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bnrepro.config import ConfigError, RunConfig, identity, validate
+from bnrepro.config import GROUPS, ConfigError, RunConfig, identity, validate, with_values
 from bnrepro.config_files import check_directory
 from bnrepro.naming import Reference, is_scaled, references
 from bnrepro.overrides import (
+    Override,
     check_single,
     config_directories,
     configs_directory,
+    read,
     read_all,
 )
 
@@ -52,7 +54,11 @@ def compose(overrides: list[str]) -> Composition:
     Raises:
         ConfigError: if the words, the types or our own checks refuse them.
     """
-    config = _compose(_checked_words(overrides), _directories())
+    given = _checked(overrides)
+    config = _compose([item for item in given if item.key in GROUPS])
+    # Values on the command line win over all files, so that Hydra need not be asked again.
+    values = {item.key: item.values[0] for item in given if item.key not in GROUPS}
+    config = with_values(config, values).resolved()
     validate(config)
     reference, difference = min(
         ((reference, _difference(config, reference)) for reference in references(config)),
@@ -74,7 +80,7 @@ def show(overrides: list[str], part: str | None, info: str | None) -> int:
         ConfigError: as `compose`.
     """
     compose(overrides)
-    words = _checked_words(overrides)
+    words = [override.word() for override in _checked(overrides)]
     with _hydra(_directories()) as searchpath:
         hydra = GlobalHydra.instance().hydra
         if info is None:
@@ -89,12 +95,12 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _checked_words(overrides: list[str]) -> tuple[str, ...]:
-    """One word a key, in one order and spelling."""
-    read = read_all(overrides)
-    check_single(read)
-    _check_scale({override.key: override.values[0] for override in read})
-    return tuple(override.word() for override in read)
+def _checked(overrides: list[str]) -> list[Override]:
+    """One override a key, in one order."""
+    given = read_all(overrides)
+    check_single(given)
+    _check_scale({override.key: override.values[0] for override in given})
+    return given
 
 
 def _check_scale(chosen: dict[str, Any]) -> None:
@@ -116,16 +122,20 @@ def _directories() -> tuple[Path, ...]:
 
 def _difference(config: RunConfig, reference: Reference) -> dict[str, Any]:
     """The keys of the run's identity in which `config` is not what the reference means."""
-    meant = identity(_compose(reference.words, _directories()))
+    meant = identity(_compose(map(read, reference.words)).resolved())
     return {key: value for key, value in identity(config).items() if meant[key] != value}
 
 
+def _compose(choices: Iterable[Override]) -> RunConfig:
+    """The typed config of some choices, unchecked: that of a name need not be whole."""
+    return _compose_words(tuple(choice.word() for choice in choices), _directories())
+
+
 @cache
-def _compose(words: tuple[str, ...], directories: tuple[Path, ...]) -> RunConfig:
-    """The typed config, unchecked: a name may stand for one that is not whole (`data.root`)."""
+def _compose_words(words: tuple[str, ...], directories: tuple[Path, ...]) -> RunConfig:
     with _hydra(directories) as searchpath:
-        composed = OmegaConf.to_object(hydra_compose("config", [*words, *searchpath]))
-    return composed.resolved()  # type: ignore[union-attr]
+        composed = hydra_compose("config", [*words, *searchpath])
+        return OmegaConf.to_object(composed)  # type: ignore[return-value]
 
 
 @contextmanager

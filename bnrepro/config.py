@@ -240,6 +240,18 @@ def to_flat(config: RunConfig) -> dict[str, Any]:
     return flat
 
 
+def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:
+    """The config with some of its flat keys set."""
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        outer, _, inner = key.partition(".")
+        if inner:
+            changes[outer] = replace(changes.get(outer, getattr(config, outer)), **{inner: value})
+        else:
+            changes[key] = value
+    return replace(config, **changes)
+
+
 def identity(config: RunConfig) -> dict[str, Any]:
     """The flat config without the keys that do not change what is computed."""
     return {key: value for key, value in to_flat(config).items() if key not in NOT_IDENTITY}

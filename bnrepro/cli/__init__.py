@@ -73,11 +73,13 @@ def _no_such_command(name: str, known: list[str]) -> ConfigError:
     )
 
 
-def _say(error: Exception, code: int) -> int:
-    """Print one line, whatever the message holds."""
+def line_of(error: Exception) -> str:
+    """An error as one printable line, whatever its message holds."""
     message = " ".join(str(error).split()) or type(error).__name__
-    printable = "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message
-    )
-    print(f"bnrepro: {printable[:_LONGEST_MESSAGE]}", file=sys.stderr)
+    letters = (letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message)
+    return "bnrepro: " + "".join(letters)[:_LONGEST_MESSAGE]
+
+
+def _say(error: Exception, code: int) -> int:
+    print(line_of(error), file=sys.stderr)
     return code

@@ -1,0 +1,12 @@
+import os
+
+import hypothesis
+
+from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE
+
+# The same examples on every machine and in every run; a slow machine is no failure.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("repeatable")
+
+# What the person who runs the tests has set for themselves does not count.
+os.environ.pop(CONFIG_DIRECTORY_VARIABLE, None)
