@@ -51,11 +51,15 @@ class BatchRenormalization(keras.layers.Layer):
         self.center = center
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        shape = (input_shape[-1],)
-        self.gamma = self.add_weight(shape, "ones", name="gamma") if self.scale else None
-        self.beta = self.add_weight(shape, "zeros", name="beta") if self.center else None
-        self.moving_mean = self.add_weight(shape, "zeros", name="moving_mean", trainable=False)
-        self.moving_sigma = self.add_weight(shape, "ones", name="moving_sigma", trainable=False)
+        def weight(name: str, initial: str, trainable: bool = False) -> Any:
+            return self.add_weight(
+                input_shape[-1:], initial, name=name, trainable=trainable, autocast=False
+            )
+
+        self.gamma = weight("gamma", "ones", trainable=True) if self.scale else None
+        self.beta = weight("beta", "zeros", trainable=True) if self.center else None
+        self.moving_mean = weight("moving_mean", "zeros")
+        self.moving_sigma = weight("moving_sigma", "ones")
         self.step = self.add_weight((), "zeros", dtype="int", name="step", trainable=False)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
