@@ -3,6 +3,7 @@
 from typing import Any
 
 from bnrepro.engine import Engine
+from bnrepro.record import RunRecord
 
 
 class Observer:
@@ -20,8 +21,8 @@ class Observer:
     def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
         """The curve has a new row (`record.CURVE_COLUMNS`)."""
 
-    def on_end(self, status: str, summary: dict[str, float]) -> None:
-        """The run ends with that status; `summary` holds the record's numbers."""
+    def on_end(self, record: RunRecord) -> None:
+        """The run ends, for now or for good, with that record."""
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps, as JSON."""

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bnrepro.engine import Engine
 from bnrepro.observers import Observer
-from bnrepro.record import write_atomically
+from bnrepro.record import RunRecord, write_atomically
 
 FILE = "progress.json"
 _SECONDS_BETWEEN_LINES = 10.0
@@ -53,7 +53,7 @@ class ProgressObserver(Observer):
     def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
         self._loss, self._accuracy = row["train_loss"], row["evaluation_accuracy"]
 
-    def on_end(self, status: str, summary: dict[str, float]) -> None:
+    def on_end(self, record: RunRecord) -> None:
         if self._bar is not None:
             self._bar.update(self._task, completed=self._step, **self._fields())
             self._bar.stop()

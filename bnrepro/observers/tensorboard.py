@@ -35,6 +35,7 @@ from bnrepro.engine import Engine
 from bnrepro.observers import Observer
 from bnrepro.observers.norms import gradient_norms, weight_norms
 from bnrepro.observers.percentiles import PERCENTILES, unit_percentiles, watched_images
+from bnrepro.record import RunRecord
 
 # Enough for a histogram; a convolution has a value a pixel.
 _WATCHED_EXAMPLES = 64
@@ -71,14 +72,15 @@ class TensorBoardObserver(Observer):
             self._write_details(engine, step)
         self._flush()
 
-    def on_end(self, status: str, summary: dict[str, float]) -> None:
+    def on_end(self, record: RunRecord) -> None:
         if self._writer is None:
             return
-        step = int(summary["step"])
+        step = record.train_steps
         for name in ("best_accuracy", "final_accuracy", "final_accuracy_population"):
-            if summary.get(name) is not None:
-                self._scalar(f"summary/{name}", summary[name], step)
-        self._add(_session_end(status), step)
+            value = getattr(record, name)
+            if value is not None:
+                self._scalar(f"summary/{name}", value, step)
+        self._add(_session_end(record.status), step)
         self._flush()
         self._writer.close()
 

@@ -1,0 +1,67 @@
+"""`run`: the one place where data, model, optimizer and engine meet.
+
+A run goes through segments of steps; between two of them it evaluates, watches, writes checkpoints
+and listens for a request to stop. The same command after any interruption goes on from the newest
+checkpoint and ends as if nothing had happened.
+"""
+
+from dataclasses import replace
+
+import keras
+
+from bnrepro import data, engine, models, optimizers
+from bnrepro.backend import available_threads
+from bnrepro.composition import Composition
+from bnrepro.engine import Engine
+from bnrepro.lock import run_lock
+from bnrepro.record import RunRecord
+from bnrepro.run_directory import directory_of, find_finished, open_directory
+from bnrepro.training.interruption import listening
+from bnrepro.training.run import Run
+
+
+def run(composition: Composition) -> RunRecord:
+    """Train the run to its end, or go on with it, and leave its record.
+
+    A finished run is not trained again: its record is returned. `backend.select` must have been
+    called with the same config before this module was imported.
+
+    Raises:
+        ConfigError: on bad input or bad data; nothing has been created then.
+        OSError: if the results folder cannot be written.
+    """
+    threads = composition.config.threads or available_threads()
+    composition = replace(composition, config=replace(composition.config, threads=threads))
+    trainer = build_engine(composition)
+    with run_lock(directory_of(composition)):
+        finished = find_finished(composition)
+        if finished is not None:
+            return finished
+        return _train(Run(composition, open_directory(composition), trainer))
+
+
+def build_engine(composition: Composition) -> Engine:
+    """Data, model, optimizer and engine of a run, its weights the initial ones of its seed."""
+    config = composition.config.accelerated()
+    dataset = data.load(config.data)
+    keras.utils.clear_session(free_memory=False)
+    if config.precision == "float64":
+        keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy(config.precision)
+    _, *shape = dataset.train.images.shape
+    network = models.build(config, tuple(shape), dataset.num_classes)
+    return engine.build(network, optimizers.build(config), dataset, config)
+
+
+def _train(run: Run) -> RunRecord:
+    with listening() as interruption:
+        try:
+            run.begin()
+            while not run.is_done and interruption.name is None:
+                stop = run.next_stop()
+                with run.progress.clock("train"):
+                    segment = run.engine.train(run.progress.step, stop)
+                run.advance(segment, stop)
+            return run.end() if run.is_done else run.interrupt(str(interruption.name))
+        except Exception as error:
+            return run.fail(error)

@@ -1,0 +1,32 @@
+"""A request to stop, by SIGINT or SIGTERM: heard at once, heeded at the end of a segment."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class Interruption:
+    """The signal that came, if one did."""
+
+    name: str | None = None
+
+
+@contextmanager
+def listening() -> Iterator[Interruption]:
+    """Inside, a signal is only noted; after, it does again what it did before."""
+    interruption = Interruption()
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        interruption.name = signal.Signals(number).name
+
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

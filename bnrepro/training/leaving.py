@@ -1,0 +1,103 @@
+"""What a run leaves in its directory; the record is written last and makes the rest count."""
+
+import hashlib
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnrepro import seconds_since_import
+from bnrepro.composition import Composition
+from bnrepro.data import Dataset
+from bnrepro.engine import Engine
+from bnrepro.environment import environment
+from bnrepro.observers.evaluation import probabilities
+from bnrepro.record import (
+    CURVE_COLUMNS,
+    PERCENTILE_COLUMNS,
+    RunRecord,
+    write_atomically,
+    write_record,
+    write_rows,
+)
+from bnrepro.run_directory import recorded_config
+from bnrepro.training.progress import Progress
+
+
+def write_results(directory: Path, record: RunRecord, progress: Progress) -> None:
+    """Write the curve, percentiles if there are any, and the record."""
+    write_rows(directory / "curve.csv", CURVE_COLUMNS, progress.curve)
+    if progress.percentiles:
+        write_rows(directory / "percentiles.csv", PERCENTILE_COLUMNS, progress.percentiles)
+    write_record(directory, record)
+
+
+def write_predictions(directory: Path, trainer: Engine) -> None:
+    """Write `predictions.npz`: class probabilities on the evaluation split, and its labels."""
+    split = trainer.dataset.evaluation
+    values = probabilities(trainer.logits(split)).astype(np.float16)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, probabilities=values, labels=split.labels)
+    write_atomically(directory / "predictions.npz", buffer.getvalue())
+
+
+def write_model(directory: Path, trainer: Engine) -> None:
+    """Write `model.keras`, for `keras.saving.load_model` after an import of `bnrepro.models`."""
+    # Keras insists on the suffix; a reader sees only the finished file.
+    temporary = directory / ".model.keras"
+    trainer.model().save(temporary)
+    temporary.replace(directory / "model.keras")
+
+
+def digest(variables: dict[str, np.ndarray]) -> str:
+    """SHA-256 over all variables, in the order of their paths."""
+    hashed = hashlib.sha256()
+    for path in sorted(variables):
+        hashed.update(path.encode())
+        hashed.update(np.ascontiguousarray(variables[path]).tobytes())
+    return hashed.hexdigest()
+
+
+def make_record(
+    composition: Composition, trainer: Engine, progress: Progress, status: str, **facts: Any
+) -> RunRecord:
+    """The record of a run that stands as `progress` says; `facts` are fields known only later."""
+    config = composition.config
+    best = max(progress.curve, key=lambda row: row[4], default=None)
+    weights = trainer.network.model.trainable_variables
+    fields: dict[str, Any] = {
+        "final_accuracy_population": None,
+        "weights_digest": None,
+        "error": None,
+        **facts,
+    }
+    return RunRecord(
+        name=composition.name,
+        experiment=composition.experiment,
+        scale=composition.scale,
+        seed=config.seed,
+        status=status,
+        train_steps=progress.step,
+        diverged_at_step=progress.diverged_at_step,
+        config=recorded_config(config),
+        environment=environment(config.backend, config.threads, trainer.kind, trainer.device()),
+        data=_data_facts(trainer.dataset),
+        num_parameters=sum(math.prod(variable.shape) for variable in weights),
+        best_accuracy=best[4] if best else None,
+        best_accuracy_step=int(best[0]) if best else None,
+        final_accuracy=progress.curve[-1][4] if progress.curve else None,
+        seconds={**progress.seconds, "total": progress.earlier_seconds + seconds_since_import()},
+        **fields,
+    )
+
+
+def _data_facts(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "num_train": len(dataset.train.labels),
+        "num_evaluation": len(dataset.evaluation.labels),
+        "num_classes": dataset.num_classes,
+        "sha256": dataset.sha256,
+    }

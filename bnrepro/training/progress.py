@@ -1,0 +1,33 @@
+"""How far a run has come: what its checkpoint keeps beside the variables."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+CLOCKS = ("train", "evaluate", "compile", "checkpoint", "population")
+
+
+@dataclass
+class Progress:
+    """The numbers of a run, written as JSON into its checkpoints."""
+
+    step: int = 0
+    loss_sum: float = 0.0  # over the training batches since the last evaluation
+    num_correct: int = 0
+    num_batches: int = 0
+    curve: list[list[float]] = field(default_factory=list)
+    percentiles: list[list[Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CLOCKS, 0.0))
+    diverged_at_step: int | None = None
+    earlier_seconds: float = 0.0  # of the processes that were interrupted
+
+    @contextmanager
+    def clock(self, name: str) -> Iterator[None]:
+        """Add the time inside to `seconds[name]`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - started

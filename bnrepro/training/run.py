@@ -1,0 +1,202 @@
+"""One run in its directory: begun or gone on with, advanced by segments, ended with a record."""
+
+import math
+import sys
+import traceback
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnrepro import checkpoint, optimizers, seconds_since_import
+from bnrepro.composition import Composition
+from bnrepro.engine import Engine, Segment
+from bnrepro.engine.batch import read_images
+from bnrepro.engine.contract import EVALUATION_BATCH
+from bnrepro.observers import Observer
+from bnrepro.observers.evaluation import evaluate, evaluate_population
+from bnrepro.observers.percentiles import percentile_rows, watched_images
+from bnrepro.observers.progress import ProgressObserver
+from bnrepro.record import CURVE_COLUMNS, RunRecord
+from bnrepro.training.leaving import (
+    digest,
+    make_record,
+    write_model,
+    write_predictions,
+    write_results,
+)
+from bnrepro.training.progress import Progress
+
+
+class Run:
+    """What happens between two segments of one training, and before the first and after the last.
+
+    Whoever drives it trains `engine` from `progress.step` to `next_stop()` under the clock
+    "train", and hands the segment to `advance`, until `is_done`.
+    """
+
+    def __init__(self, composition: Composition, directory: Path, trainer: Engine) -> None:
+        self.engine = trainer
+        self.progress = Progress()
+        self._composition = composition
+        self._config = composition.config
+        self._directory = directory
+        self._checkpoints = directory / "checkpoint"
+        self._observers: list[Observer] = []
+        count = self._config.percentiles.num_examples
+        self._watched = watched_images(trainer, count) if self._config.percentiles.every else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last step was made, or the weights are not finite."""
+        progress = self.progress
+        return progress.step >= self._config.train_steps or progress.diverged_at_step is not None
+
+    def begin(self) -> None:
+        """Go on from the newest checkpoint if there is one; compile; evaluate at step 0."""
+        self._resume()
+        with self.progress.clock("compile"):
+            self._compile()
+        if not self.progress.curve:
+            self._observe()
+
+    def next_stop(self) -> int:
+        """The end of the segment that begins at the present step.
+
+        Segments end at fixed steps, so that a resumed run has the same ones.
+        """
+        step, grids = self.progress.step, [self.engine.segment_steps, self._config.checkpoint_every]
+        if self._config.percentiles.every:
+            grids.append(self._config.percentiles.every)
+        ends = [(step // every + 1) * every for every in grids]
+        return min(*ends, self._config.next_evaluation(step))
+
+    def advance(self, segment: Segment, stop: int) -> None:
+        """Take in what a segment up to `stop` saw, and do what is due after it."""
+        progress = self.progress
+        with progress.clock("train"):
+            self._count(segment, stop)
+            for observer in self._observers:
+                observer.on_segment(progress.step, progress.seconds["train"])
+        if progress.diverged_at_step is None:
+            self._observe()
+            if progress.step % self._config.checkpoint_every == 0:
+                self.save_checkpoint()
+
+    def end(self) -> RunRecord:
+        """After the last step: Algorithm 2's accuracy, predictions, the model, the record."""
+        progress, config = self.progress, self.engine.config
+        facts: dict[str, Any] = {"weights_digest": digest(self.engine.variables())}
+        if progress.diverged_at_step is not None:
+            record = self.leave("diverged", **facts)
+        else:
+            if config.normalization == "batch":
+                with progress.clock("population"):
+                    facts["final_accuracy_population"] = evaluate_population(self.engine, config)[1]
+            if config.save_predictions:
+                write_predictions(self._directory, self.engine)
+            write_model(self._directory, self.engine)
+            record = self.leave("completed", **facts)
+        checkpoint.clear(self._checkpoints)
+        return record
+
+    def interrupt(self, signal_name: str) -> RunRecord:
+        """Save the work, and say by whom it was stopped."""
+        self.save_checkpoint()
+        return self.leave("interrupted", error=signal_name)
+
+    def fail(self, error: Exception) -> RunRecord:
+        """Leave a record of what went wrong; the traceback goes to standard error."""
+        traceback.print_exception(error, file=sys.stderr)
+        return self.leave("failed", error=f"{type(error).__name__}: {error}")
+
+    def leave(self, status: str, **facts: Any) -> RunRecord:
+        """Tell the observers, and write curve, percentiles and record."""
+        record = make_record(self._composition, self.engine, self.progress, status, **facts)
+        for observer in self._observers:
+            observer.on_end(record)
+        write_results(self._directory, record, self.progress)
+        return record
+
+    def save_checkpoint(self) -> None:
+        """Keep everything that a resumed run needs."""
+        progress = self.progress
+        with progress.clock("checkpoint"):
+            states = [observer.state() for observer in self._observers]
+            elapsed = progress.earlier_seconds + seconds_since_import()
+            kept = asdict(replace(progress, earlier_seconds=elapsed))
+            meta = {"progress": kept, "observers": states}
+            checkpoint.save(self._checkpoints, progress.step, self.engine.variables(), meta)
+
+    def _resume(self) -> None:
+        found = checkpoint.load(self._checkpoints, lambda line: print(line, file=sys.stderr))
+        states: list[dict[str, Any]] = []
+        if found is not None:
+            step, arrays, meta = found
+            self.engine.assign(arrays)
+            self.progress = Progress(**meta["progress"])
+            states = meta["observers"]
+            print(f"resumed at step {step:,}", file=sys.stderr)
+        self._observers = self._build_observers()
+        for position, observer in enumerate(self._observers):
+            observer.restore(states[position] if position < len(states) else {})
+
+    def _build_observers(self) -> list[Observer]:
+        start, seconds = self.progress.step, self.progress.seconds["train"]
+        observers: list[Observer] = [
+            ProgressObserver(self._directory, self._config.train_steps, start, seconds)
+        ]
+        if self._config.tensorboard:
+            from bnrepro.observers.tensorboard import TensorBoardObserver
+
+            path = self._directory / "tensorboard"
+            observers.append(TensorBoardObserver(path, self._composition))
+        return observers
+
+    def _compile(self) -> None:
+        """Compile every program before its clock runs."""
+        self.engine.compile()
+        evaluation = self.engine.dataset.evaluation
+        self.engine.forward(read_images(evaluation, np.zeros(EVALUATION_BATCH, int)))
+        if self._watched is not None:
+            self.engine.pre_activations(self._watched)
+        for observer in self._observers:
+            observer.prepare(self.engine)
+
+    def _count(self, segment: Segment, stop: int) -> None:
+        progress = self.progress
+        progress.loss_sum += float(segment.loss.astype(np.float64).sum())
+        progress.num_correct += int(segment.num_correct.sum())
+        progress.num_batches += len(segment.loss)
+        progress.diverged_at_step = segment.diverged_at_step
+        progress.step = stop if segment.diverged_at_step is None else segment.diverged_at_step
+
+    def _observe(self) -> None:
+        """What is due at this step: a row of the curve, percentiles."""
+        progress, config = self.progress, self._config
+        step = progress.step
+        with progress.clock("evaluate"):
+            if step == 0 or step == config.next_evaluation(step - 1):
+                self._evaluate()
+            if self._watched is not None and step % config.percentiles.every == 0:
+                progress.percentiles += percentile_rows(self.engine, self._watched, step)
+
+    def _evaluate(self) -> None:
+        progress, config = self.progress, self.engine.config
+        step, batches = progress.step, progress.num_batches
+        examples = batches * self.engine.order.batch_size
+        loss, accuracy = evaluate(self.engine, config)
+        row = [
+            step,
+            progress.loss_sum / batches if batches else math.nan,
+            progress.num_correct / examples if batches else math.nan,
+            loss,
+            accuracy,
+            float(optimizers.learning_rates(config, step, step + 1)[0]),
+            progress.seconds["train"],
+        ]
+        progress.curve.append(row)
+        progress.loss_sum, progress.num_correct, progress.num_batches = 0.0, 0, 0
+        for observer in self._observers:
+            observer.on_evaluation(self.engine, dict(zip(CURVE_COLUMNS, row, strict=True)))
