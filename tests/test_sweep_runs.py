@@ -1,0 +1,171 @@
+"""Sweeps of real runs, on digits: `bnrepro sweep` as people start it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bnrepro.record import RunRecord, read_record
+from bnrepro.sweep.launcher import command
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+NAME = "mlp-digits-x1-"
+# Long enough to be caught in the middle, with a checkpoint every second or so.
+LONG = ["train_steps=20000", "checkpoint_every=500", "evaluate_every=500"]
+
+
+class Sweeps:
+    """Starts sweeps over one results folder."""
+
+    def __init__(self, results: Path) -> None:
+        self.results = results
+
+    def start(self, *words: str, **environment: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [*command([])[:-1], "sweep", "model=mlp", *words, f"results_dir={self.results}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **environment},
+        )
+
+    def finish(self, *words: str, **environment: str) -> tuple[int, str]:
+        sweep = self.start(*words, **environment)
+        output, _ = sweep.communicate(timeout=600)
+        return sweep.returncode, output
+
+    def directory(self, seed: int) -> Path:
+        return next(self.results.glob(f"runs/*/seed_{seed}"))
+
+    def record(self, seed: int) -> RunRecord:
+        return read_record(self.directory(seed))
+
+    def trained(self, seed: int) -> Callable[[], bool]:
+        """Whether the run has left a checkpoint."""
+        return lambda: any(self.results.glob(f"runs/*/seed_{seed}/checkpoint/*"))
+
+
+@pytest.fixture
+def sweeps(tmp_path: Path) -> Sweeps:
+    return Sweeps(tmp_path / "results")
+
+
+def wait_for(happened: Callable[[], bool], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.05)
+
+
+def runs_of(results: Path, seed: int | None = None) -> list[int]:
+    """The processes whose command line, as `ps` shows it, is a run into that folder."""
+    listed = subprocess.run(
+        ["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True
+    )
+    wanted = ["bnrepro run ", f"results_dir={results}", "" if seed is None else f" seed={seed} "]
+    lines = listed.stdout.splitlines()
+    return [int(line.split()[0]) for line in lines if all(word in line for word in wanted)]
+
+
+def test_a_grid_trains_and_ends_with_its_table(sweeps: Sweeps) -> None:
+    code, output = sweeps.finish("bn=none,x1", "train_steps=200", "--workers", "2")
+    assert code == 0, output
+    assert "2 runs: 2 done" in output
+    assert "best accuracy" in output
+    assert runs_of(sweeps.results) == []
+
+
+def test_a_run_that_is_killed_fails_and_a_retry_ends_as_if_nothing_had_happened(
+    sweeps: Sweeps, tmp_path: Path
+) -> None:
+    words = ["seed=0,1", *LONG, "threads=1", "--workers", "2"]
+    whole = Sweeps(tmp_path / "whole")
+    assert whole.finish(*words)[0] == 0
+    sweep = sweeps.start(*words)
+    wait_for(sweeps.trained(0))
+    (victim,) = runs_of(sweeps.results, seed=0)
+    os.kill(victim, signal.SIGKILL)
+    output, _ = sweep.communicate(timeout=600)
+    assert sweep.returncode == 1
+    assert f"log: {sweeps.directory(0) / 'log.txt'}" in output
+    assert (sweeps.record(0).status, sweeps.record(1).status) == ("failed", "completed")
+    assert "SIGKILL" in str(sweeps.record(0).error)
+    assert sweeps.record(0).train_steps > 0
+    code, output = sweeps.finish(*words, "--retry-failed")
+    assert code == 0, output
+    for seed in (0, 1):
+        assert sweeps.record(seed).weights_digest == whole.record(seed).weights_digest
+    assert "resumed at step" in (sweeps.directory(0) / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_sweep_goes_on(sweeps: Sweeps, number: int, code: int) -> None:
+    words = ["seed=0,1", *LONG, "--workers", "2"]
+    sweep = sweeps.start(*words)
+    wait_for(sweeps.trained(0))
+    sweep.send_signal(number)
+    output, _ = sweep.communicate(timeout=120)
+    assert sweep.returncode == code, output
+    assert runs_of(sweeps.results) == []
+    assert sweeps.record(0).status == "interrupted"
+    code, output = sweeps.finish(*words)
+    assert code == 0, output
+    assert {sweeps.record(seed).status for seed in (0, 1)} == {"completed"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the kernel's parent-death signal")
+def test_killing_the_sweep_stops_its_runs_with_their_work_saved(sweeps: Sweeps) -> None:
+    sweep = sweeps.start("seed=0", *LONG)
+    wait_for(sweeps.trained(0))
+    sweep.kill()
+    sweep.communicate()
+    wait_for(lambda: runs_of(sweeps.results) == [])
+    assert sweeps.record(0).status == "interrupted"
+
+
+def test_a_run_that_the_sweep_starts_twice_at_once_trains_once(sweeps: Sweeps) -> None:
+    words = ["seed=0,1,2", "train_steps=2000", "--workers", "1"]
+    both = [sweeps.start(*words) for _ in range(2)]
+    outputs = [sweep.communicate(timeout=600)[0] for sweep in both]
+    assert [sweep.returncode for sweep in both] == [0, 0], outputs
+    for seed in range(3):
+        log = (sweeps.directory(seed) / "log.txt").read_text()
+        assert sum(line.startswith("$ ") for line in log.splitlines()) == 1
+
+
+def test_missing_data_fails_each_run_with_the_line_that_says_how_to_get_it(
+    sweeps: Sweeps, tmp_path: Path
+) -> None:
+    words = ["data=mnist", f"data.root={tmp_path / 'nowhere'}", "seed=0"]
+    code, output = sweeps.finish(*words)
+    assert code == 1
+    assert "exited with code 2" in output
+    assert "bnrepro data download mnist" in output
+    assert sweeps.record(0).status == "failed"
+    assert str(tmp_path) not in (sweeps.directory(0) / "record.json").read_text()
+
+
+def test_a_dry_run_trains_a_few_steps_and_says_how_long_the_whole_takes(sweeps: Sweeps) -> None:
+    code, output = sweeps.finish("seed=0,1", "--dry-run")
+    assert code == 0, output
+    assert "2 runs: 2 waiting; time left about" in output
+    assert "disk about" in output
+    assert not sweeps.results.exists()
+
+
+def test_the_five_rows_train_at_the_smallest_scale(tmp_path: Path) -> None:
+    sweep = subprocess.run(
+        [*command([])[:-1], "sweep", "study=rows", "scale=smoke", f"results_dir={tmp_path}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert sweep.returncode == 0, sweep.stderr
+    for row in ("inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid"):
+        assert f"\n{row} " in sweep.stdout
