@@ -385,8 +385,10 @@ EVERY = {
 }
 
 
+@pytest.mark.parametrize("precision", ["float64", "float32"])
 @pytest.mark.parametrize("kind", EVERY)
-def test_equal_inputs_become_exactly_beta(kind):
+def test_equal_inputs_become_exactly_beta(kind, precision):
+    use(precision)
     # Numbers that binary fractions hold exactly: 1 / sqrt(epsilon) is 256.
     layer = layer_of((*EVERY[kind], "batch_normalization.epsilon=1.52587890625e-05"), CONVOLUTION)
     layer.gamma.assign(np.full(layer.gamma.shape, 0.5))
@@ -404,16 +406,18 @@ def test_nothing_is_updated_at_inference(kind):
         np.testing.assert_array_equal(array(variable), value)
 
 
+@PRECISIONS
 @pytest.mark.parametrize("kind", EVERY)
-def test_gamma_and_beta_can_be_left_out(kind):
+def test_gamma_and_beta_can_be_left_out(kind, precision, tolerance):
+    use(precision)
     off = ("batch_normalization.gamma=false", "batch_normalization.beta=false")
     layer, plain = layer_of((*EVERY[kind], *off), CONVOLUTION), layer_of(EVERY[kind], CONVOLUTION)
     assert layer.trainable_variables == []
     plain.gamma.assign(np.ones(plain.gamma.shape))
     plain.beta.assign(np.zeros(plain.beta.shape))
     values = random(CONVOLUTION)
-    close(run(layer, values, True), run(plain, values, True))
-    close(run(layer, values, False), run(plain, values, False))
+    close(run(layer, values, True), run(plain, values, True), tolerance)
+    close(run(layer, values, False), run(plain, values, False), tolerance)
 
 
 @pytest.mark.parametrize("kind", EVERY)

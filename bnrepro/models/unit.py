@@ -77,7 +77,10 @@ class Units:
 
     @property
     def _use_bias(self) -> bool:
-        """Not before a beta: "the bias b can be ignored", its role is beta's (section 3.2)."""
+        """Not before a beta: "the bias b can be ignored", its role is beta's (section 3.2).
+
+        Layer and group normalization do not cancel it exactly; their papers have none there either.
+        """
         return not (self._config.placement == "before" and self._config.batch_normalization.beta)
 
     def _complete(self, values: Any, name: str, last_hidden: bool) -> Any:

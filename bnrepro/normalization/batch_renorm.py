@@ -10,8 +10,7 @@ ALPHA = 0.01
 # Where r_max and d_max end, and the steps at which they begin to rise and stand there.
 R_MAX, D_MAX = 3.0, 5.0
 WARM_UP_STEPS, R_STEPS, D_STEPS = 5_000, 40_000, 25_000
-# Ours: the schedule is scaled to a run's length, as a share of these steps; the paper's figure 1
-# shows its training up to about here.
+# Ours: the schedule is scaled to a run's length, these steps being taken as the paper's whole run.
 PAPER_STEPS = 160_000
 
 

@@ -20,7 +20,7 @@ def normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, 
     @tf.custom_gradient
     def compute(inputs: Any, gamma: Any, beta: Any) -> Any:
         mean, variance = _moments(inputs)
-        # The inference kernel is the affine map y = gamma * (x - mean) / sqrt(...) + beta in one go.
+        # The inference kernel is `gamma * (x - mean) / sqrt(variance + epsilon) + beta` in one go.
         outputs = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=gamma,
