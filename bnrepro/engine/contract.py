@@ -71,8 +71,7 @@ class Engine(ABC):
         self.config = config
         self.dataset = dataset
         self.assembler = Assembler.of(config, dataset.train)
-        size = len(dataset.train.labels) if config.batch_size == "all" else config.batch_size
-        self.order = BatchOrder(len(dataset.train.labels), size, config.shuffle, config.seed)
+        self.order = self.build_order(config)
         optimizer.build(network.model.trainable_variables)
         self._table: tuple[Any, Any] | None = None
         if isinstance(dataset.train.images, np.ndarray):
@@ -127,6 +126,11 @@ class Engine(ABC):
     @abstractmethod
     def assign(self, values: Arrays) -> None:
         """Put back what `variables` gave, or some of it."""
+
+    def build_order(self, config: RunConfig) -> BatchOrder:
+        """Which training examples share a batch under `config`."""
+        count = len(self.dataset.train.labels)
+        return BatchOrder(count, config.batch_size, config.shuffle, config.seed)
 
     def inputs(self, start: int, stop: int) -> Inputs:
         """The host's part of a segment: a pure function of the seed and the steps."""

@@ -41,9 +41,9 @@ class JaxEngine(Engine):
         config: RunConfig,
     ) -> None:
         super().__init__(network, optimizer, dataset, config)
-        self._loops = config.model.name == "mlp" or jax.default_backend() != "cpu"
-        self.kind = "jax loop" if self._loops else "jax step"
-        self.segment_steps = _LOOP_SEGMENT_STEPS if self._loops else _STEP_SEGMENT_STEPS
+        self.loops = config.model.name == "mlp" or jax.default_backend() != "cpu"
+        self.kind = "jax loop" if self.loops else "jax step"
+        self.segment_steps = _LOOP_SEGMENT_STEPS if self.loops else _STEP_SEGMENT_STEPS
         model = network.model
         self._kernels = kernel_positions(model)
         self._variables = (
@@ -54,8 +54,8 @@ class JaxEngine(Engine):
         self._rate_position = [v.path for v in optimizer.variables].index(
             optimizer._learning_rate.path
         )
-        self._state: State = jax.tree.map(lambda v: jnp.copy(v.value), self._variables)
-        self._train_segment = jax.jit(self._loop, donate_argnums=0)
+        self.state: State = jax.tree.map(lambda v: jnp.copy(v.value), self._variables)
+        self._train_segment = jax.jit(self.loop, donate_argnums=0)
         self._forward = jax.jit(self._infer)
         self._loss_gradients = jax.jit(self._gradients_of_batch)
 
@@ -64,20 +64,20 @@ class JaxEngine(Engine):
 
     def compile(self) -> None:
         """Compile ahead of time: nothing is run."""
-        if self._loops:
+        if self.loops:
             self._run(self.inputs(0, 1), 0)
         else:
             _ = self._train_step
 
     def train(self, start: int, stop: int) -> Segment:
         inputs = self.inputs(start, stop)
-        before = _copy(self._state)
+        before = _copy(self.state)
         loss, correct = self._run(inputs, stop - start)
         if self._is_finite():
             return Segment(loss, correct, None)
 
         def finite_after(steps: int) -> bool:
-            self._state = _copy(before)
+            self.state = _copy(before)
             self._run(inputs, steps)
             return self._is_finite()
 
@@ -86,21 +86,21 @@ class JaxEngine(Engine):
         return Segment(loss[:steps], correct[:steps], start + steps)
 
     def forward(self, images: np.ndarray) -> np.ndarray:
-        return np.asarray(self._forward(self._state, images))
+        return np.asarray(self._forward(self.state, images))
 
     def pre_activations(self, images: np.ndarray) -> Arrays:
-        values = self._watch_activations(self._state, images)
+        values = self._watch_activations(self.state, images)
         return dict(zip(self.network.pre_activations, map(np.asarray, values), strict=True))
 
     def gradients(self, step: int) -> Arrays:
         inputs = self.inputs(step, step + 1)
         table, labels, indices, _, distortions = _row(inputs, 0)
-        values = self._loss_gradients(self._state, table, labels, indices, distortions)
+        values = self._loss_gradients(self.state, table, labels, indices, distortions)
         weights = self.network.model.trainable_variables
         return {v.path: np.asarray(g) for v, g in zip(weights, values, strict=True)}
 
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        moments = self._watch_moments(self._state, images)
+        moments = self._watch_moments(self.state, images)
         return [(np.asarray(mean), np.asarray(variance)) for mean, variance in moments]
 
     def device(self) -> str:
@@ -109,22 +109,22 @@ class JaxEngine(Engine):
 
     def model(self) -> keras.Model:
         for variable, value in zip(
-            self._flat_variables(), jax.tree.leaves(self._state), strict=True
+            self._flat_variables(), jax.tree.leaves(self.state), strict=True
         ):
             variable.assign(value)
         return self.network.model
 
     def variables(self) -> Arrays:
-        values = map(np.asarray, jax.tree.leaves(self._state))
+        values = map(np.asarray, jax.tree.leaves(self.state))
         return dict(zip(self._paths(), values, strict=True))
 
     def assign(self, values: Arrays) -> None:
-        leaves, structure = jax.tree.flatten(self._state)
+        leaves, structure = jax.tree.flatten(self.state)
         merged = [
             jnp.asarray(values.get(path, leaf), leaf.dtype)
             for path, leaf in zip(self._paths(), leaves, strict=True)
         ]
-        self._state = jax.tree.unflatten(structure, merged)
+        self.state = jax.tree.unflatten(structure, merged)
 
     def _flat_variables(self) -> list[Any]:
         return [variable for group in self._variables for variable in group]
@@ -139,19 +139,17 @@ class JaxEngine(Engine):
 
     def _run(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
         """Make the first `steps` updates."""
-        if self._loops:
-            self._state, loss, correct = self._train_segment(
-                self._state, *self._padded(inputs), steps
-            )
+        if self.loops:
+            self.state, loss, correct = self._train_segment(self.state, *self.padded(inputs), steps)
             return np.asarray(loss)[:steps], np.asarray(correct)[:steps]
         seen = []
         for step in range(steps):
-            self._state, *numbers = self._train_step(self._state, *_row(inputs, step))
+            self.state, *numbers = self._train_step(self.state, *_row(inputs, step))
             seen.append(numbers)
         loss, correct = zip(*jax.device_get(seen), strict=True)
         return np.array(loss), np.array(correct)
 
-    def _padded(self, inputs: Inputs) -> tuple[Any, ...]:
+    def padded(self, inputs: Inputs) -> tuple[Any, ...]:
         """The inputs at the full length of a segment, so that one program serves any length."""
 
         def pad(array: np.ndarray) -> np.ndarray:
@@ -161,7 +159,7 @@ class JaxEngine(Engine):
         distortions = {name: pad(value) for name, value in inputs.distortions.items()}
         return inputs.table, inputs.labels, pad(inputs.indices), pad(inputs.rates), distortions
 
-    def _loop(
+    def loop(
         self, state: State, table: Any, labels: Any, indices: Any, rates: Any, distortions: Any,
         steps: Any,
     ) -> tuple[State, Any, Any]:  # fmt: skip
@@ -224,7 +222,7 @@ class JaxEngine(Engine):
     def _train_step(self) -> Callable[..., tuple[State, Any, Any]]:
         """One step, compiled ahead of time."""
         step = jax.jit(self._step, donate_argnums=0)
-        return step.lower(self._state, *_row(self.inputs(0, 1), 0)).compile()
+        return step.lower(self.state, *_row(self.inputs(0, 1), 0)).compile()
 
     @cached_property
     def _watch_activations(self) -> Callable[..., list[Any]]:
@@ -253,7 +251,7 @@ class JaxEngine(Engine):
         return jax.jit(watch)
 
     def _is_finite(self) -> bool:
-        return bool(_all_finite(self._state[0]))
+        return bool(_all_finite(self.state[0]))
 
 
 @jax.jit
