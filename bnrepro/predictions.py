@@ -5,6 +5,7 @@ A run keeps them with `save_predictions=true`: `predictions.npz` holds `probabil
 """
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from bnrepro.config import ConfigError
 from bnrepro.record import RecordError, RunRecord, read_record
 
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 COLUMNS = ("model", "networks", "top1_error", "top5_error")
 
 
@@ -52,16 +54,18 @@ def read(directory: Path) -> Predictions:
             "run it again with save_predictions=true force=true, or leave it out"
         )
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as stream, np.load(stream) as arrays:
             probabilities = arrays["probabilities"].astype(np.float64)
-            labels = arrays["labels"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            labels = arrays["labels"].astype(np.int64)
+    except _UNREADABLE as error:
         raise RecordError(f"{path}: cannot be read ({error})") from error
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
         raise RecordError(
             f"{path}: expected (examples, classes) and (examples,), "
             f"received {probabilities.shape} and {labels.shape}"
         )
+    if not ((labels >= 0) & (labels < probabilities.shape[1])).all():
+        raise RecordError(f"{path}: labels beyond the {probabilities.shape[1]} classes")
     if not np.isfinite(probabilities).all():
         raise RecordError(f"{path}: probabilities that are not finite numbers")
     return Predictions(record, probabilities, labels)

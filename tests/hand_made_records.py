@@ -62,7 +62,9 @@ def write_run(results_dir: Path, composition: Composition, made: HandMade) -> Pa
     if made.percentiles is not None:
         watched = range(0, end + 1, config.percentiles.every or 1000)
         rows = [
-            (unit, step, *made.percentiles(unit, step)) for step in watched for unit in ("0", "mean")
+            (unit, step, *made.percentiles(unit, step))
+            for step in watched
+            for unit in ("0", "mean")
         ]
         write_rows(directory / "percentiles.csv", PERCENTILE_COLUMNS, rows)
     if made.predictions is not None:

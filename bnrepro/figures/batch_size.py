@@ -41,7 +41,8 @@ def exhibit(results_dir: str) -> Exhibit:
         name="batch_size",
         title="Batch size",
         setting=setting(chosen.runs),
-        command="bnrepro figure batch_size",
+        findings=_findings(frame),
+        commands=[chosen.command, "bnrepro figure batch_size"],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=[Drawing("batch_size", panels, [[panel.name for panel in panels]])],
         tables=[Table("table", list(frame.columns), rows_of(frame), caption)],
@@ -70,6 +71,25 @@ def _measured(chosen: Selection) -> pd.DataFrame:
             row[f"{quantity}_low"], row[f"{quantity}_high"] = interval.low, interval.high
         rows.append({**row, "diverged": int((of_row["status"] == "diverged").sum())})
     return pd.DataFrame(rows)
+
+
+def _findings(frame: pd.DataFrame) -> list[str]:
+    by_network = frame.pivot(index="batch_size", columns="network", values=["accuracy", "gap"])
+    if not {"with BN", "without BN"} <= set(frame["network"]):
+        return []
+    sentences = []
+    for quantity, words in (
+        ("accuracy", "final test accuracy"),
+        ("gap", "gap between training and test accuracy"),
+    ):
+        values = by_network[quantity].dropna()
+        changes = (values["with BN"] - values["without BN"]).items()
+        each = ", ".join(f"{100 * change:+.2f} at {size}" for size, change in changes)
+        sentences.append(
+            f"Batch normalization changes the {words} by, in points and examples in a mini-batch: "
+            f"{each}."
+        )
+    return sentences
 
 
 def _train_accuracy(chosen: Selection) -> pd.Series:

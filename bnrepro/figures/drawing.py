@@ -14,12 +14,10 @@ from matplotlib.ticker import FuncFormatter
 
 from bnrepro.figures.style import INK, SURFACE, Line
 
-# Height of the axes of a panel; of a line of text and width of a letter as shares of the axes.
-_AXES_POINTS = 175
-_LINE_HEIGHT = 0.062
-_LETTER_WIDTH = 0.018
-# Where a label may stand above or below the end of its line.
-_OFFSETS = [sign * 0.25 * _LINE_HEIGHT * steps for steps in range(17) for sign in (1, -1)]
+# Of the labels beside lines, in points: height of a line, width of a letter.
+_LINE_POINTS, _LETTER_POINTS = 10.5, 4.6
+# Where a label may stand above or below the end of its line, in points.
+_OFFSETS = [sign * 0.25 * _LINE_POINTS * steps for steps in range(17) for sign in (1, -1)]
 
 
 @dataclass(frozen=True)
@@ -77,22 +75,26 @@ def label_ends(axes: Axes, labels: Iterable[Label]) -> None:
     """
     drawn = _points_of_lines(axes)
     taken: list[_Box] = []
-    for label in labels:
-        end, height = _share(axes, np.array([[label.x, label.y]]))[0]
-        width = len(label.text) * _LETTER_WIDTH
-        right = [(offset, _Box(end, height + offset, width)) for offset in _OFFSETS]
-        left = [(offset, _Box(end - width, height + offset, width)) for offset in _OFFSETS]
-        offset, box = min(right + left, key=partial(_cost, end, drawn, taken))
-        taken.append(box)
-        on_the_right = box.left == end
+    ceiling = float(axes.bbox.height) * 72 / axes.figure.dpi
+    ends = [(_in_points(axes, np.array([[label.x, label.y]]))[0], label) for label in labels]
+    # From below, so that neighbours keep their order.
+    for (end, height), label in sorted(ends, key=lambda pair: pair[0][1]):
+        width = len(label.text) * _LETTER_POINTS
+        places = [
+            _Place(_Box(left, height + offset, width), offset, on_the_left=left < end)
+            for left in (end, end - width)
+            for offset in _OFFSETS
+        ]
+        place = min(places, key=partial(_cost, drawn, taken, ceiling))
+        taken.append(place.box)
         axes.annotate(
             label.text,
             xy=(label.x, label.y),
-            xytext=(6 if on_the_right else -6, offset * _AXES_POINTS),
+            xytext=(-6 if place.on_the_left else 6, place.offset),
             textcoords="offset points",
             color=label.color,
             fontsize=8,
-            ha="left" if on_the_right else "right",
+            ha="right" if place.on_the_left else "left",
             va="center",
             annotation_clip=False,
             path_effects=[matplotlib.patheffects.withStroke(linewidth=2.5, foreground=SURFACE)],
@@ -100,7 +102,7 @@ def label_ends(axes: Axes, labels: Iterable[Label]) -> None:
 
 
 class _Box(NamedTuple):
-    """Where a line of text stands, in shares of the axes."""
+    """Where a line of text stands, in points from the lower left corner of the axes."""
 
     left: float
     middle: float
@@ -108,37 +110,48 @@ class _Box(NamedTuple):
 
     def overlaps(self, other: "_Box") -> bool:
         beside = self.left < other.left + other.width and other.left < self.left + self.width
-        return beside and abs(self.middle - other.middle) < _LINE_HEIGHT
+        return beside and abs(self.middle - other.middle) < _LINE_POINTS
 
     def covers(self, points: np.ndarray) -> int:
         """How many of the points, (points, 2), lie behind the text."""
         beside = (points[:, 0] > self.left) & (points[:, 0] < self.left + self.width)
-        return int((beside & (abs(points[:, 1] - self.middle) < 0.6 * _LINE_HEIGHT)).sum())
+        return int((beside & (abs(points[:, 1] - self.middle) < 0.6 * _LINE_POINTS)).sum())
 
 
-def _cost(end: float, drawn: np.ndarray, taken: list[_Box], candidate: tuple[float, _Box]) -> float:
+class _Place(NamedTuple):
+    """A box beside the end of a line, and how far above it."""
+
+    box: _Box
+    offset: float
+    on_the_left: bool
+
+
+def _cost(drawn: np.ndarray, taken: list[_Box], ceiling: float, place: _Place) -> float:
     """How bad a place is; above and below the end of the line is better than left of it."""
-    offset, box = candidate
-    overlapped = sum(box.overlaps(other) for other in taken)
-    beyond = not 0.0 <= box.middle <= 1.02
-    on_the_left = box.left < end
-    return 100 * overlapped + 50 * beyond + box.covers(drawn) + 150 * abs(offset) + 10 * on_the_left
+    overlapped = sum(place.box.overlaps(other) for other in taken)
+    beyond = not 0 <= place.box.middle <= ceiling
+    moved = 10 * place.on_the_left + abs(place.offset)
+    return 100 * overlapped + 50 * beyond + place.box.covers(drawn) + moved
 
 
 def _points_of_lines(axes: Axes) -> np.ndarray:
-    """Points all along the lines, as shares of the axes, (points, 2)."""
+    """Places all along the lines, in points, (places, 2)."""
     lines = [np.asarray(line.get_xydata(), float) for line in axes.lines]
     dense = []
     for corners in lines:
-        corners = _share(axes, corners)
+        corners = _in_points(axes, corners)
         where, wanted = np.arange(len(corners)), np.linspace(0, len(corners) - 1, 400)
         dense.append(np.column_stack([np.interp(wanted, where, along) for along in corners.T]))
     return np.concatenate(dense)
 
 
-def _share(axes: Axes, points: np.ndarray) -> np.ndarray:
-    """Data coordinates, (points, 2), as shares of the width and height of the axes."""
-    return axes.transAxes.inverted().transform(axes.transData.transform(points))
+def _in_points(axes: Axes, positions: np.ndarray) -> np.ndarray:
+    """Data coordinates, (positions, 2), in points from the lower left corner of the axes.
+
+    About: the layout is made later, when the figure is drawn.
+    """
+    pixels = axes.transData.transform(positions) - axes.bbox.min
+    return pixels * 72 / axes.figure.dpi
 
 
 def step_axis(axes: Axes, label: str = "training steps") -> None:

@@ -36,13 +36,15 @@ class Drawing:
 class Exhibit:
     """Everything that belongs to one of the paper's figures.
 
+    `findings` are the results in a sentence each, `commands` make the runs and the exhibit.
     `tables` are short and shown in the report; `series` are the drawn numbers, only written.
     """
 
     name: str
     title: str
     setting: str
-    command: str
+    findings: Sequence[str]
+    commands: Sequence[str]
     missing: Sequence[str]
     drawings: Sequence[Drawing]
     tables: Sequence[Table]

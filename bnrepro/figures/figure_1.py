@@ -17,7 +17,7 @@ from bnrepro.figures.drawing import (
     thin_and_thick,
 )
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table, rows_of
-from bnrepro.figures.figure_1_summary import NORMALIZED, PERCENTILE_CURVES, PLAIN, summary
+from bnrepro.figures.figure_1_summary import NORMALIZED, PERCENTILE_CURVES, PLAIN, findings, summary
 from bnrepro.figures.selection import Selection, select
 from bnrepro.figures.sensitivity import sensitivity
 from bnrepro.figures.style import INK, LINES, Panel
@@ -49,7 +49,8 @@ def exhibit(results_dir: str) -> Exhibit:
         name="figure_1",
         title="Figure 1",
         setting=setting(chosen.runs),
-        command="bnrepro figure 1",
+        findings=findings(tables[0]),
+        commands=[chosen.command, "bnrepro figure 1"],
         missing=[line for line in missing if line],
         drawings=[_drawing(chosen, mean, percentiles)],
         tables=tables,

@@ -17,6 +17,7 @@ PERCENTILE_CURVES = {PLAIN: "fig1b_without_bn", NORMALIZED: "fig1c_with_bn"}
 TARGETS = (0.90, 0.95)
 # The paper's curves begin at about 3,600 steps, where the one without BN is nearly vertical.
 COMPARED_FROM = 5_000
+_GAP_NAME, _RATIO_NAME = "final gap", "steps to {:.2f}: how many times fewer"
 COLUMNS = (
     "quantity",
     "experiment",
@@ -95,6 +96,33 @@ def summary(chosen: Selection, mean: pd.DataFrame, percentiles: pd.DataFrame) ->
     return Table("summary", COLUMNS, [quantity.row for quantity in quantities], caption)
 
 
+def findings(table: Table) -> list[str]:
+    """The summary's gap and ratio in a sentence."""
+    by_name = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in table.rows}
+    gap, ratio = by_name.get(_GAP_NAME), by_name.get(_RATIO_NAME.format(TARGETS[-1]))
+    if gap is None or ratio is None:
+        return []
+    sentence = (
+        f"With batch normalization the MNIST network ends {_between(gap, '.2f', 100)} points "
+        f"higher; in the paper {100 * gap['paper']:.1f}."
+    )
+    if ratio["measured"] is not None:
+        sentence += (
+            f" It reaches {100 * TARGETS[-1]:.0f} % in {_between(ratio, '.1f')} times fewer steps; "
+            f"in the paper {ratio['paper']}."
+        )
+    return [sentence]
+
+
+def _between(row: dict[str, Any], form: str, factor: float = 1) -> str:
+    """A median with its interval."""
+    low, high = row["measured_low"], row["measured_high"]
+    text = f"{factor * row['measured']:{form}}"
+    if low is None or high is None:
+        return text
+    return f"{text} ({factor * low:{form}} to {factor * high:{form}})"
+
+
 def _over_seeds(values: pd.Series) -> dict[str, Any]:
     interval = statistics.interval_of_median(values.to_numpy())
     ends = {"low": interval.low, "high": interval.high}
@@ -115,7 +143,7 @@ def _accuracies(chosen: Selection, mean: pd.DataFrame) -> Iterator[Quantity]:
     pairs = statistics.pair(chosen.runs, PLAIN, NORMALIZED, "end_accuracy")
     if len(pairs):
         gaps, both = pairs["second"] - pairs["first"], f"{NORMALIZED} - {PLAIN}"
-        yield Quantity("final gap", both, **_over_seeds(gaps), expected=_GAP, paper=_paper_gap())
+        yield Quantity(_GAP_NAME, both, **_over_seeds(gaps), expected=_GAP, paper=_paper_gap())
         p_value = statistics.sign_flip_test(gaps.to_numpy())
         yield Quantity("p-value of the final difference (sign flips)", both, len(gaps), p_value)
 
@@ -148,7 +176,7 @@ def _steps(chosen: Selection) -> Iterator[Quantity]:
 def _ratio(target: float, plain: pd.DataFrame, normalized: pd.DataFrame) -> Quantity:
     faster = statistics.speedup(plain, normalized)
     return Quantity(
-        f"steps to {target:.2f}: how many times fewer",
+        _RATIO_NAME.format(target),
         NORMALIZED,
         len(faster.seeds),
         faster.value if faster.relation == "=" else None,

@@ -14,11 +14,11 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from bnrepro import paper, statistics
 from bnrepro.figures.drawing import Label, draw_mean, label_ends, short_steps, step_axis
 from bnrepro.figures.exhibit import DEFAULT_SCALE, Drawing, Exhibit, Table, folder, rows_of
+from bnrepro.figures.figure_2_findings import REFERENCE, findings
 from bnrepro.figures.selection import Selection, select
 from bnrepro.figures.style import INK, LINES, Panel
 from bnrepro.figures.wording import percent, setting
 
-REFERENCE = "inception"
 ROWS = tuple(row.experiment for row in paper.FIGURE_3)
 # Where the curves of the first steps end: up to there the grid of evaluations is the finer one.
 _EARLY_STEPS = 5_000
@@ -41,7 +41,8 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         name=folder("figure_2", scale),
         title="Figure 2",
         setting=setting(chosen.runs),
-        command=f"bnrepro figure 2 scale={scale}",
+        findings=findings(chosen, target_accuracy(chosen.runs)),
+        commands=[chosen.command, f"bnrepro figure 2 scale={scale}"],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=drawings,
         tables=[],

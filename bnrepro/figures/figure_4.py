@@ -33,7 +33,8 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         name=folder("figure_4", scale),
         title="Figure 4",
         setting=setting_of_one_each(trained),
-        command=f"bnrepro figure 4 scale={scale}",
+        findings=[_finding(rows)],
+        commands=[chosen.command, f"bnrepro figure 4 scale={scale}"],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=[_drawing(rows)],
         tables=[
@@ -42,6 +43,17 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         ],
         series=[],
         runs=chosen.runs,
+    )
+
+
+def _finding(rows: Sequence[Sequence[Any]]) -> str:
+    *_, mean, ensemble = rows
+    errors = {row.model: row.top1_error for row in paper.FIGURE_4}
+    return (
+        f"The mean of {ensemble[1]} networks errs on {percent(ensemble[2], 2)} of the test images, "
+        f"a single one on {percent(mean[2], 2)} on average; in the paper, on ImageNet, "
+        f"{percent(errors['BN-Inception ensemble'] or 0)} against "
+        f"{percent(errors['BN-Inception multicrop'] or 0)}."
     )
 
 

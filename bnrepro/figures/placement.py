@@ -37,6 +37,7 @@ def exhibit(results_dir: str) -> Exhibit:
     """
     chosen = select("placement", results_dir)
     runs = chosen.runs
+    paired = _paired(runs)
     panels = [
         Panel(
             f"{network}_{activation}",
@@ -52,10 +53,11 @@ def exhibit(results_dir: str) -> Exhibit:
         name="placement",
         title="Placement",
         setting=setting(runs),
-        command="bnrepro figure placement",
+        findings=_findings(paired),
+        commands=[chosen.command, "bnrepro figure placement"],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=[Drawing("placement", panels, layout)],
-        tables=[_table(runs), _paired(runs)],
+        tables=[_table(runs), paired],
         series=[],
         runs=runs,
     )
@@ -91,6 +93,21 @@ def _paired(runs: pd.DataFrame) -> Table:
     return Table("paired", _PAIRED, rows, caption)
 
 
+def _findings(paired: Table) -> list[str]:
+    rows = [dict(zip(_PAIRED, row, strict=True)) for row in paired.rows]
+    gaps = [
+        f"{row['network'].upper()}, {row['activation']} {100 * row['gap']:+.2f}"
+        for row in rows
+        if row["comparison"] == "before - after"
+    ]
+    if not gaps:
+        return []
+    return [
+        "Batch normalization before rather than after the activation changes the final test "
+        f"accuracy by, in points: {'; '.join(gaps)}."
+    ]
+
+
 def _draw(axes: Axes, runs: pd.DataFrame) -> None:
     """A row a placement: every seed as a mark, the median as a line."""
     for height, (placement, (color, marker)) in enumerate(_PLACEMENTS.items()):
@@ -98,7 +115,8 @@ def _draw(axes: Axes, runs: pd.DataFrame) -> None:
         heights = [height] * len(accuracies)
         axes.plot(accuracies, heights, marker, color=color, mfc="none", mew=1.2, label=placement)
         axes.plot([accuracies.median()] * 2, [height - 0.3, height + 0.3], color=INK, lw=1.6)
-    axes.set_yticks(range(len(_PLACEMENTS)), [f"BN {name}" for name in _PLACEMENTS])
+    names = ["no BN" if name == "none" else f"BN {name}" for name in _PLACEMENTS]
+    axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(_PLACEMENTS) - 0.4, -0.6)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=1, symbol=" %"))

@@ -51,8 +51,9 @@ def select(name: str, results_dir: str, overrides: tuple[str, ...] = ()) -> Sele
         ConfigError: if the study or an override is refused, or none of its runs is there.
         RecordError: if a record cannot be read.
     """
-    planned = study.planned_runs(name, list(overrides))
-    command = _command(name, results_dir, overrides)
+    planned = study.planned_runs(name, overrides)
+    place = [] if Path(results_dir) == Path(_DEFAULT_RESULTS) else [f"results_dir={results_dir}"]
+    command = study.command(name, [*overrides, *place])
     runs = load_runs(results_dir)
     if not runs.empty:
         wanted = {(run.name, run.seed) for run in planned}
@@ -70,18 +71,13 @@ def select(name: str, results_dir: str, overrides: tuple[str, ...] = ()) -> Sele
         runs=runs.assign(end_accuracy=_end_accuracy(runs)),
         curves=statistics.extend_diverged(curves, runs),
         missing=_missing_line(name, absent, len(planned), command),
-        command=command,
+        command=study.command(name, overrides),
     )
 
 
 def _end_accuracy(runs: pd.DataFrame) -> pd.Series:
     diverged = runs["status"] == "diverged"
     return runs["final_accuracy"].astype(float).mask(diverged, 1 / runs["data.num_classes"])
-
-
-def _command(name: str, results_dir: str, overrides: tuple[str, ...]) -> str:
-    place = [] if Path(results_dir) == Path(_DEFAULT_RESULTS) else [f"results_dir={results_dir}"]
-    return study.command(name, [*overrides, *place])
 
 
 def _missing_line(name: str, absent: list[study.PlannedRun], planned: int, command: str) -> str:

@@ -117,10 +117,18 @@ class Panel:
     draw: Callable[[Axes], None]
 
 
-def build(panels: list[Panel], layout: list[list[str]], title: str = "") -> Figure:
-    """A figure of several panels; `layout` places their names in rows and columns."""
+def build(
+    panels: list[Panel],
+    layout: list[list[str]],
+    title: str = "",
+    size: tuple[float, float] = SIZE,
+) -> Figure:
+    """A figure of several panels; `layout` places their names in rows and columns.
+
+    `size` is the width and height of one panel, in inches.
+    """
     with style():
-        width, height = SIZE
+        width, height = size
         figure = Figure((width * len(layout[0]), height * len(layout)), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplot_mosaic(layout)  # type: ignore[arg-type]

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# Images below this size are trained on with another, smaller Inception (`bnrepro.models`).
+PAPER_IMAGE_SIZE = 96
 _ACCELERATED = ("bn_x5", "bn_x30", "bn_x5_sigmoid")
 _SIX_CHANGES = ["decay", "distortion", "dropout", "l2", "lrn", "shuffle"]
 

@@ -1,7 +1,8 @@
 """`bnrepro report`: all exhibits on one page that needs nothing but itself.
 
-`sections`: the parts of the page. `markup`: tables and drawings as HTML. `deviations`: the configs
-against the paper's settings. `provenance`: the runs, their machine and their time.
+`sections` and `tested_claims`: the parts of the page. `markup`: tables and drawings as HTML.
+`deviations`: the configs against the paper's settings. `provenance`: the runs, their machine and
+their time.
 """
 
 from importlib import resources
@@ -10,7 +11,7 @@ from string import Template
 
 from bnrepro.figures import DEFAULT_SCALE
 from bnrepro.record import write_atomically
-from bnrepro.report import markup, sections
+from bnrepro.report import markup, sections, tested_claims
 from bnrepro.report.sections import Section
 
 
@@ -35,14 +36,21 @@ def build(results_dir: str, scale: str = DEFAULT_SCALE) -> str:
         RecordError: if a record cannot be read.
     """
     exhibits = [
-        sections.exhibit("1", "Figure 1: MNIST, with and without", results_dir),
+        sections.exhibit("1", "Figure 1: MNIST", results_dir),
         sections.exhibit("2", "Figure 2: accuracy against steps", results_dir, scale),
         sections.figure_3(results_dir, scale),
         sections.exhibit("4", "Figure 4: an ensemble", results_dir, scale),
         sections.exhibit("placement", "Before or after the activation", results_dir),
         sections.exhibit("batch_size", "The size of mini-batches", results_dir),
     ]
-    parts = [*exhibits, sections.settings(scale), sections.origin(exhibits)]
+    tested = tested_claims.section(results_dir)
+    parts = [
+        sections.in_short([*exhibits, tested]),
+        *exhibits,
+        tested,
+        sections.settings(scale),
+        sections.origin(exhibits),
+    ]
     style = Template(_file("page.css")).substitute(
         light=markup.colors(dark=False), dark=markup.colors(dark=True)
     )

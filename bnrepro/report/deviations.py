@@ -10,6 +10,7 @@ from bnrepro.paper import settings
 from bnrepro.paper.settings import Setting
 
 COLUMNS = ("setting", "experiments", "paper", "ours", "section", "note")
+OPEN_COLUMNS = tuple(column for column in COLUMNS if column != "paper")
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Comparison:
     """One setting of experiments that have it in common, the paper's and ours."""
 
     setting: Setting
-    experiments: tuple[str, ...]
+    experiments: tuple[str, ...]  # empty for all
     paper: Any
     ours: Any
 
@@ -32,10 +33,10 @@ class Comparison:
 
     @property
     def row(self) -> list[Any]:
-        """In the order of `COLUMNS`."""
-        given = "not given" if self.kind == "left open" else _words(self.paper)
+        """In the order of `COLUMNS`, without the paper's value where there is none."""
+        given = [] if self.kind == "left open" else [_words(self.paper)]
         return [
-            *(self.setting.key, ", ".join(self.experiments), given, _words(self.ours)),
+            *(self.setting.key, ", ".join(self.experiments) or "all", *given, _words(self.ours)),
             *(self.setting.section, self.setting.note or None),
         ]
 
@@ -62,10 +63,10 @@ def compare(
     for setting in stated:
         groups: dict[str, tuple[list[str], Any, Any]] = {}
         for experiment, config in configs.items():
-            values = setting.value_of(experiment), config[setting.key]
+            values = setting.value_of(experiment), _ours(setting.key, config)
             groups.setdefault(repr(values), ([], *values))[0].append(experiment)
         comparisons += [
-            Comparison(setting, tuple(experiments), theirs, ours)
+            Comparison(setting, () if len(groups) == 1 else tuple(experiments), theirs, ours)
             for experiments, theirs, ours in groups.values()
         ]
     return comparisons
@@ -79,6 +80,14 @@ def _configs(name: str, overrides: list[str], experiments: list[str]) -> dict[st
     return {experiment: flats[experiment] for experiment in experiments if experiment in flats}
 
 
+def _ours(key: str, config: Mapping[str, Any]) -> Any:
+    """The config's value, but for the one name that stands for two networks."""
+    small = config["data.image_size"] < settings.PAPER_IMAGE_SIZE
+    if key == "model.name" and config[key] == "inception" and small:
+        return "small Inception of Zhang et al. 2017 (arXiv 1611.03530)"
+    return config[key]
+
+
 def _words(value: Any) -> str:
     if value is None or value == []:
         return "none"
@@ -86,4 +95,6 @@ def _words(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -2,16 +2,23 @@
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bnrepro.figures.style import GRID, INK, LINES, PALETTE, SURFACE, Panel, build, to_bytes
 
-_PERCENT = ("accuracy", "error", "gap")
+_PERCENT = ("accuracy", "error")
+_POINTS = ("gap",)
 _ENDS = ("_low", "_high")
 _ABSENT = "–"
+# Smaller than in a file, so that the words can be read where the page is 360 pixels wide.
+_PANEL_SIZE = (3.9, 2.9)
 # Longer names first: `bn_x5_sigmoid` is not `bn_x5`.
 _EXPERIMENT = re.compile(rf"\b({'|'.join(sorted(LINES, key=len, reverse=True))})\b")
+# In columns of these names.
+_VERDICT_COLUMNS = ("verdict", "as_expected")
 _VERDICTS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "yes": "✓", "no": "✗"}
 
 
@@ -31,20 +38,23 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -> str:
-    """A table with a caption; on a narrow screen each row becomes a card with labelled cells.
+    """A table with a caption, or a line that there is nothing in it.
+
+    On a narrow screen each row becomes a card with labelled cells.
 
     The roles keep it a table for a screen reader there too. The columns `x_low` and `x_high` stand
     in brackets behind `x`.
     """
+    if not rows:
+        return paragraph(f"{caption.removesuffix('.')}: none.", "note")
     shown = [column for column in columns if not column.endswith(_ENDS)]
     titles = [column.replace("_", " ") for column in shown]
     head = "".join(f'<th role="columnheader" scope="col">{escape(title)}</th>' for title in titles)
     body = []
     for row in rows:
         values = dict(zip(columns, row, strict=True))
-        percent = any(word in str(row[0]) for word in _PERCENT)
-        texts = [_text(column, values, percent=percent) for column in shown]
-        body.append(f'<tr role="row">{_cells(titles, texts)}</tr>')
+        texts = [_text(column, values, str(row[0])) for column in shown]
+        body.append(f'<tr role="row">{_cells(shown, titles, texts)}</tr>')
     return (
         f'<table role="table"><caption>{escape(caption)}</caption>'
         f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>'
@@ -52,29 +62,41 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
     )
 
 
-def _text(column: str, values: Mapping[str, Any], *, percent: bool) -> str:
-    """A cell's text, with its interval where there is one."""
-    percent = percent or any(word in column for word in _PERCENT)
-    text = readable(values[column], percent=percent)
+def _text(column: str, values: Mapping[str, Any], name: str) -> str:
+    """A cell's text, with its interval where there is one; `name` is that of the row."""
+    unit = _unit(column) or _unit(name)
+    text = readable(values[column], unit)
     low, high = (values.get(f"{column}_{end}") for end in ("low", "high"))
     if low is None and high is None:
         return text
-    ends = [readable(end, percent=percent).removesuffix(" %") for end in (low, high)]
+    ends = [readable(end, unit).removesuffix(unit) for end in (low, high)]
     if high is None:
         return f"{text} ({ends[0]} or more)"
     return f"{text} ({ends[0]} to {ends[1]})" if low is not None else f"{text} (up to {ends[1]})"
 
 
-def _cells(titles: Sequence[str], texts: Sequence[str]) -> str:
+def _unit(name: str) -> str:
+    """In which unit fractions are printed."""
+    if any(word in name for word in _POINTS):
+        return " points"
+    return " %" if any(word in name for word in _PERCENT) else ""
+
+
+def verdict(text: str) -> str:
+    """A verdict with a mark, so that it is not told by its colour alone."""
+    mark = f"{_VERDICTS[text]} {escape(text)}"
+    return f'<span class="verdict {text.replace(" ", "-")}">{mark}</span>'
+
+
+def _cells(columns: Sequence[str], titles: Sequence[str], texts: Sequence[str]) -> str:
     cells = []
-    for index, (title, text) in enumerate(zip(titles, texts, strict=True)):
+    for index, (column, title, text) in enumerate(zip(columns, titles, texts, strict=True)):
         kind = "absent" if text == _ABSENT else ""
-        content = escape(text)
-        if text in _VERDICTS:
-            mark = f"{_VERDICTS[text]} {content}"
-            content = f'<span class="verdict {text.replace(" ", "-")}">{mark}</span>'
+        judged = column in _VERDICT_COLUMNS and text in _VERDICTS
+        content = verdict(text) if judged else escape(text)
         if index == 0:
-            cells.append(f'<th role="rowheader" scope="row">{content}</th>')
+            attributes = f'role="rowheader" scope="row" data-title="{escape(title)}"'
+            cells.append(f"<th {attributes}>{content}</th>")
         else:
             cells.append(
                 f'<td role="cell" class="{kind}" data-title="{escape(title)}">{content}</td>'
@@ -82,7 +104,7 @@ def _cells(titles: Sequence[str], texts: Sequence[str]) -> str:
     return "".join(cells)
 
 
-def readable(value: Any, *, percent: bool = False) -> str:
+def readable(value: Any, unit: str = "") -> str:
     """A cell for people: percent, thousands, four digits, an experiment's own name."""
     if value is None or value == "":
         return _ABSENT
@@ -91,8 +113,8 @@ def readable(value: Any, *, percent: bool = False) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        if percent:
-            return f"{100 * value:.2f} %"
+        if unit:
+            return f"{100 * value:.2f}{unit}"
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return _EXPERIMENT.sub(lambda found: LINES[found[0]].label, str(value))
 
@@ -104,13 +126,18 @@ def panel(drawn: Panel, prefix: str) -> str:
 
 
 def inline_svg(drawn: Panel, identifier: str) -> str:
-    """The panel's drawing for this page.
+    """The panel's drawing for this page, without its title."""
+    untitled = Panel(drawn.name, "", drawn.description, drawn.draw)
+    svg = to_bytes(build([untitled], [[drawn.name]], size=_PANEL_SIZE), "svg").decode()
+    return _of_page(svg, identifier, f"{drawn.title}. {drawn.description}")
+
+
+def _of_page(svg: str, identifier: str, description: str) -> str:
+    """An SVG file as a part of this page.
 
     Its identifiers are made unique on the page, and its colours the page's, light or dark.
     """
-    untitled = Panel(drawn.name, "", drawn.description, drawn.draw)
-    text = to_bytes(build([untitled], [[drawn.name]]), "svg").decode()
-    text = text[text.index("<svg") :]
+    text = svg[svg.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{identifier}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{identifier}-\1"', text)
@@ -119,8 +146,8 @@ def inline_svg(drawn: Panel, identifier: str) -> str:
         text = text.replace(color, f"var(--{color[1:]})")
     text = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", text)
     text = re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", text)
-    label = escape(f"{drawn.title}. {drawn.description}")
-    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1).strip()
+    attributes = f'role="img" aria-label="{escape(description)}"'
+    return text.replace("<svg ", f"<svg {attributes} ", 1).strip()
 
 
 def colors(*, dark: bool) -> str:
@@ -146,10 +173,29 @@ def details(content: str, summary: str) -> str:
 
 def notes(lines: Sequence[str]) -> str:
     """Remarks below a table."""
-    return '<ul class="note">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+    items = "".join(f"<li>{escape(readable(line))}</li>" for line in lines)
+    return f'<ul class="note">{items}</ul>'
 
 
 def data_files(paths: Sequence[str]) -> str:
     """Links to files beside the page, relative to it."""
     links = ", ".join(f'<a href="{escape(path)}">{escape(path)}</a>' for path in paths)
     return f'<p class="how">Data: {links}</p>'
+
+
+def drawing_file(path: Path, identifier: str, description: str) -> str:
+    """A drawing of several panels that another command left; where it is too wide it scrolls."""
+    svg = _of_page(path.read_text(), identifier, description)
+    return f'<div class="wide" tabindex="0" role="group" aria-label="drawing">{svg}</div>'
+
+
+def missing(line: str) -> str:
+    """What is left out, and why."""
+    return paragraph(f"Left out: {line}", "missing")
+
+
+def tally(verdicts: Iterable[str]) -> str:
+    """How many verdicts there are of each kind."""
+    counts = Counter(verdicts)
+    items = "".join(f"<li>{count} {verdict(kind)}</li>" for kind, count in counts.items())
+    return f'<ul class="tally">{items}</ul>'

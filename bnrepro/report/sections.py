@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bnrepro import figures, paper, tables
+from bnrepro.claims.figure_2 import figure_2_verdicts
 from bnrepro.config import ConfigError
 from bnrepro.figures.exhibit import Exhibit
 from bnrepro.figures.selection import select
@@ -23,12 +24,13 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; `runs` are those that it is made of."""
+    """A part of the page; `runs` are those that it is made of, `findings` what comes out."""
 
     identifier: str
     title: str
     body: str
     runs: pd.DataFrame | None = None
+    findings: Sequence[str] = ()
 
 
 def exhibit(number: str, title: str, results_dir: str, scale: str | None = None) -> Section:
@@ -41,18 +43,31 @@ def exhibit(number: str, title: str, results_dir: str, scale: str | None = None)
     try:
         made = figures.exhibit(number, results_dir, scale)
     except ConfigError as error:
-        return Section(identifier, title, markup.paragraph(f"Left out: {error}", "missing"))
+        return Section(identifier, title, markup.missing(str(error)))
     made.write(results_dir)
     panels = [panel for drawing in made.drawings for panel in drawing.panels]
     parts = [
         markup.paragraph(made.setting, "setting"),
-        _how(made.command, made.runs),
-        *(markup.paragraph(line, "missing") for line in made.missing),
+        _how(made.commands, made.runs),
+        *(markup.missing(line) for line in made.missing),
         _panels(panels, identifier),
         *(markup.table(table.columns, table.rows, table.caption) for table in made.tables),
         _data_files(made),
     ]
-    return Section(identifier, title, "\n".join(parts), made.runs)
+    return Section(identifier, title, "\n".join(parts), made.runs, made.findings)
+
+
+def in_short(parts: Sequence[Section]) -> Section:
+    """What comes out of the other parts, each linked to its own."""
+    found = [
+        f'<li>{markup.escape(finding)} <a href="#{part.identifier}">'
+        f"{markup.escape(part.title.partition(':')[0])}</a></li>"
+        for part in parts
+        for finding in part.findings
+    ]
+    if not found:
+        return Section("in-short", "In short", markup.missing("there are no records yet"))
+    return Section("in-short", "In short", f'<ul class="findings">{"".join(found)}</ul>')
 
 
 def figure_3(results_dir: str, scale: str) -> Section:
@@ -66,17 +81,21 @@ def figure_3(results_dir: str, scale: str) -> Section:
         chosen = select("figure_2", results_dir, (f"scale={scale}",))
         table = tables.table(chosen.runs, chosen.curves)
     except ConfigError as error:
-        return Section(identifier, title, markup.paragraph(f"Left out: {error}", "missing"))
+        return Section(identifier, title, markup.missing(str(error)))
     folder = figures.folder("figure_2", scale)
-    write_atomically(Path(results_dir) / folder / "table.csv", tables.to_csv(table))
+    verdicts = figure_2_verdicts(chosen.runs, chosen.curves)
+    place = Path(results_dir) / folder
+    write_atomically(place / "table.csv", tables.to_csv(table))
+    write_atomically(place / "verdicts.csv", verdicts.to_csv(index=False, lineterminator="\n"))
     columns, *rows = _printed_cells(table)
     parts = [
         *(markup.paragraph(line, "setting") for line in table.header),
-        _how(f"bnrepro table study=figure_2 scale={scale}", chosen.runs),
-        markup.table(columns, rows, "Ours."),
+        _how([chosen.command, f"bnrepro table study=figure_2 scale={scale}"], chosen.runs),
+        markup.table(columns, rows, "Ours, beside the paper's on ImageNet."),
         markup.notes(table.notes),
+        markup.table(list(verdicts.columns), verdicts.to_numpy().tolist(), "Verdicts."),
         markup.table(*_paper_figure_3(), "The paper's figure 3, on ImageNet."),
-        markup.data_files([f"{folder}/table.csv"]),
+        markup.data_files([f"{folder}/table.csv", f"{folder}/verdicts.csv"]),
     ]
     return Section(identifier, title, "\n".join(parts), chosen.runs)
 
@@ -107,7 +126,9 @@ def settings(scale: str) -> Section:
     for figure, comparisons in deviations.compare_all(scale).items():
         for kind, caption in _KINDS.items():
             rows = [item.row for item in comparisons if item.kind == kind]
-            table = markup.table(deviations.COLUMNS, rows, f"{figure}. {caption}.")
+            is_open = kind == "left open"
+            columns = deviations.OPEN_COLUMNS if is_open else deviations.COLUMNS
+            table = markup.table(columns, rows, f"{figure}. {caption}.")
             parts.append(
                 markup.details(table, f"{figure}: {caption.lower()} ({len(rows)})")
                 if kind == "as the paper"
@@ -116,7 +137,7 @@ def settings(scale: str) -> Section:
     introduction = markup.paragraph(
         "Made from the configs that the runs are composed of, held against what the paper says of "
         f"each setting. Figure 2 is at scale={scale}. Settings are those before the changes of "
-        "section 4.2.1, which `accelerate` lists."
+        "section 4.2.1, which the setting accelerate lists."
     )
     return Section("deviations", "Deviations from the paper", introduction + "\n".join(parts))
 
@@ -132,8 +153,9 @@ def origin(sections: Sequence[Section]) -> Section:
     return Section("provenance", "Provenance", "\n".join(parts))
 
 
-def _how(command: str, runs: pd.DataFrame) -> str:
-    return f'<p class="how">{markup.code(command)} {markup.escape(provenance.cost(runs))}</p>'
+def _how(commands: Sequence[str], runs: pd.DataFrame) -> str:
+    said = ", ".join(markup.code(command) for command in commands)
+    return f'<p class="how">{said}<br>{markup.escape(provenance.cost(runs))}</p>'
 
 
 def _panels(panels: Sequence[Panel], identifier: str) -> str:

@@ -1,0 +1,487 @@
+"""The figures' numbers, exact from hand-made records; that all series are there; equal bytes."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hand_made_records import HandMade, evaluated_steps, write_run
+
+from bnrepro import figures, study
+from bnrepro.config import ConfigError
+from bnrepro.figures import drawing, style
+from bnrepro.figures.drawing import Label
+from bnrepro.figures.exhibit import Exhibit, Table
+from bnrepro.figures.selection import select
+from bnrepro.record import RecordError
+
+SEEDS = (0, 1, 2)
+CPU = ("scale=cpu",)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def rows_of(table: Table) -> list[dict[str, object]]:
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
+def figure_1_run(seed: int, *, normalized: bool) -> HandMade:
+    """Without BN .95 after 20,000 steps and .96 + seed/1000 at the end; with BN 4,000 and .97."""
+    final = (0.97 if normalized else 0.96) + seed / 1000
+    slow = 1 if normalized else 5
+
+    def accuracy(step: int) -> float:
+        if step >= 4_000 * slow:
+            return final
+        return 0.9 if step >= 2_000 * slow else 0.1
+
+    def percentiles(unit: str, step: int) -> tuple[float, float, float]:
+        if normalized:
+            return (-1.25, 0.05, 1.25) if step == 0 else (-2.0, 0.02, 2.0)
+        drift = 1.0 if step == 5_000 else 0.5
+        return (0.5 - 0.05, 0.5, 0.5 + 0.05) if step == 0 else (drift - 1.5, drift, drift + 1.5)
+
+    return HandMade(accuracy, percentiles=percentiles)
+
+
+@pytest.fixture(scope="module")
+def figure_1_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three of the six seeds."""
+    results = tmp_path_factory.mktemp("figure_1")
+    for run in study.planned_runs("figure_1"):
+        if run.seed in SEEDS:
+            normalized = run.name == "figure_1_bn"
+            write_run(results, run.composition, figure_1_run(run.seed, normalized=normalized))
+    return results
+
+
+# Best accuracy, and the steps at which it is reached.
+FIGURE_2 = {
+    "inception": (0.70, 20_000),
+    "bn_baseline": (0.72, 10_000),
+    "bn_baseline_x5": (0.73, 5_000),
+    "bn_x5": (0.74, 2_000),
+    "bn_x30": (0.76, 2_500),
+    "bn_x5_sigmoid": (0.60, 4_000),
+    "inception_x5": (0.65, 20_000),
+    "inception_sigmoid": (0.10, 0),
+}
+
+
+def figure_2_run(experiment: str, seed: int) -> HandMade:
+    """Chance, then half of the best, then the best; inception_x5 diverges with seeds 0 and 1."""
+    best, steps = FIGURE_2[experiment]
+
+    def accuracy(step: int) -> float:
+        if step >= steps:
+            return best
+        return 0.5 * best if step >= 1_000 else 0.1
+
+    if experiment == "inception_x5" and seed < 2:
+        return HandMade(accuracy, status="diverged", diverged_at_step=1_600)
+    return HandMade(accuracy)
+
+
+@pytest.fixture(scope="module")
+def figure_2_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    results = tmp_path_factory.mktemp("figure_2")
+    for run in study.planned_runs("figure_2", CPU):
+        if run.seed in SEEDS and run.experiment in FIGURE_2:
+            write_run(results, run.composition, figure_2_run(run.experiment, run.seed))
+    return results
+
+
+@pytest.fixture(scope="module")
+def figure_1(figure_1_dir: Path) -> Exhibit:
+    return figures.exhibit("1", str(figure_1_dir))
+
+
+@pytest.fixture(scope="module")
+def figure_2(figure_2_dir: Path) -> Exhibit:
+    return figures.exhibit("2", str(figure_2_dir))
+
+
+# Figure 1.
+
+
+def test_accuracy_is_the_mean_with_the_range_over_seeds(
+    figure_1: Exhibit, figure_1_dir: Path
+) -> None:
+    figure_1.write(figure_1_dir)
+    path = figure_1_dir / "figure_1" / "accuracy.csv"
+    assert path.read_text().splitlines()[0] == (
+        "experiment,step,accuracy_mean,accuracy_low,accuracy_high,n"
+    )
+    rows = {(row["experiment"], row["step"]): row for row in read_csv(path)}
+    assert list(rows["figure_1_plain", "50000"].values())[2:] == ["0.961", "0.96", "0.962", "3"]
+    assert list(rows["figure_1_bn", "0"].values())[2:] == ["0.1", "0.1", "0.1", "3"]
+    assert len(rows) == 2 * 101
+
+
+def test_percentiles_are_those_of_the_runs(figure_1: Exhibit, figure_1_dir: Path) -> None:
+    figure_1.write(figure_1_dir)
+    rows = read_csv(figure_1_dir / "figure_1" / "percentiles.csv")
+    assert list(rows[0]) == ["experiment", "seed", "unit", "step", "p15", "p50", "p85"]
+    found = {(row["experiment"], row["seed"], row["unit"], row["step"]): row for row in rows}
+    last = found["figure_1_bn", "2", "mean", "50000"]
+    assert (last["p15"], last["p50"], last["p85"]) == ("-2", "0.02", "2")
+    assert len(rows) == 2 * 3 * 2 * 201
+
+
+def test_the_summary_of_figure_1_is_exact(figure_1: Exhibit) -> None:
+    rows = rows_of(figure_1.tables[0])
+    found = {(row["quantity"], row["experiment"], row["unit"]): row for row in rows}
+    gap = found["final gap", "figure_1_bn - figure_1_plain", None]
+    assert gap["measured"] == pytest.approx(0.01)
+    assert (gap["n"], gap["as_expected"]) == (3, "yes")
+    assert gap["paper"] == pytest.approx(0.0093)
+    assert found["steps to 0.90", "figure_1_plain", None]["measured"] == 10_000
+    assert found["steps to 0.95", "figure_1_bn", None]["measured"] == 4_000
+    ratio = found["steps to 0.95: how many times fewer", "figure_1_bn", None]
+    assert (ratio["measured"], ratio["paper"]) == (5.0, "at least 3.6")
+    assert found["initial spread", "figure_1_plain", "0"]["measured"] == pytest.approx(0.1)
+    assert found["final spread", "figure_1_bn", "mean"]["as_expected"] == "yes"
+    median = found["extreme of the median", "figure_1_plain", "mean"]
+    assert (median["measured"], median["as_expected"]) == (1.0, "yes")
+    (sentence,) = figure_1.findings
+    assert "ends 1.00 (1.00 to 1.00) points higher; in the paper 0.9" in sentence
+
+
+def test_the_distance_to_the_paper_is_from_step_5000(figure_1: Exhibit) -> None:
+    from bnrepro import paper
+
+    drawn = paper.curve("fig1a", "without_bn")
+    steps = np.arange(5_000, 44_001, 500)
+    ours = np.select([steps >= 20_000, steps >= 10_000], [0.961, 0.9], 0.1)
+    expected = np.sqrt(np.mean((ours - np.interp(steps, drawn["step"], drawn["value"])) ** 2))
+    rows = rows_of(figure_1.tables[0])
+    (row,) = [
+        row
+        for row in rows
+        if "root-mean-square" in str(row["quantity"]) and row["experiment"] == "figure_1_plain"
+    ]
+    assert row["measured"] == pytest.approx(expected)
+    assert row["as_expected"] == "no"
+
+
+def test_figure_1_says_what_it_is_of(figure_1: Exhibit) -> None:
+    expected = "binary MNIST, 3 layers of 100 sigmoid units, batch 60, n = 3 seeds"
+    assert figure_1.setting == expected
+
+
+def test_figure_1_has_our_curves_and_the_papers(figure_1: Exhibit) -> None:
+    panels = {panel.name: panel for panel in figure_1.drawings[0].panels}
+    axes = style.build([panels["accuracy"]], [["accuracy"]]).axes[0]
+    labels = [line.get_label() for line in axes.lines]
+    assert labels == ["with BN", "with BN, paper", "without BN", "without BN, paper"]
+    ours, paper = axes.lines[:2]
+    assert ours.get_linewidth() > paper.get_linewidth()
+    assert ours.get_ydata()[-1] == pytest.approx(0.971)
+    assert "97.1 %" in panels["accuracy"].description
+    unit = panels["unit_figure_1_plain"]
+    assert unit.title.endswith("unit 0, seed 0")
+    assert len(style.build([unit], [[unit.name]]).axes[0].lines) == 6
+
+
+def test_a_run_without_percentiles_is_named(figure_1_dir: Path, tmp_path: Path) -> None:
+    run = study.planned_runs("figure_1")[0]
+    write_run(tmp_path, run.composition, HandMade(lambda step: 0.5))
+    with pytest.raises(RecordError, match=r"seed_0/percentiles\.csv"):
+        figures.exhibit("1", str(tmp_path))
+
+
+def test_sensitivity_has_a_row_a_setting(figure_1_dir: Path, tmp_path: Path) -> None:
+    planned = [*study.planned_runs("figure_1"), *study.planned_runs("figure_1_sensitivity")]
+    for run in planned:
+        config = run.composition.config
+        if run.seed == 0 and config.learning_rate in (0.1, 0.5):
+            made = figure_1_run(0, normalized=config.placement != "none")
+            if not config.percentiles.every:
+                made = HandMade(made.accuracy)
+            write_run(tmp_path, run.composition, made)
+    made = figures.exhibit("1", str(tmp_path))
+    rows = rows_of(made.tables[1])
+    assert [row["learning_rate"] for row in rows] == [0.1] * 6 + [0.5]
+    assert {row["binary_input"] for row in rows} == {True, False}
+    assert all(row["gap"] == pytest.approx(0.01) for row in rows)
+    assert rows[-1]["without_bn_steps_to_90"] == 10_000
+    assert any("figure_1_sensitivity" in line for line in made.missing)
+
+
+# Figure 2.
+
+
+def test_a_diverged_run_counts_as_chance_afterwards(figure_2: Exhibit) -> None:
+    accuracy = rows_of(figure_2.series[0])
+    means = {row["step"]: row for row in accuracy if row["experiment"] == "inception_x5"}
+    assert means[1_500]["accuracy_mean"] == pytest.approx(0.325)
+    assert means[1_750]["accuracy_mean"] == pytest.approx((0.325 + 0.1 + 0.1) / 3)
+    assert means[24_000]["accuracy_mean"] == pytest.approx((0.65 + 0.1 + 0.1) / 3)
+    assert means[24_000]["accuracy_low"] == pytest.approx(0.1)
+    assert means[24_000]["n"] == 3
+
+
+def test_steps_against_target_is_empty_where_never_reached(
+    figure_2: Exhibit, figure_2_dir: Path
+) -> None:
+    figure_2.write(figure_2_dir)
+    rows = read_csv(figure_2_dir / "figure_2" / "steps_against_target.csv")
+    found = {(row["experiment"], float(row["target"])): row for row in rows}
+    assert found["bn_x5", 0.7]["steps"] == "2000"
+    assert found["bn_x5_sigmoid", 0.7]["steps"] == ""
+    assert found["bn_x5_sigmoid", 0.7]["reached"] == "0"
+    assert max(target for _, target in found) == 0.76
+
+
+def test_figure_2_has_five_networks_diamonds_and_controls(figure_2: Exhibit) -> None:
+    panels = {panel.name: panel for panel in figure_2.drawings[0].panels}
+    axes = style.build([panels["rows"]], [["rows"]]).axes[0]
+    labels = [str(line.get_label()) for line in axes.lines]
+    for name in ("Inception", "BN-Baseline", "BN-x5", "BN-x30", "BN-x5-Sigmoid"):
+        assert name in labels
+    diamonds = {
+        label: line.get_xdata()[0]
+        for label, line in zip(labels, axes.lines, strict=True)
+        if "reaches" in label
+    }
+    assert diamonds == {
+        "Inception reaches 70.0 %": 20_000,
+        "BN-Baseline reaches 70.0 %": 10_000,
+        "BN-x5 reaches 70.0 %": 2_000,
+        "BN-x30 reaches 70.0 %": 2_500,
+    }
+    controls = style.build([panels["controls"]], [["controls"]]).axes[0]
+    assert "Inception x5" in [line.get_label() for line in controls.lines]
+    assert "2 diverged" in panels["controls"].description
+
+
+def test_the_papers_figure_2_stands_on_its_own_axes(figure_2: Exhibit) -> None:
+    panels = {panel.name: panel for panel in figure_2.drawings[0].panels}
+    axes = style.build([panels["paper"]], [["paper"]]).axes[0]
+    assert max(line.get_xdata()[-1] for line in axes.lines) > 1e7
+    ours = style.build([panels["rows"]], [["rows"]]).axes[0]
+    assert max(line.get_xdata()[-1] for line in ours.lines) <= 24_000
+
+
+def test_the_speed_up_is_split_over_the_controls(figure_2: Exhibit) -> None:
+    speedups, split, slope = figure_2.findings
+    assert "BN-Baseline 2.0, BN-x5 10.0, BN-x30 8.0, BN-x5-Sigmoid less than 1.7" in speedups
+    assert "BN-Baseline 2.3, BN-x5 14.8, BN-x30 11.5" in speedups
+    assert "factor of 10.0 to 70.0 % (seeds 0, 1, 2) is 2.0 from normalization, times 2.0" in split
+    assert "times 2.5 from the other changes" in split
+    assert "Inception" in slope
+
+
+def test_another_scale_has_its_own_folder(tmp_path: Path) -> None:
+    for run in study.planned_runs("figure_2", ["scale=smoke"]):
+        if run.seed == 0:
+            write_run(tmp_path, run.composition, HandMade(lambda step: 0.1 + step / 10_000))
+    assert figures.exhibit("2", str(tmp_path), "smoke").name == "figure_2-smoke"
+
+
+# Figure 4 and the two studies.
+
+
+def test_figure_4_has_every_network_their_mean_and_the_ensemble(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 200)
+    planned = study.planned_runs("figure_4", CPU)
+    stored = []
+    for run in planned:
+        probabilities = rng.dirichlet(np.ones(10), 200).astype(np.float16)
+        stored.append(probabilities.astype(float))
+        write_run(
+            tmp_path,
+            run.composition,
+            HandMade(lambda step: 0.5, predictions=(probabilities, labels)),
+        )
+    made = figures.exhibit("4", str(tmp_path))
+    table, paper = made.tables
+    assert table.columns == ("model", "networks", "top1_error", "top5_error")
+    singles = [np.mean(each.argmax(axis=1) != labels) for each in stored]
+    together = np.mean(np.mean(stored, axis=0).argmax(axis=1) != labels)
+    assert [row[2] for row in table.rows[:6]] == pytest.approx(singles)
+    assert table.rows[6][:3] == ["mean of the single networks", 1, pytest.approx(np.mean(singles))]
+    assert table.rows[7][:3] == ["ensemble", 6, pytest.approx(together)]
+    assert [row[0] for row in table.rows[:3]] == [
+        "initial weights x2",
+        "dropout 5 %",
+        "dropout 10 %",
+    ]
+    assert paper.rows[-1][0] == "BN-Inception ensemble"
+
+
+def test_placement_compares_on_the_same_seed(tmp_path: Path) -> None:
+    finals = {"before": 0.97, "after": 0.96, "none": 0.9}
+    for run in study.planned_runs("placement"):
+        if run.seed < 2:
+            final = finals[run.composition.config.placement] + run.seed / 100
+            write_run(tmp_path, run.composition, HandMade(lambda step, final=final: final))
+    made = figures.exhibit("placement", str(tmp_path))
+    table, paired = (rows_of(table) for table in made.tables)
+    assert len(table) == 2 * 2 * 3
+    assert {row["placement"] for row in table} == set(finals)
+    gaps = {row["comparison"]: row["gap"] for row in paired if row["network"] == "cnn"}
+    assert gaps["before - after"] == pytest.approx(0.01)
+    assert gaps["after - none"] == pytest.approx(0.06)
+
+
+def test_batch_size_counts_divergence_as_chance(tmp_path: Path) -> None:
+    for run in study.planned_runs("batch_size"):
+        config = run.composition.config
+        if run.seed > 0:
+            continue
+        made = HandMade(lambda step: 0.9)
+        if config.placement != "none" and config.batch_size == 2:
+            made = HandMade(lambda step: 0.9, status="diverged", diverged_at_step=15_000)
+        write_run(tmp_path, run.composition, made)
+    rows = rows_of(figures.exhibit("batch_size", str(tmp_path)).tables[0])
+    found = {(row["network"], row["batch_size"]): row for row in rows}
+    assert found["with BN", 2]["accuracy"] == pytest.approx(0.1)
+    assert found["with BN", 2]["diverged"] == 1
+    assert found["without BN", 128]["gap"] == pytest.approx(0.5 - 0.9)
+    assert ("with BN", 1) not in found
+
+
+# What is missing, and bad input.
+
+
+def test_missing_runs_are_named_with_their_command(figure_1: Exhibit, figure_1_dir: Path) -> None:
+    line = figure_1.missing[0]
+    assert "6 of 12 runs are missing" in line
+    assert "figure_1_plain seed 3, 4, 5; figure_1_bn seed 3, 4, 5" in line
+    assert line.endswith(f"bnrepro sweep study=figure_1 results_dir={figure_1_dir}")
+
+
+def test_main_says_what_is_missing_before_it_draws(
+    figure_1_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert figures.main("1", str(figure_1_dir)) == 0
+    printed = capsys.readouterr()
+    assert "runs are missing" in printed.err
+    assert "figure_1.svg" in printed.out
+
+
+def test_an_interrupted_run_is_missing(figure_1_dir: Path, tmp_path: Path) -> None:
+    run = study.planned_runs("figure_1")[0]
+    write_run(tmp_path, run.composition, HandMade(lambda step: 0.5, status="interrupted"))
+    with pytest.raises(ConfigError, match="none of its 12 runs"):
+        select("figure_1", str(tmp_path))
+
+
+def test_no_records_at_all_name_the_command(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="bnrepro sweep study=figure_2 scale=cpu"):
+        figures.main("2", str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "scale", "message"),
+    [
+        ("3", None, "bnrepro table study=figure_2"),
+        ("5", None, "expected one of 1, 2, 4"),
+        ("placemnt", None, "did you mean 'placement'"),
+        ("1", "cpu", "has one scale"),
+        ("2", "huge", "scale=huge"),
+    ],
+)
+def test_bad_input_is_refused_with_the_remedy(
+    number: str, scale: str | None, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        figures.main(number, str(tmp_path), scale)
+
+
+# How it looks.
+
+
+def test_every_network_of_figure_2_has_its_own_line() -> None:
+    experiments = {run.experiment for run in study.planned_runs("figure_2", CPU)}
+    assert experiments <= set(style.LINES)
+    five = [line for name, line in style.LINES.items() if name in figures.figure_2.ROWS]
+    controls = [
+        style.LINES[name]
+        for name in style.LINES
+        if name in {"inception", *experiments} - set(figures.figure_2.ROWS[1:])
+    ]
+    for lines in (five, controls):
+        assert len({(line.style, line.marker) for line in lines}) == len(lines)
+        assert len({line.color for line in lines}) == len(lines)
+
+
+@pytest.mark.parametrize("name", list(style.LINES))
+def test_words_have_enough_contrast_on_white(name: str) -> None:
+    color = style.LINES[name].text_color
+    parts = np.array([int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+    assert 1.05 / (luminance + 0.05) >= 4.5
+
+
+def test_labels_of_lines_that_end_together_do_not_overlap() -> None:
+    ends = [0.700, 0.701, 0.702, 0.703, 0.704]
+
+    def draw(axes: object) -> None:
+        for end in ends:
+            axes.plot([0, 1], [0, end], color=style.INK)
+        axes.set_ylim(0, 1)
+        labels = [Label(1, end, f"network {end}", style.INK) for end in ends]
+        drawing.label_ends(axes, labels)
+
+    figure = style.build([style.Panel("panel", "", "", draw)], [["panel"]])
+    figure.draw_without_rendering()
+    boxes = sorted(
+        (text.get_window_extent() for text in figure.axes[0].texts), key=lambda box: box.y0
+    )
+    for lower, upper in zip(boxes, boxes[1:], strict=False):
+        assert upper.y0 > lower.y0
+        assert not lower.overlaps(upper)
+
+
+def test_steps_are_written_short() -> None:
+    shown = [drawing.short_steps(step) for step in (0, 500, 2_500, 50_000, 13_300_000)]
+    assert shown == ["0", "500", "2.5K", "50K", "13.3M"]
+
+
+# Equal bytes, and nothing loaded that is not needed.
+
+
+def run_python(script: str, *arguments: str, seed: str) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    subprocess.run([sys.executable, "-c", script, *arguments], check=True, env=environment)
+
+
+def test_two_processes_write_the_same_bytes(figure_1_dir: Path) -> None:
+    script = "import sys; from bnrepro import figures; figures.main('1', sys.argv[1])"
+    found = []
+    for seed in ("1", "2"):
+        run_python(script, str(figure_1_dir), seed=seed)
+        folder = figure_1_dir / "figure_1"
+        found.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert found[0] == found[1]
+    expected = {"accuracy.csv", "percentiles.csv", "summary.csv", "figure_1.png", "figure_1.svg"}
+    assert expected <= set(found[0])
+    assert b"<dc:date>" not in found[0]["figure_1.svg"]
+
+
+def test_readers_of_records_load_no_framework() -> None:
+    run_python(
+        "import sys, bnrepro.figures, bnrepro.ensemble, bnrepro.report\n"
+        "sys.exit(', '.join({'tensorflow', 'keras', 'jax'} & set(sys.modules)) or None)",
+        seed="0",
+    )
+
+
+def test_evaluations_of_a_hand_made_run_are_those_of_its_config() -> None:
+    config = study.planned_runs("figure_2", CPU)[0].composition.config
+    steps = evaluated_steps(config)
+    assert steps[:3] == [0, 250, 500]
+    assert steps[-2:] == [23_000, 24_000]
+    assert pd.Series(steps).is_monotonic_increasing
