@@ -5,6 +5,7 @@ does the work and gives the exit code.
 """
 
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -47,25 +48,33 @@ def prepare_run(words: Words) -> Work:
 
 
 def _run(composition: "Composition") -> int:
-    from bnrepro.run_directory import directory_of, find_finished
-
-    record = find_finished(composition) or _train(composition)
+    from bnrepro.record import run_directory
     from bnrepro.tables import result_row
 
-    print(result_row(record))
-    print(directory_of(composition))
-    if record.status == "interrupted":
-        return 143 if record.error == "SIGTERM" else 130
-    return 1 if record.status == "failed" else 0
+    codes = []
+    for record in _records(composition):
+        print(result_row(record))
+        print(run_directory(composition.config.results_dir, record.name, record.seed))
+        codes.append(_EXIT_CODES.get(record.error or "", int(record.status == "failed")))
+    return max(codes)
 
 
-def _train(composition: "Composition") -> "RunRecord":
+# What the shell would say of a process that the signal had ended.
+_EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
+
+
+def _records(composition: "Composition") -> list["RunRecord"]:
+    """The record of the run, or of each replica; what is not finished is trained."""
     from dataclasses import replace
 
     from bnrepro import backend
     from bnrepro.cli.summary import summary
-    from bnrepro.run_directory import recorded_threads
+    from bnrepro.run_directory import find_finished, recorded_threads
 
+    alone = composition.config.replicas == 1
+    finished = find_finished(composition) if alone else None
+    if finished is not None:
+        return [finished]
     threads = recorded_threads(composition) or composition.config.threads
     composition = replace(composition, config=replace(composition.config, threads=threads))
     print(summary(composition), flush=True)
@@ -73,7 +82,11 @@ def _train(composition: "Composition") -> "RunRecord":
     with _quiet():
         from bnrepro import training
 
-    return training.run(composition)
+    if alone:
+        return [training.run(composition)]
+    from bnrepro.training.replicas import run_replicas
+
+    return run_replicas(composition)
 
 
 @contextmanager
@@ -241,6 +254,7 @@ def _verify_data(root: Path, names: list[str]) -> int:
 def prepare_tensorboard(words: Words) -> Work:
     """Show the runs in TensorBoard."""
     check_single(words.overrides)
+    port = words.number("--port") or 6006
     results_dir = words.value("results_dir", RESULTS_DIR)
     check_results_directory(results_dir)
     runs = Path(results_dir) / "runs"
@@ -249,7 +263,7 @@ def prepare_tensorboard(words: Words) -> Work:
             f"results_dir={shown(results_dir)}: no run with TensorBoard files; "
             "`bnrepro run` makes one"
         )
-    command = ["--logdir", str(runs), "--port", str(words.number("--port") or 6006)]
+    command = ["--logdir", str(runs), "--port", str(port)]
     if "--host" in words.flags:
         command += ["--host", words.flags["--host"]]
     return partial(_replace_process, [sys.executable, "-m", "tensorboard.main", *command])
@@ -285,16 +299,19 @@ def check_results_directory(results_dir: str) -> None:
     Raises:
         ConfigError: if it, or a folder above it, is a file, or its name is too long.
     """
-    folder = Path(results_dir).expanduser()
-    for part in [folder, *folder.parents]:
+    folder = Path(results_dir)
+    longest = folder / "runs" / ("name" * 25) / "seed_0"
+    for part in [longest, *longest.parents]:
         try:
-            is_other = part.exists() and not part.is_dir()
+            is_folder = stat.S_ISDIR(part.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue
         except OSError as error:
             raise ConfigError(
                 f"results_dir={shown(results_dir)}: expected a folder ({error.strerror}); "
                 "choose another"
             ) from error
-        if is_other:
+        if not is_folder:
             raise ConfigError(
                 f"results_dir={shown(results_dir)}: expected a folder, but {shown(part)} is a "
                 "file; choose another"
