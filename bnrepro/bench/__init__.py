@@ -1,0 +1,155 @@
+"""`bnrepro bench`: steps per second of the engine beside what a person would otherwise use.
+
+`workloads`: what is trained. `plan`: who is timed on it. `processes` and `worker`: where each
+library trains, in a process of its own that waits until it is asked. `contenders`: the ways to
+train. `measure`: rounds in turn, and the check that all train the same. `peaks`, `flops`: the
+machine's limit. `commands`: whole commands against the clock. `figures_to_reach`: what should come
+out. `report`: the files.
+
+This process never loads TensorFlow, Keras, JAX or PyTorch.
+"""
+
+import datetime
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+from bnrepro.backend import available_threads
+from bnrepro.bench import commands, plan, report
+from bnrepro.bench.commands import CommandError
+from bnrepro.bench.measure import Member, attempt, play_rounds, refuse_other_losses
+from bnrepro.bench.plan import Plan
+from bnrepro.bench.processes import Worker, WorkerError, installed
+from bnrepro.bench.report import Measured
+from bnrepro.bench.workloads import WORKLOADS, Workload
+from bnrepro.config import BACKENDS, ConfigError, one_of
+from bnrepro.environment import environment, processor
+
+__all__ = ["main"]
+
+
+def main(overrides: list[str], *, quick: bool, results_dir: str) -> int:
+    """Measure, write `results_dir`/bench/<device>-<date>.json and .md, and print the table.
+
+    `overrides` are added to every run that is timed; `backend=...` leaves the other backend out.
+
+    Returns:
+        0, or 1 if a contender failed or trained something else than the others.
+
+    Raises:
+        ConfigError: if the overrides are refused, or no backend is installed.
+        OSError: if the results folder cannot be written.
+    """
+    libraries, overrides = _choose_libraries(overrides)
+    for workload in WORKLOADS:
+        workload.compose(True, overrides)
+    # A folder that cannot be written is better known now than after the measurements.
+    (Path(results_dir) / "bench").mkdir(parents=True, exist_ok=True)
+    measured = _open(plan.QUICK if quick else plan.FULL, overrides)
+    for workload in WORKLOADS:
+        if measured.plan.covers(workload):
+            _measure_workload(measured, workload, libraries, overrides)
+    backend = next(library for library in libraries if library in BACKENDS)
+    _measure_commands(measured, [*overrides, f"backend={backend}"], results_dir)
+    path = report.write(measured, results_dir, datetime.date.today())
+    print(path.read_text())
+    return 0 if measured.is_whole else 1
+
+
+def _choose_libraries(overrides: list[str]) -> tuple[list[str], list[str]]:
+    """The libraries to measure, and the overrides without the word that chooses among them."""
+    prefix = "backend="
+    chosen = [word.removeprefix(prefix) for word in overrides if word.startswith(prefix)]
+    rest = [word for word in overrides if not word.startswith(prefix)]
+    for name in chosen:
+        one_of("backend", name, BACKENDS)
+    libraries = [
+        library
+        for library in installed()
+        if not chosen or library in chosen or library not in BACKENDS
+    ]
+    if not any(library in BACKENDS for library in libraries):
+        wanted = " or ".join(chosen or BACKENDS)
+        raise ConfigError(f"bench: expected {wanted} to be installed; install bnrepro's extras")
+    if "torch" not in libraries:
+        _say("torch is not installed: its contender is left out")
+    return libraries, rest
+
+
+def _open(chosen: Plan, overrides: list[str]) -> Measured:
+    config = WORKLOADS[0].compose(True, overrides).config
+    threads = config.threads or available_threads()
+    versions = environment("", threads, "", "")["versions"]
+    return Measured(chosen, threads, processor(), None, versions)
+
+
+def _measure_workload(
+    measured: Measured, workload: Workload, libraries: list[str], overrides: list[str]
+) -> None:
+    """Build all contenders, check that they train the same, and let them take turns."""
+    _say(workload.words)
+    with ExitStack() as stack:
+        workers, members = [], []
+        for library in libraries:
+            mine = measured.plan.members(library, workload, libraries)
+            if mine:
+                worker = stack.enter_context(closing(Worker(library, workload.name, overrides)))
+                workers.append(worker)
+                members += [Member(worker, library, *choice) for choice in mine]
+        measured.workloads.append((workload, members))
+        look = partial(_look_at_machine, measured, workers if workload is WORKLOADS[0] else [])
+        look()
+        ready = attempt(members, Member.build)
+        ready = attempt(ready, lambda member: member.take_first_steps(workload.agreement_steps))
+        ready = refuse_other_losses(ready, workload.tolerance)
+        seconds = measured.plan.seconds_per_round
+        ready = attempt(ready, lambda member: member.warm_up_for(seconds))
+        play_rounds(ready, measured.plan.rounds)
+        look()
+    for member in members:
+        if member.refused is not None:
+            _say(f"{member.label}: refused: {member.refused}")
+
+
+def _look_at_machine(measured: Measured, workers: list[Worker]) -> None:
+    """The device, and the most that it could do each time it was looked at."""
+    for worker in workers:
+        try:
+            accelerator = worker.ask("device")["accelerator"]
+            if accelerator is not None:
+                measured.accelerator = measured.device = accelerator
+            if worker.library not in BACKENDS:
+                continue
+            for quantity in ("float32", "bfloat16", "copy") if accelerator else ("float32",):
+                name = f"{worker.library} {quantity}"
+                value = worker.ask("peak", quantity=quantity)["value"]
+                measured.peaks[name] = max(value, measured.peaks.get(name, 0.0))
+        except WorkerError as error:
+            measured.failures[f"{worker.library}: what the machine can do"] = str(error)
+
+
+def _measure_commands(measured: Measured, overrides: list[str], results_dir: str) -> None:
+    repeats = measured.plan.repeats
+    measurements: dict[str, Callable[[], dict[str, float]]] = {
+        "`bnrepro --help`": partial(commands.time_help, repeats),
+        "`bnrepro table`": partial(commands.time_table, repeats),
+        "time to the first step, MNIST network": partial(commands.time_first_step, overrides),
+        "time to the first step and memory, CIFAR-10": partial(
+            commands.watch_cifar10_run, overrides
+        ),
+        "other time of runs": partial(commands.read_other_time, results_dir),
+    }
+    if not measured.plan.quick:
+        measurements["sweep"] = partial(commands.compare_sweep, overrides, 3)
+    for what, measure in measurements.items():
+        _say(what)
+        try:
+            measured.commands |= measure()
+        except CommandError as error:
+            measured.failures[what] = str(error)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,210 @@
+"""Whole commands against the clock, each in a process of its own, as a person starts them."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from bnrepro.composition import compose
+from bnrepro.record import (
+    CURVE_COLUMNS,
+    RecordError,
+    RunRecord,
+    find_runs,
+    read_record,
+    run_directory,
+    write_record,
+    write_rows,
+)
+from bnrepro.run_directory import directory_of, recorded_config
+
+_MNIST_RUN = ("experiment=figure_1_bn",)
+_CIFAR10_RUN = ("experiment=bn_baseline", "scale=cpu")
+_TABLE = ("inception", "bn_baseline", "bn_x5", "bn_x30")
+# The first segment is one step; evaluation, checkpoint and population pass follow.
+_SHORT = ("train_steps=50", "early_steps=1", "evaluate_every_early=1", "evaluate_every=50")
+_CIFAR10_FACTS = {
+    "name": "cifar10",
+    "num_train": 50_000,
+    "num_evaluation": 10_000,
+    "num_classes": 10,
+    "sha256": "",
+}
+_SWEEP_STEPS = 300
+_NUM_RECORDS = 500
+_POLL_SECONDS = 0.005
+
+
+class CommandError(Exception):
+    """A command could not be measured: why, without a path."""
+
+
+def time_help(repeats: int) -> dict[str, float]:
+    """`bnrepro --help`."""
+    return {"command/help": _median_seconds(["--help"], repeats)}
+
+
+def time_table(repeats: int) -> dict[str, float]:
+    """`bnrepro table` over made-up records of four experiments."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_records(Path(folder), _NUM_RECORDS)
+        return {"command/table": _median_seconds(["table", f"results_dir={folder}"], repeats)}
+
+
+def time_first_step(overrides: list[str]) -> dict[str, float]:
+    """From the command to the end of the first step, for the paper's MNIST network."""
+    return {"first_step/mnist_network": _watch_run([*_MNIST_RUN, *_SHORT, *overrides])[0]}
+
+
+def watch_cifar10_run(overrides: list[str]) -> dict[str, float]:
+    """The same for the small Inception on CIFAR-10, and the most memory that its process had."""
+    seconds, peak_bytes = _watch_run([*_CIFAR10_RUN, *_SHORT, *overrides])
+    return {"first_step/inception": seconds, "memory/cifar10": peak_bytes / 1e9}
+
+
+def compare_sweep(overrides: list[str], rounds: int) -> dict[str, float]:
+    """Images per second by `seconds.train`: two runs of one thread at once, one of two threads."""
+    speeds: dict[str, list[float]] = {"sweep/two_workers": [], "sweep/one_process": []}
+    length = [f"train_steps={_SWEEP_STEPS}", f"evaluate_every={_SWEEP_STEPS}"]
+    others = [word for word in overrides if not word.startswith("threads=")]
+    run = [*_CIFAR10_RUN, *length, *others]
+    for _ in range(rounds):
+        sweep = ["sweep", *run, "threads=1", "seed=0,1", "--workers", "2"]
+        speeds["sweep/two_workers"].append(_images_per_second(sweep))
+        speeds["sweep/one_process"].append(_images_per_second(["run", *run, "threads=2"]))
+    return {name: statistics.median(values) for name, values in speeds.items()}
+
+
+def read_other_time(results_dir: str) -> dict[str, float]:
+    """Evaluation, checkpoints and population pass over training time, of the runs that are there.
+
+    Raises:
+        CommandError: if there are none.
+    """
+    shares: dict[str, list[float]] = {}
+    for record in _completed(results_dir):
+        seconds = record.seconds
+        share = sum(seconds[name] for name in ("evaluate", "checkpoint", "population"))
+        if record.experiment is not None and record.experiment.startswith("figure_1"):
+            shares.setdefault("other_time/figure_1", []).append(share / seconds["train"])
+        if record.scale == "cpu":
+            shares.setdefault("other_time/scale_cpu", []).append(share / seconds["train"])
+    if not shares:
+        raise CommandError("no completed run of figure 1 or of scale=cpu in the results folder")
+    return {name: statistics.median(values) for name, values in shares.items()}
+
+
+def write_records(results_dir: Path, count: int) -> None:
+    """Records and curves of runs that were never trained."""
+    for position, experiment in enumerate(_TABLE):
+        composition = compose([f"experiment={experiment}", "scale=cpu"])
+        last = composition.config.train_steps
+        steps = range(0, last + 1, 1000)
+        for seed in range(position, count, len(_TABLE)):
+            config = replace(composition.config, seed=seed)
+            directory = run_directory(results_dir, composition.name, seed)
+            directory.mkdir(parents=True)
+            rows = [[step, 2.0, 0.3, 2.0, step / (2 * last), 0.01, 0.1 * step] for step in steps]
+            write_rows(directory / "curve.csv", CURVE_COLUMNS, rows)
+            record = RunRecord(
+                name=composition.name,
+                experiment=composition.experiment,
+                scale=composition.scale,
+                seed=seed,
+                status="completed",
+                train_steps=last,
+                diverged_at_step=None,
+                config=recorded_config(config),
+                environment={"threads": 1, "backend": config.backend, "device": "none"},
+                data=_CIFAR10_FACTS,
+                num_parameters=1,
+                best_accuracy=0.5,
+                best_accuracy_step=last,
+                final_accuracy=0.5,
+                final_accuracy_population=0.5,
+                seconds={"train": 100.0, "total": 120.0},
+                weights_digest="",
+                error=None,
+            )
+            write_record(directory, record)
+
+
+def _completed(results_dir: str) -> list[RunRecord]:
+    try:
+        records = [read_record(directory) for directory in find_runs(results_dir)]
+    except RecordError as error:
+        raise CommandError("a record in the results folder cannot be read") from error
+    return [record for record in records if record.status == "completed"]
+
+
+def _command(arguments: list[str]) -> list[str]:
+    return [sys.executable, "-P", "-m", "bnrepro", *arguments]
+
+
+def _complete(arguments: list[str]) -> None:
+    """Run a command to its end.
+
+    Raises:
+        CommandError: if it fails.
+    """
+    done = subprocess.run(_command(arguments), capture_output=True, text=True)
+    if done.returncode:
+        _refuse(arguments[0], done.returncode, done.stderr)
+
+
+def _refuse(name: str, code: int, said: str) -> NoReturn:
+    # To the person alone: a message may name a path, and a report never does.
+    print("\n".join(said.strip().splitlines()[-1:]), file=sys.stderr)
+    raise CommandError(f"`bnrepro {name}` ended with exit code {code}")
+
+
+def _median_seconds(arguments: list[str], repeats: int) -> float:
+    """Of some repeats, the first left out: it reads the files for the others."""
+    seconds = []
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        _complete(arguments)
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:])
+
+
+def _watch_run(overrides: list[str]) -> tuple[float, float]:
+    """(seconds to the end of the first segment, peak memory in bytes) of `bnrepro run`."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
+        words = [*overrides, f"results_dir={folder}"]
+        # Written at the end of the first segment.
+        sign = directory_of(compose(words)) / "progress.json"
+        started = time.perf_counter()
+        process = subprocess.Popen(_command(["run", *words]), stdout=log, stderr=log)
+        first_step: float | None = None
+        ended = 0
+        while not ended:
+            if first_step is None and sign.exists():
+                first_step = time.perf_counter() - started
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            time.sleep(_POLL_SECONDS)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        log.seek(0)
+        if process.returncode or first_step is None:
+            _refuse("run", process.returncode, log.read())
+        unit = 1 if sys.platform == "darwin" else 1024
+        return first_step, usage.ru_maxrss * unit
+
+
+def _images_per_second(arguments: list[str]) -> float:
+    """The sum over the runs of a command."""
+    folder = tempfile.mkdtemp()
+    try:
+        _complete([*arguments, f"results_dir={folder}"])
+        return sum(
+            record.train_steps * record.config["batch_size"] / record.seconds["train"]
+            for record in _completed(folder)
+        )
+    finally:
+        shutil.rmtree(folder)

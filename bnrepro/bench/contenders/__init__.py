@@ -1,0 +1,31 @@
+"""The ways to train one network that are timed against each other. One file a family.
+
+Each is built in a process that has chosen its library; `plan.CONTENDERS` says which there are.
+"""
+
+from bnrepro.bench.contenders.task import Contender, Task
+
+__all__ = ["Contender", "Task", "build"]
+
+
+def build(name: str, library: str, task: Task) -> Contender:
+    """The contender of that name, its weights the task's initial weights."""
+    if name == "engine":
+        from bnrepro.bench.contenders.engine import EngineRun
+
+        return EngineRun(task)
+    if name == "keras_loop" and library == "jax":
+        from bnrepro.bench.contenders.jax_loop import JaxLoop
+
+        return JaxLoop(task)
+    if name == "keras_loop":
+        from bnrepro.bench.contenders.tensorflow_loop import TensorFlowLoop
+
+        return TensorFlowLoop(task)
+    if name == "torch_eager":
+        from bnrepro.bench.contenders.torch_eager import TorchEager
+
+        return TorchEager(task)
+    from bnrepro.bench.contenders.keras_fit import KerasFit
+
+    return KerasFit(task, steps_per_execution=50 if name == "keras_fit_50" else 1)

@@ -1,0 +1,155 @@
+"""What the measurements are held against, as data. Ratios are of medians in one call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_MNIST = "mnist_network/with"
+_INCEPTION = "inception_025_32/with"
+_INCEPTION_PLAIN = "inception_025_32/without"
+_WIDE = "inception_1_32/with"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured quantity, or the ratio of two, and how much or how little it should be."""
+
+    what: str
+    quantity: str
+    over: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    unit: str = ""
+
+    def measure(self, facts: Mapping[str, float]) -> float | None:
+        """The measured value; None where something that it needs was not measured."""
+        needed = [self.quantity] if self.over is None else [self.quantity, self.over]
+        if any(name not in facts for name in needed):
+            return None
+        value = facts[self.quantity]
+        return value if self.over is None else value / facts[self.over]
+
+    def is_reached(self, value: float) -> bool:
+        """Whether a measured value is as it should be."""
+        return (self.at_least is None or value >= self.at_least) and (
+            self.at_most is None or value <= self.at_most
+        )
+
+
+ON_TWO_CORES = (
+    Figure(
+        "MNIST network with batch normalization: engine / Keras `fit`",
+        f"{_MNIST}/tensorflow/engine",
+        f"{_MNIST}/tensorflow/keras_fit",
+        at_least=4.0,
+    ),
+    Figure(
+        "MNIST network: engine / Keras `fit`, steps_per_execution=50",
+        f"{_MNIST}/tensorflow/engine",
+        f"{_MNIST}/tensorflow/keras_fit_50",
+        at_least=2.0,
+    ),
+    Figure(
+        "MNIST network: engine / PyTorch eager",
+        f"{_MNIST}/tensorflow/engine",
+        f"{_MNIST}/torch/torch_eager",
+        at_least=2.5,
+    ),
+    Figure(
+        "MNIST network: engine / bare compiled loop",
+        f"{_MNIST}/tensorflow/engine",
+        f"{_MNIST}/tensorflow/keras_loop",
+        at_least=0.95,
+    ),
+    Figure(
+        "MNIST network: the engine's share of the matrix-product peak",
+        f"{_MNIST}/tensorflow/engine/share_of_peak",
+        at_least=0.75,
+    ),
+    Figure(
+        "small Inception, width 0.25, batch 32: engine / Keras `fit`",
+        f"{_INCEPTION}/tensorflow/engine",
+        f"{_INCEPTION}/tensorflow/keras_fit",
+        at_least=1.15,
+    ),
+    Figure(
+        "small Inception: engine / PyTorch eager, channels last",
+        f"{_INCEPTION}/tensorflow/engine",
+        f"{_INCEPTION}/torch/torch_eager",
+        at_least=1.1,
+    ),
+    Figure(
+        "small Inception: engine / bare loop over Keras's layers",
+        f"{_INCEPTION}/tensorflow/engine",
+        f"{_INCEPTION}/tensorflow/keras_loop",
+        at_least=1.0,
+    ),
+    Figure(
+        "small Inception: time per step with batch normalization / without",
+        f"{_INCEPTION_PLAIN}/tensorflow/engine",
+        f"{_INCEPTION}/tensorflow/engine",
+        at_most=1.35,
+    ),
+    Figure(
+        "small Inception: the same over Keras's layer (for comparison)",
+        f"{_INCEPTION_PLAIN}/tensorflow/keras_loop",
+        f"{_INCEPTION}/tensorflow/keras_loop",
+    ),
+    Figure(
+        "all other time of a run / its training time, figure 1",
+        "other_time/figure_1",
+        at_most=0.25,
+    ),
+    Figure(
+        "all other time of a run / its training time, scale=cpu",
+        "other_time/scale_cpu",
+        at_most=0.25,
+    ),
+    Figure(
+        "images/s: a sweep on 2 workers of one thread / one process of two threads",
+        "sweep/two_workers",
+        "sweep/one_process",
+        at_least=1.3,
+    ),
+    Figure(
+        "from the command to the first training step, MNIST network",
+        "first_step/mnist_network",
+        at_most=8,
+        unit="s",
+    ),
+    Figure(
+        "from the command to the first training step, small Inception",
+        "first_step/inception",
+        at_most=12,
+        unit="s",
+    ),
+    Figure("peak memory of a CIFAR-10 run", "memory/cifar10", at_most=1.5, unit="GB"),
+    Figure("`bnrepro --help`", "command/help", at_most=0.4, unit="s"),
+    Figure("`bnrepro table` over 500 records", "command/table", at_most=2, unit="s"),
+)
+
+ON_ONE_GPU = (
+    Figure(
+        "MNIST network with batch normalization, JAX: engine / Keras `fit`",
+        f"{_MNIST}/jax/engine",
+        f"{_MNIST}/jax/keras_fit",
+        at_least=5,
+    ),
+    Figure(
+        "MNIST network: JAX engine / PyTorch eager",
+        f"{_MNIST}/jax/engine",
+        f"{_MNIST}/torch/torch_eager",
+        at_least=5,
+    ),
+    Figure(
+        "small Inception, width 1, batch 32, JAX: engine / Keras `fit`",
+        f"{_WIDE}/jax/engine",
+        f"{_WIDE}/jax/keras_fit",
+        at_least=2,
+    ),
+    Figure(
+        "small Inception, width 1, batch 32: JAX engine / PyTorch eager",
+        f"{_WIDE}/jax/engine",
+        f"{_WIDE}/torch/torch_eager",
+        at_least=2,
+    ),
+)

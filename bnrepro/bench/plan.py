@@ -1,0 +1,64 @@
+"""Who is timed on what, how often and for how long."""
+
+from dataclasses import dataclass
+
+from bnrepro.bench.workloads import Workload
+from bnrepro.config import BACKENDS
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A way to train that is timed, where one of its libraries is installed."""
+
+    name: str
+    words: str
+    libraries: tuple[str, ...]
+    dense_only: bool = False
+    # Without batch normalization only where its cost is asked for.
+    without: bool = False
+
+
+CONTENDERS = (
+    Choice("engine", "bnrepro's engine as `bnrepro run` uses it", BACKENDS, without=True),
+    Choice("keras_loop", "bare compiled loop over Keras's layers", BACKENDS, without=True),
+    Choice("keras_fit", "Keras `fit`", BACKENDS),
+    # It saves Python between two steps, which is nothing beside a step of convolutions.
+    Choice("keras_fit_50", "Keras `fit`, steps_per_execution=50", BACKENDS, dense_only=True),
+    Choice("torch_eager", "PyTorch eager, channels last", ("torch",)),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How thoroughly to measure."""
+
+    quick: bool
+    rounds: int
+    seconds_per_round: float
+    repeats: int  # of each command that is timed
+
+    def covers(self, workload: Workload) -> bool:
+        """Whether the workload is measured at all."""
+        return not self.quick or workload.name in ("mnist_network", "inception_025_32")
+
+    def members(
+        self, library: str, workload: Workload, libraries: list[str]
+    ) -> list[tuple[str, bool]]:
+        """(contender, with batch normalization) of one of the libraries that are measured."""
+        # Of a second backend a quick call shows only that it works.
+        second = library == "jax" and "tensorflow" in libraries
+        chosen = [
+            (choice, normalized)
+            for normalized in (True, False)
+            for choice in CONTENDERS
+            if library in choice.libraries
+            and (normalized or choice.without)
+            and (workload.is_dense or not choice.dense_only)
+        ]
+        if self.quick and second:
+            chosen = chosen[:1] if workload.is_dense else []
+        return [(choice.name, normalized) for choice, normalized in chosen]
+
+
+FULL = Plan(quick=False, rounds=7, seconds_per_round=2.0, repeats=5)
+QUICK = Plan(quick=True, rounds=3, seconds_per_round=0.4, repeats=3)

@@ -1,0 +1,126 @@
+"""A process that trains contenders of one library and answers how long they took.
+
+    python -m bnrepro.bench.worker LIBRARY WORKLOAD [KEY=VALUE ...]
+
+Requests come in as lines of JSON and each is answered by one. It ends with its input.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from bnrepro import backend
+from bnrepro.bench import workloads
+from bnrepro.bench.workloads import Workload
+from bnrepro.config import BACKENDS
+
+
+class Server:
+    """The contenders of this process, by the name under which they were built."""
+
+    def __init__(self, library: str, workload: Workload, overrides: list[str]) -> None:
+        self._library = library
+        self._workload = workload
+        self._overrides = overrides
+        self._contenders: dict[str, Any] = {}
+
+    def device(self) -> dict[str, Any]:
+        """The accelerator's name, if there is one."""
+        from bnrepro.bench import peaks
+
+        name, accelerated = peaks.device()
+        return {"accelerator": name if accelerated else None}
+
+    def build(self, member: str, contender: str, normalized: bool) -> dict[str, Any]:
+        """Make a contender, its data on the device and its weights drawn."""
+        from bnrepro.bench import contenders, flops
+
+        started = time.perf_counter()
+        task = self._task(normalized)
+        self._contenders[member] = contenders.build(contender, self._library, task)
+        seconds = time.perf_counter() - started
+        layers = flops.products(task.network().model)
+        return {
+            "seconds": seconds,
+            "batch_size": task.batch_size,
+            "flops_per_step": flops.flops_per_step(layers, task.batch_size),
+        }
+
+    def losses(self, member: str, steps: int) -> dict[str, Any]:
+        """The first steps: compilation is in the seconds."""
+        started = time.perf_counter()
+        losses = self._contenders[member].losses(steps)
+        return {"losses": losses, "seconds": time.perf_counter() - started}
+
+    def train(self, member: str, steps: int) -> dict[str, Any]:
+        """Further steps."""
+        return {"seconds": self._contenders[member].train(steps)}
+
+    def whole(self, member: str, steps: int) -> dict[str, Any]:
+        """The number of steps near `steps` that suits the contender."""
+        return {"steps": self._contenders[member].whole(steps)}
+
+    def peak(self, quantity: str) -> dict[str, Any]:
+        """`float32` or `bfloat16` operations per second, or bytes of a `copy`."""
+        from bnrepro.bench import peaks
+
+        copied = quantity == "copy"
+        return {"value": peaks.copy_bytes() if copied else peaks.matrix_product_flops(quantity)}
+
+    @cached_property
+    def _dataset(self) -> Any:
+        return workloads.make_dataset(self._workload)
+
+    @cached_property
+    def _scaled(self) -> Any:
+        from bnrepro.bench.contenders.task import scale
+
+        return scale(self._composition(True).config, self._dataset)
+
+    def _task(self, normalized: bool) -> Any:
+        from bnrepro.bench.contenders import Task
+
+        return Task(self._composition(normalized), self._dataset, self._scaled)
+
+    def _composition(self, normalized: bool) -> Any:
+        chosen = [f"backend={self._library}"] if self._library in BACKENDS else []
+        return self._workload.compose(normalized, [*self._overrides, *chosen])
+
+    def select(self) -> None:
+        """Choose the library and the threads, before Keras is imported."""
+        config = self._composition(True).config
+        backend.select(replace(config, threads=config.threads or backend.available_threads()))
+        # Several processes share one card.
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+        if self._library == "torch":
+            os.environ["KERAS_BACKEND"] = "torch"
+
+
+def main(arguments: list[str]) -> None:
+    """Answer requests until there are no more."""
+    library, workload, *overrides = arguments
+    # What a library prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    server = Server(library, workloads.find(workload), overrides)
+    server.select()
+    for line in sys.stdin:
+        answers.write(json.dumps(_answer(server, json.loads(line))) + "\n")
+        answers.flush()
+
+
+def _answer(server: Server, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        method: Callable[..., dict[str, Any]] = getattr(server, request.pop("do"))
+        return method(**request)
+    except Exception as error:  # one contender's failure must not take the others along
+        return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
