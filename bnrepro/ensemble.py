@@ -38,11 +38,15 @@ def find(run: str, results_dir: str) -> list[Path]:
         ConfigError: if there are none.
     """
     below = Path(run)
-    if below.is_dir():
-        found = sorted(path.parent for path in below.glob("**/record.json"))
-        if found:
-            return [path.resolve() for path in found]
-    known = {f"{path.parent.name}/{path.name}": path for path in find_runs(results_dir)}
+    found = sorted(path.parent for path in below.glob("**/record.json") if below.is_dir())
+    kept = [path.resolve() for path in found if path == below or not _is_aside(path)]
+    if kept:
+        return kept
+    known = {
+        f"{path.parent.name}/{path.name}": path
+        for path in find_runs(results_dir)
+        if not _is_aside(path)
+    }
     pattern = run.strip("/")
     chosen = [
         path.resolve()
@@ -56,6 +60,11 @@ def find(run: str, results_dir: str) -> list[Path]:
             f"{', '.join(names) or 'none yet'}{did_you_mean(run, names)}"
         )
     return chosen
+
+
+def _is_aside(directory: Path) -> bool:
+    """Whether `force` has moved the run aside for another one."""
+    return directory.suffix == ".aside"
 
 
 def _percent(error: str | int | float) -> str:

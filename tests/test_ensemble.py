@@ -101,6 +101,14 @@ def test_a_run_named_twice_counts_once(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.splitlines()[-1].split()[:2] == ["ensemble", "2"]
 
 
+def test_runs_that_were_moved_aside_are_left_out(tmp_path: Path) -> None:
+    kept, moved = (write_member(tmp_path, seed) for seed in (0, 1))
+    aside = moved.rename(moved.with_name("seed_1.123.aside"))
+    for run in (kept.parent.name, str(kept.parent)):
+        assert ensemble.find(run, str(tmp_path)) == [kept.resolve()]
+    assert ensemble.find(str(aside), str(tmp_path)) == [aside.resolve()]
+
+
 def test_an_unknown_run_names_those_there_are(tmp_path: Path) -> None:
     write_member(tmp_path, 0)
     with pytest.raises(ConfigError, match="no run; expected .*mlp-digits"):

@@ -445,6 +445,16 @@ def test_labels_of_lines_that_end_together_do_not_overlap() -> None:
         assert not lower.overlaps(upper)
 
 
+def test_a_line_that_ends_beyond_the_limits_has_no_label() -> None:
+    def draw(axes: object) -> None:
+        axes.plot([0, 1], [0, 0.5])
+        axes.set_ylim(0.7, 1)
+        drawing.label_ends(axes, [Label(1, 0.5, "below", style.INK)])
+
+    figure = style.build([style.Panel("panel", "", "", draw)], [["panel"]])
+    assert len(figure.axes[0].texts) == 0
+
+
 def test_steps_are_written_short() -> None:
     shown = [drawing.short_steps(step) for step in (0, 500, 2_500, 50_000, 13_300_000)]
     assert shown == ["0", "500", "2.5K", "50K", "13.3M"]

@@ -71,12 +71,18 @@ def draw_paper(axes: Axes, curve: pd.DataFrame, line: Line) -> None:
 def label_ends(axes: Axes, labels: Iterable[Label]) -> None:
     """Write the labels beside the ends of their lines, where they cover no line and no label.
 
-    Call it when the limits of the axes are set and all lines are drawn.
+    Call it when the limits of the axes are set and all lines are drawn. An end beyond the limits
+    has no label.
     """
+    low, high = axes.get_ylim()
     drawn = _points_of_lines(axes)
     taken: list[_Box] = []
     ceiling = float(axes.bbox.height) * 72 / axes.figure.dpi
-    ends = [(_in_points(axes, np.array([[label.x, label.y]]))[0], label) for label in labels]
+    ends = [
+        (_in_points(axes, np.array([[label.x, label.y]]))[0], label)
+        for label in labels
+        if low <= label.y <= high
+    ]
     # From below, so that neighbours keep their order.
     for (end, height), label in sorted(ends, key=lambda pair: pair[0][1]):
         width = len(label.text) * _LETTER_POINTS

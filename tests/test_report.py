@@ -1,0 +1,289 @@
+"""The page: whole, needing nothing but itself, and true to the records and configs."""
+
+import html
+import html.parser
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hand_made_records import ENVIRONMENT, HandMade, write_run
+
+from bnrepro import report, study
+from bnrepro.config import to_flat
+from bnrepro.paper import settings
+from bnrepro.record import RecordError, read_record, write_record
+from bnrepro.report import deviations, markup
+
+_VOID = {"meta", "link", "br", "use", "path", "img", "hr", "input", "rect", "image"}
+
+
+class Page(html.parser.HTMLParser):
+    """Checks the nesting of elements and gathers identifiers, links and loads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.identifiers: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        self.elements.append((tag, attributes))
+        if tag not in _VOID:
+            self.open.append(tag)
+        if attributes.get("id"):
+            self.identifiers.append(attributes["id"] or "")
+        if attributes.get("src"):
+            self.loads.append(attributes["src"] or "")
+        target = attributes.get("href") or attributes.get("xlink:href") or ""
+        (self.loads if tag in {"link", "image"} else self.links).append(target)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in _VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seeds of figures 1 and 2, the ensemble, and some verdicts; no other study."""
+    results = tmp_path_factory.mktemp("results")
+    labels = np.arange(100) % 10
+    for run in (*study.planned_runs("figure_1"), *study.planned_runs("figure_2", ["scale=cpu"])):
+        if run.seed < 2:
+            best = 0.6 + 0.05 * run.composition.config.learning_rate_multiplier**0.2
+            made = HandMade(
+                lambda step, best=best: best if step else 0.1,
+                percentiles=lambda unit, step: (-1.0, 0.0, 1.0),
+            )
+            write_run(results, run.composition, made)
+    for run in study.planned_runs("figure_4", ["scale=cpu"]):
+        probabilities = np.random.default_rng(run.seed).dirichlet(np.ones(10), 100)
+        made = HandMade(lambda step: 0.5, predictions=(probabilities, labels))
+        write_run(results, run.composition, made)
+    (results / "claims").mkdir()
+    (results / "claims" / "verdicts.csv").write_text(
+        "claim,section,measured,criterion,verdict\n"
+        'C1,2,"growth of <b>, second half: 1",at least 0.9,reproduced\n'
+        "C13,4.2.2,BN-Baseline over Inception: 1.5,above 2,not reproduced\n"
+    )
+    return results
+
+
+@pytest.fixture(scope="module")
+def text(results: Path) -> str:
+    assert report.main(str(results)) == 0
+    return (results / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_every_element_is_closed(page: Page) -> None:
+    assert page.open == []
+
+
+def test_the_page_loads_nothing(page: Page, text: str) -> None:
+    assert page.loads == ["data:,"]
+    assert "<script" not in text
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    outside = [link for link in page.links if re.match(r"[a-z]+:|//", link)]
+    assert outside == []
+
+
+def test_identifiers_are_unique_and_links_lead_somewhere(page: Page, results: Path) -> None:
+    assert len(page.identifiers) == len(set(page.identifiers))
+    known = set(page.identifiers)
+    for link in filter(None, page.links):
+        if link.startswith("#"):
+            assert link[1:] in known
+        else:
+            assert (results / link).is_file(), link
+
+
+def test_drawings_have_words_and_tables_have_headers(page: Page) -> None:
+    drawings = [attributes for tag, attributes in page.elements if tag == "svg"]
+    assert len(drawings) >= 12
+    assert all(len(attributes["aria-label"] or "") > 20 for attributes in drawings)
+    assert all(attributes["role"] == "img" for attributes in drawings)
+    tags = [tag for tag, _ in page.elements]
+    assert tags.count("table") == tags.count("caption") == tags.count("thead")
+    headers = [attributes for tag, attributes in page.elements if tag == "th"]
+    assert {attributes.get("scope") for attributes in headers} == {"col", "row"}
+    assert tags.count("h1") == 1
+
+
+def test_missing_exhibits_are_left_out_with_their_command(page: Page) -> None:
+    assert "study=placement: none of its" in page.text
+    assert "bnrepro sweep study=batch_size" in page.text
+    assert "study=figure_1: 8 of 12 runs are missing" in page.text
+
+
+def test_exhibits_say_command_time_and_machine(page: Page) -> None:
+    assert "bnrepro sweep study=figure_2 scale=cpu" in page.text
+    assert "bnrepro figure 1" in page.text
+    assert "bnrepro table study=figure_2 scale=cpu" in page.text
+    assert "4 runs," in page.text
+    assert f"on {ENVIRONMENT['device']} (1 thread a run)" in page.text
+    assert "CIFAR-10, Inception at width 0.25, batch 32, n = 2 seeds" in page.text
+
+
+def test_the_table_and_the_verdicts_of_figure_2_are_written(results: Path, text: str) -> None:
+    folder = results / "figure_2"
+    assert (folder / "table.csv").read_text().startswith("experiment,n,reached,steps_to_target,")
+    assert (folder / "verdicts.csv").read_text().startswith("claim,verdict,measured,criterion\n")
+
+
+def test_verdicts_are_shown_with_a_mark_and_escaped(page: Page, text: str) -> None:
+    assert "Of 2 tests of the paper's claims: 1 reproduced, 1 not reproduced." in page.text
+    assert "✓ reproduced" in page.text
+    assert "✗ not reproduced" in page.text
+    assert "growth of &lt;b&gt;, second half" in text
+
+
+def test_the_same_records_give_the_same_page(results: Path, text: str) -> None:
+    script = "import sys; from bnrepro import report; report.main(sys.argv[1])"
+    environment = {**os.environ, "PYTHONHASHSEED": "5"}
+    subprocess.run([sys.executable, "-c", script, str(results)], check=True, env=environment)
+    assert (results / "report.html").read_text(encoding="utf-8") == text
+
+
+def test_without_any_record_the_page_says_how_to_begin(tmp_path: Path) -> None:
+    assert report.main(str(tmp_path / "new")) == 0
+    page = Page((tmp_path / "new" / "report.html").read_text(encoding="utf-8"))
+    assert "bnrepro sweep study=figure_1" in page.text
+    assert "bnrepro claims" in page.text
+    assert "Deviations from the paper" in page.text
+
+
+def test_verdicts_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "verdicts.csv").write_text("other,columns\n1,2\n")
+    with pytest.raises(RecordError, match="bnrepro claims"):
+        report.build(str(tmp_path))
+
+
+def test_several_machines_and_commits_are_all_named(tmp_path: Path) -> None:
+    for run in study.planned_runs("placement"):
+        if run.seed < 2:
+            directory = write_run(tmp_path, run.composition, HandMade(lambda step: 0.9))
+            record = read_record(directory)
+            other = {**record.environment, "commit": None, "device": f"CPU: number {run.seed}"}
+            write_record(directory, replace(record, environment=other))
+    page = Page(report.build(str(tmp_path)))
+    assert "on CPU: number 0 or CPU: number 1 (1 thread a run)" in page.text
+    assert "not a checkout" in page.text
+
+
+# Deviations.
+
+
+def test_every_setting_of_a_run_is_spoken_of_or_said_to_be_untouched() -> None:
+    keys = set(to_flat(study.planned_runs("figure_1")[0].composition.config))
+    stated = {setting.key for setting in (*settings.FIGURE_1, *settings.FIGURE_2)}
+    assert stated | set(settings.UNTOUCHED) == keys
+    assert not stated & set(settings.UNTOUCHED)
+
+
+def test_deviations_come_from_the_configs() -> None:
+    compared = deviations.compare_all("cpu")
+    figure_1 = {item.setting.key: item for item in compared["Figure 1"]}
+    assert [key for key, item in figure_1.items() if item.kind == "deviation"] == []
+    assert figure_1["learning_rate"].kind == "left open"
+    assert figure_1["batch_size"].kind == "as the paper"
+    figure_2 = {item.setting.key: item for item in compared["Figure 2"]}
+    for key in ("data.name", "data.image_size", "model.name", "model.width", "learning_rate"):
+        assert figure_2[key].kind == "deviation", key
+    for key in ("accelerate", "learning_rate_multiplier", "activation", "placement", "dropout"):
+        assert figure_2[key].kind == "as the paper", key
+    assert "Zhang" in str(figure_2["model.name"].ours)
+
+
+def test_at_the_papers_scale_little_deviates() -> None:
+    planned = study.planned_runs("figure_2", ["scale=paper", "data.root=images"])
+    (config,) = (
+        to_flat(run.composition.config)
+        for run in planned
+        if run.experiment == "inception" and run.seed == 0
+    )
+    figure_2 = deviations.compare(settings.FIGURE_2, {"inception": config})
+    different = {item.setting.key for item in figure_2 if item.kind == "deviation"}
+    assert "data.image_size" not in different
+    assert "model.name" not in different
+    assert "learning_rate" not in different
+
+
+# Cells.
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (None, "", "–"),
+        (True, "", "yes"),
+        (13_300_000, "", "13,300,000"),
+        (0.97532, " %", "97.53 %"),
+        (0.0082, " points", "0.82 points"),
+        (10_500.0, "", "10,500"),
+        (0.031249, "", "0.03125"),
+        ("bn_x5_sigmoid over bn_x5", "", "BN-x5-Sigmoid over BN-x5"),
+    ],
+)
+def test_cells_are_readable(value: object, unit: str, shown: str) -> None:
+    assert markup.readable(value, unit) == shown
+
+
+def test_intervals_stand_in_brackets_behind_their_number() -> None:
+    columns = ["network", "accuracy", "accuracy_low", "accuracy_high"]
+    rows = [["a", 0.97, 0.96, 0.98], ["b", 0.9, None, None], ["c", 0.9, 0.8, None]]
+    table = markup.table(columns, rows, "caption")
+    assert "97.00 % (96.00 to 98.00)" in table
+    assert ">90.00 %<" in table
+    assert "90.00 % (80.00 or more)" in table
+    assert "low" not in table
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_the_page_never_scrolls_sideways(text: str, width: int, tmp_path: Path) -> None:
+    frame = tmp_path / "frame.html"
+    opened = text.replace("<details>", "<details open>")
+    frame.write_text(
+        f'<!DOCTYPE html><title></title><iframe style="width:{width}px;border:0" '
+        f'srcdoc="{html.escape(opened)}" onload="document.title = '
+        'this.contentDocument.documentElement.scrollWidth"></iframe>'
+    )
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    command += ["--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--virtual-time-budget=10000", "--dump-dom", frame.as_uri()]
+    dumped = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"<title>(\d+)</title>", dumped)
+    assert found is not None
+    assert int(found[1]) <= width
