@@ -32,7 +32,6 @@ class Network:
     pre_activations: dict[str, Any]  # the inputs of the hidden activations by layer, in order
     batch_normalizations: list[keras.layers.Layer]  # with moving_mean and moving_variance, in order
     normalization_inputs: list[Any]  # the input of each of `batch_normalizations`
-    model_without_dropout: keras.Model  # shares all layers with `model`
 
 
 def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int) -> Network:
@@ -44,12 +43,10 @@ def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int
     images = keras.Input(input_shape, name="images")
     units = Units(config)
     features = _FEATURES[config.model.name](images, units, config)
-    classifier = keras.layers.Dense(num_classes, dtype=keras.config.floatx(), name="logits")
-    without_dropout = keras.Model(images, classifier(features), name=config.model.name)
-    model = without_dropout
     if config.dropout > 0:
-        dropped = Dropout(config.dropout, config.seed, name="dropout")(features)
-        model = keras.Model(images, classifier(dropped), name=config.model.name)
+        features = Dropout(config.dropout, config.seed, name="dropout")(features)
+    classifier = keras.layers.Dense(num_classes, dtype=keras.config.floatx(), name="logits")
+    model = keras.Model(images, classifier(features), name=config.model.name)
     for variable, value in zip(
         model.trainable_variables, initial_weights(model, config), strict=True
     ):
@@ -59,7 +56,6 @@ def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int
         pre_activations=units.pre_activations,
         batch_normalizations=units.batch_normalizations,
         normalization_inputs=units.normalization_inputs,
-        model_without_dropout=without_dropout,
     )
 
 
