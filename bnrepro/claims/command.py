@@ -1,0 +1,111 @@
+"""The command: run the experiments, read the records, print and write the verdicts."""
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+from bnrepro.claims import experiments, studies
+from bnrepro.claims.verdict import COLUMNS, Verdict
+from bnrepro.config import ConfigError, did_you_mean
+from bnrepro.paper import CLAIMS, claim
+from bnrepro.record import write_atomically
+
+# All claims that are tested, in the paper's order.
+TESTED = tuple(
+    each.identifier
+    for each in CLAIMS
+    if each.identifier in experiments.EXPERIMENTS or each.identifier in studies.STUDIES
+)
+
+
+def main(
+    names: Sequence[str] = (), results_dir: str | Path = "results", format: str = "text"
+) -> int:
+    """Test the claims called `names` (`C1`, ...; all without names) and print the verdicts.
+
+    Tables and figures go into `<results_dir>/claims/`; `verdicts.csv` beside them when all claims
+    are tested. `format` is `text`, `csv` or `markdown`.
+
+    Raises:
+        ConfigError: if there is no such claim or format.
+        RecordError: if a record cannot be read.
+        OSError: if the results folder cannot be written.
+    """
+    chosen = _choose(names)
+    if format not in _FORMATS:
+        raise ConfigError(
+            f"format {format}: expected one of {', '.join(_FORMATS)}"
+            f"{did_you_mean(format, list(_FORMATS))}"
+        )
+    folder = Path(results_dir) / "claims"
+    folder.mkdir(parents=True, exist_ok=True)
+    verdicts: list[Verdict] = []
+    for name in chosen:
+        print(f"testing {name}", file=sys.stderr, flush=True)
+        verdicts += verdicts_on(name, folder, str(results_dir))
+    if len(chosen) == len(TESTED):
+        write_atomically(folder / "verdicts.csv", to_csv(verdicts))
+    print(_FORMATS[format](verdicts), end="")
+    return 0
+
+
+def verdicts_on(name: str, folder: Path, results_dir: str) -> list[Verdict]:
+    """The verdicts on one claim; the tables and figures of its experiment go into `folder`."""
+    if name in studies.STUDIES:
+        return studies.run(name, results_dir)
+    verdicts = experiments.run(name, folder)
+    from bnrepro.claims.drawing import draw
+
+    draw(name, folder)
+    return verdicts
+
+
+def to_csv(verdicts: Iterable[Verdict]) -> str:
+    """A row a verdict, columns `COLUMNS`."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([COLUMNS, *map(astuple, verdicts)])
+    return buffer.getvalue()
+
+
+def to_markdown(verdicts: Iterable[Verdict]) -> str:
+    """A Markdown table."""
+    # A bar would end the cell.
+    rows = [[cell.replace("|", r"\|") for cell in astuple(verdict)] for verdict in verdicts]
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def to_text(verdicts: Sequence[Verdict]) -> str:
+    """For a terminal: each claim, its section, and its verdicts with measure and criterion."""
+    lines = []
+    for identifier in dict.fromkeys(verdict.claim for verdict in verdicts):
+        stated = claim(identifier)
+        lines.append(f"{identifier} (section {stated.section}): {stated.statement}")
+        for verdict in verdicts:
+            if verdict.claim == identifier:
+                lines.append(f"  {verdict.verdict.upper():14}  {verdict.measured}")
+                lines.append(f"  {'':14}  criterion: {verdict.criterion}")
+        lines.append("")
+    outcomes = [verdict.verdict for verdict in verdicts]
+    counts = [f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes)]
+    return "\n".join([*lines, ", ".join(counts)]) + "\n"
+
+
+def _choose(names: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in TESTED:
+            raise ConfigError(
+                f"{name}: expected claims among {', '.join(TESTED)}{did_you_mean(name, TESTED)}"
+            )
+    return [name for name in TESTED if not names or name in names]
+
+
+_FORMATS: dict[str, Callable[[Sequence[Verdict]], str]] = {
+    "text": to_text,
+    "csv": to_csv,
+    "markdown": to_markdown,
+}

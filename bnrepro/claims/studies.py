@@ -1,0 +1,114 @@
+"""The verdicts that follow from the records of studies; never loads TensorFlow."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from bnrepro import study
+from bnrepro.claims import figure_1, figure_2, figure_4, placement
+from bnrepro.claims.comparison import without_records
+from bnrepro.claims.verdict import Verdict
+from bnrepro.config import ConfigError
+from bnrepro.figures.figure_1 import load_percentiles
+from bnrepro.figures.figure_4 import exhibit
+from bnrepro.figures.selection import Selection, select
+from bnrepro.record import load_runs
+
+# The smallest scale at which the Inception networks are evidence; smoke is none.
+_SCALES = ("cpu", "gpu", "paper")
+
+
+def run(claim: str, results_dir: str) -> list[Verdict]:
+    """The verdicts on a claim, from the records below `results_dir`.
+
+    Raises:
+        RecordError: if a record, a curve or percentiles cannot be read.
+    """
+    return STUDIES[claim](results_dir)
+
+
+def _stability(results_dir: str) -> list[Verdict]:
+    chosen = _select("figure_1", results_dir)
+    if chosen is None:
+        return _without(results_dir, ("C11.median", "C11.spread"), "figure_1")
+    return figure_1.stability(load_percentiles(chosen.runs))
+
+
+def _accuracy(results_dir: str) -> list[Verdict]:
+    chosen = _select("figure_1", results_dir)
+    if chosen is None:
+        return _without(results_dir, ("C12.steps", "C12.accuracy"), "figure_1")
+    return figure_1.accuracy(chosen.runs, chosen.curves)
+
+
+def _initial_scale(results_dir: str) -> list[Verdict]:
+    base = _select("figure_1", results_dir)
+    varied = _select("figure_1_sensitivity", results_dir)
+    if base is None or varied is None:
+        return _without(
+            results_dir, ("C20.scale",), "figure_1" if base is None else "figure_1_sensitivity"
+        )
+    return figure_1.initial_scale(base.runs, varied.runs)
+
+
+def _placement(results_dir: str) -> list[Verdict]:
+    chosen = _select("placement", results_dir)
+    if chosen is None:
+        return _without(results_dir, ("C21.placement",), "placement")
+    return placement.verdicts(chosen.runs)
+
+
+def _inception(results_dir: str, keys: tuple[str, ...]) -> list[Verdict]:
+    found = []
+    for scale in _scales(results_dir):
+        chosen = _select("figure_2", results_dir, f"scale={scale}")
+        if chosen is not None:
+            records = figure_2.Records(chosen.runs, chosen.curves)
+            found += [records.verdict(key, f"scale={scale}: ") for key in keys]
+    return found or _without(results_dir, keys, "figure_2", f"scale={_SCALES[0]}")
+
+
+def _ensemble(results_dir: str) -> list[Verdict]:
+    found = []
+    for scale in _scales(results_dir):
+        if _select("figure_4", results_dir, f"scale={scale}") is not None:
+            table = exhibit(results_dir, scale).tables[0]
+            errors = pd.DataFrame(table.rows, columns=list(table.columns))
+            found.append(figure_4.verdict(errors, f"scale={scale}: "))
+    return found or _without(results_dir, ("C23.ensemble",), "figure_4", f"scale={_SCALES[0]}")
+
+
+def _select(name: str, results_dir: str, *overrides: str) -> Selection | None:
+    """The study's finished runs; None where there are none."""
+    try:
+        return select(name, results_dir, overrides)
+    except ConfigError:
+        return None
+
+
+def _scales(results_dir: str) -> Iterator[str]:
+    """The scales of which there are records at all."""
+    runs = load_runs(results_dir)
+    there = set() if runs.empty else set(runs["scale"])
+    return filter(there.__contains__, _SCALES)
+
+
+def _without(results_dir: str, keys: tuple[str, ...], name: str, *overrides: str) -> list[Verdict]:
+    place = [] if Path(results_dir) == Path("results") else [f"results_dir={results_dir}"]
+    command = study.command(name, [*overrides, *place])
+    return [without_records(key, command) for key in keys]
+
+
+STUDIES: dict[str, Callable[[str], list[Verdict]]] = {
+    "C11": _stability,
+    "C12": _accuracy,
+    "C13": partial(_inception, keys=("C13.steps",)),
+    "C14": partial(_inception, keys=("C14.x5", "C14.x30", "C14.inception_x5")),
+    "C15": partial(_inception, keys=("C15.first", "C15.end")),
+    "C16": partial(_inception, keys=("C16.sigmoid", "C16.inception_sigmoid")),
+    "C20": _initial_scale,
+    "C21": _placement,
+    "C23": _ensemble,
+}

@@ -1,0 +1,442 @@
+"""When a claim counts as reproduced: what is measured and the bound it is held against.
+
+Fixed before any final run. `EXACT` judges one computed number; `SEEDS` judges one number a seed,
+where every seed, or the whole interval of their median, must lie on the bound's side.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bnrepro.paper.claims import claim
+
+# Fewer shared seeds than this give no verdict.
+MIN_SEEDS = 3
+# "At first" (section 4.2.2) is the way to this share of Inception's best accuracy. In the paper's
+# figure 2 that is 65 %, which BN-x30 reaches after 1.65 times as many steps as BN-x5.
+EARLY_SHARE = 0.9
+# Figure 1 is judged at this accuracy, which the paper's network without batch normalization
+# reaches at about 14,000 steps.
+FIGURE_1_TARGET = 0.95
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A bound on one computed number."""
+
+    claim: str
+    measure: str
+    relation: Literal["at least", "at most", "exactly"]
+    bound: float
+
+    @property
+    def section(self) -> str:
+        """Where the paper makes the claim."""
+        return claim(self.claim).section
+
+    @property
+    def text(self) -> str:
+        """The criterion in words."""
+        return f"{self.relation} {self.bound:g}"
+
+    def holds(self, value: float) -> bool:
+        """Whether the number is on the claim's side of the bound; NaN never is."""
+        if self.relation == "exactly":
+            return value == self.bound
+        return value >= self.bound if self.relation == "at least" else value <= self.bound
+
+
+@dataclass(frozen=True)
+class SeedCriterion:
+    """A bound on a number that every seed has."""
+
+    claim: str
+    sentence: str
+    measure: str
+    relation: Literal["above", "below"]
+    bound: float
+    each: str = "seed"
+
+    @property
+    def section(self) -> str:
+        """Where the paper makes the claim."""
+        return claim(self.claim).section
+
+    @property
+    def text(self) -> str:
+        """The criterion in words."""
+        return (
+            f"{self.measure}: {self.relation} {self.bound:g} for every {self.each}, or by the "
+            "interval of the median"
+        )
+
+
+# Rounding in double precision, with three digits to spare for sums over a batch.
+_ROUNDING = 1e-9
+
+EXACT = {
+    "C1.toy_bias": Criterion(
+        "C1",
+        "toy x = u + b: growth of b in the second half of training over that in the first",
+        "at least",
+        0.9,
+    ),
+    "C1.toy_loss": Criterion(
+        "C1", "toy x = u + b: relative change of the loss", "at most", _ROUNDING
+    ),
+    "C1.network_bias": Criterion(
+        "C1",
+        "network, mean outside the gradient: growth of |b| in the second half over the first",
+        "at least",
+        0.5,
+    ),
+    "C1.network_loss": Criterion(
+        "C1",
+        "network, mean outside the gradient: fall of the loss in the second half",
+        "at most",
+        0.05,
+    ),
+    "C1.network_scale": Criterion(
+        "C1",
+        "network, mean and variance outside the gradient: growth of |W|, |b| over that with "
+        "batch normalization",
+        "at least",
+        2.0,
+    ),
+    "C1.batch_normalization": Criterion(
+        "C1", "the same network with batch normalization: growth of |b|", "at most", _ROUNDING
+    ),
+    "C2.output": Criterion(
+        "C2",
+        "BN(aWu) against BN(Wu), a = 0.1 to 100, epsilon = 0: largest relative error",
+        "at most",
+        _ROUNDING,
+    ),
+    "C2.gradient_of_input": Criterion(
+        "C2",
+        "gradient to u through BN(aWu) against that through BN(Wu): largest relative error",
+        "at most",
+        _ROUNDING,
+    ),
+    "C2.gradient_of_weights": Criterion(
+        "C2",
+        "a times the gradient of aW against the gradient of W: largest relative error",
+        "at most",
+        _ROUNDING,
+    ),
+    "C2.epsilon": Criterion(
+        "C2",
+        "epsilon = 1e-3, 1e-5: largest error of BN(aWu) against the exact law "
+        "BN(Wu; epsilon / a^2)",
+        "at most",
+        _ROUNDING,
+    ),
+    "C2.orthogonal": Criterion(
+        "C2",
+        "gradient of each unit's weights: largest cosine with these weights",
+        "at most",
+        _ROUNDING,
+    ),
+    "C2.growth": Criterion(
+        "C2",
+        "|W|^2 after a step of gradient descent against |W|^2 + rate^2 |gradient|^2: "
+        "largest relative error",
+        "at most",
+        _ROUNDING,
+    ),
+    "C2.monotone": Criterion(
+        "C2", "share of 100 steps of gradient descent in which |W| grows", "exactly", 1
+    ),
+    "C4.gradient": Criterion(
+        "C4",
+        "gradient through the layer against the Jacobian of Algorithm 1 as a matrix: largest "
+        "relative error",
+        "at most",
+        _ROUNDING,
+    ),
+    "C4.layer": Criterion(
+        "C4",
+        "Jacobian of one linear layer at initialization, statistics frozen: share of its "
+        "singular values between 1/2 and 2",
+        "at least",
+        0.9,
+    ),
+    "C4.orthogonal": Criterion(
+        "C4",
+        "Jacobian of one linear layer of orthogonal weights, which keep uncorrelated values so, "
+        "as the paper's argument assumes: the same share",
+        "at least",
+        0.9,
+    ),
+    "C4.relu": Criterion("C4", "Jacobian of one layer with ReLU: the same share", "at least", 0.9),
+    "C4.batch": Criterion(
+        "C4",
+        "Jacobian of one linear layer through the statistics of the batch, without the "
+        "directions that they remove: the same share",
+        "at least",
+        0.9,
+    ),
+    "C4.depth": Criterion(
+        "C4", "Jacobian of 20 layers with ReLU together: the same share", "at least", 0.9
+    ),
+    "C5.layer": Criterion(
+        "C5",
+        "gamma = sqrt(variance + epsilon), beta = mean: largest |y - x|",
+        "at most",
+        _ROUNDING,
+    ),
+    "C5.network": Criterion(
+        "C5",
+        "trained network with such layers put in: change of its loss",
+        "at most",
+        _ROUNDING,
+    ),
+    "C6.gradient": Criterion(
+        "C6",
+        "gradient of a bias before batch normalization over that of its kernel",
+        "at most",
+        _ROUNDING,
+    ),
+    "C6.output": Criterion("C6", "any other bias: largest change of y", "at most", _ROUNDING),
+    "C6.training": Criterion(
+        "C6",
+        "training with and without the bias: difference of the final losses",
+        "at most",
+        _ROUNDING,
+    ),
+    "C7.mean": Criterion("C7", "largest |mean| of a normalized unit", "at most", _ROUNDING),
+    "C7.variance": Criterion(
+        "C7", "largest |variance - 1| of a normalized unit, epsilon = 0", "at most", _ROUNDING
+    ),
+    "C7.epsilon": Criterion(
+        "C7",
+        "epsilon = 1e-3: largest |variance - v / (v + epsilon)|, v the variance before",
+        "at most",
+        _ROUNDING,
+    ),
+    "C8.parameters": Criterion(
+        "C8", "learned parameters of batch normalization, per feature map", "exactly", 2
+    ),
+    "C8.joint": Criterion(
+        "C8",
+        "output against normalization over batch and locations jointly: largest error",
+        "at most",
+        _ROUNDING,
+    ),
+    "C8.shift": Criterion(
+        "C8",
+        "circular convolution and batch normalization of a shifted image against the shifted "
+        "output: largest error",
+        "at most",
+        _ROUNDING,
+    ),
+    "C8.per_activation": Criterion(
+        "C8", "the same with normalization per activation: largest error", "at least", 0.01
+    ),
+    "C9.variance": Criterion(
+        "C9",
+        "Algorithm 2's variance of the first layer, batches of 2 to 128: largest relative error",
+        "at most",
+        0.05,
+    ),
+    "C9.correction": Criterion(
+        "C9",
+        "the same variance without m/(m-1), batches of 2: relative error",
+        "at least",
+        0.4,
+    ),
+    "C9.accuracy": Criterion(
+        "C9",
+        "accuracy by population statistics minus by the statistics of batches of 2",
+        "at least",
+        0.05,
+    ),
+    "C9.alone": Criterion(
+        "C9",
+        "class scores of an example alone against the same in a batch: largest difference",
+        "at most",
+        _ROUNDING,
+    ),
+    "C10.mlp": Criterion(
+        "C10",
+        "fully connected network with its normalization folded into W and b: largest "
+        "relative difference of the class scores",
+        "at most",
+        _ROUNDING,
+    ),
+    "C10.cnn": Criterion(
+        "C10",
+        "convolutional network, likewise folded: largest relative difference of the class scores",
+        "at most",
+        _ROUNDING,
+    ),
+    "C22.rank": Criterion(
+        "C22",
+        "rank of the covariance of m examples against min(features, m - 1): largest difference",
+        "exactly",
+        0,
+    ),
+    "C22.whitening": Criterion(
+        "C22",
+        "as many examples as features, whitened: distance of their covariance from the identity",
+        "at least",
+        0.5,
+    ),
+    "C22.enough": Criterion(
+        "C22",
+        "one example more than features, whitened: the same distance",
+        "at most",
+        1e-6,
+    ),
+    "C22.elementwise": Criterion(
+        "C22",
+        "each feature normalized by itself, 2 or more examples: largest |variance - 1|",
+        "at most",
+        _ROUNDING,
+    ),
+}
+
+_STEPS = "steps to Inception's median best accuracy"
+_BEST = "difference of the best accuracies"
+
+SEEDS = {
+    "C11.median": SeedCriterion(
+        "C11",
+        "the median of the sigmoid's input wanders less",
+        "largest |median|, averaged over units, without over with batch normalization",
+        "above",
+        3,
+    ),
+    "C11.spread": SeedCriterion(
+        "C11",
+        "the spread of the sigmoid's input changes less",
+        "largest over smallest spread between the 15th and 85th percentile, averaged over units, "
+        "without over with batch normalization",
+        "above",
+        3,
+    ),
+    "C12.steps": SeedCriterion(
+        "C12",
+        "the network with batch normalization trains faster",
+        f"steps to {FIGURE_1_TARGET:g} without over with batch normalization",
+        "above",
+        1,
+    ),
+    "C12.accuracy": SeedCriterion(
+        "C12",
+        "the network with batch normalization ends at a higher accuracy",
+        "difference of the final accuracies",
+        "above",
+        0,
+    ),
+    "C13.steps": SeedCriterion(
+        "C13",
+        "BN-Baseline needs less than half the steps of Inception",
+        f"{_STEPS}, Inception over BN-Baseline",
+        "above",
+        2,
+    ),
+    "C14.x5": SeedCriterion(
+        "C14",
+        "BN-x5 trains",
+        "best accuracy as a share of the way from chance to Inception's",
+        "above",
+        0.5,
+    ),
+    "C14.x30": SeedCriterion(
+        "C14",
+        "BN-x30 trains",
+        "best accuracy as a share of the way from chance to Inception's",
+        "above",
+        0.5,
+    ),
+    "C14.inception_x5": SeedCriterion(
+        "C14",
+        "Inception at x5 diverges or does worse",
+        f"{_BEST} (diverged counts as chance), Inception minus Inception at x5",
+        "above",
+        0,
+    ),
+    "C15.first": SeedCriterion(
+        "C15",
+        "BN-x30 is slower than BN-x5 at first",
+        f"steps to {EARLY_SHARE:g} of Inception's median best accuracy, BN-x30 over BN-x5",
+        "above",
+        1,
+    ),
+    "C15.end": SeedCriterion(
+        "C15",
+        "BN-x30 ends higher than BN-x5",
+        f"{_BEST} (diverged counts as chance), BN-x30 minus BN-x5",
+        "above",
+        0,
+    ),
+    "C16.sigmoid": SeedCriterion(
+        "C16",
+        "BN-x5-Sigmoid trains well above chance",
+        "best accuracy as a share of the way from chance to Inception's",
+        "above",
+        0.5,
+    ),
+    "C16.inception_sigmoid": SeedCriterion(
+        "C16",
+        "Inception with sigmoids stays at chance",
+        "best accuracy as a share of the way from chance to Inception's",
+        "below",
+        0.05,
+    ),
+    "C20.scale": SeedCriterion(
+        "C20",
+        "the initial scale matters less with batch normalization",
+        "range of the final accuracies over the initial scales, without minus with batch "
+        "normalization",
+        "above",
+        0,
+    ),
+    "C21.placement": SeedCriterion(
+        "C21",
+        "batch normalization before the activation is better than after it",
+        "difference of the final accuracies, before minus after",
+        "above",
+        0,
+    ),
+    "C23.ensemble": SeedCriterion(
+        "C23",
+        "the ensemble beats every one of its networks",
+        "top-1 error of each network minus the ensemble's",
+        "above",
+        0,
+        each="network",
+    ),
+    "figure_2.baseline": SeedCriterion(
+        "C13",
+        "BN-Baseline needs fewer steps than Inception",
+        f"{_STEPS}, Inception over BN-Baseline",
+        "above",
+        1,
+    ),
+    "figure_2.x5": SeedCriterion(
+        "C14",
+        "BN-x5 needs fewer steps than Inception and BN-Baseline",
+        f"{_STEPS}, each of the two over BN-x5",
+        "above",
+        1,
+    ),
+    "figure_2.x30": SeedCriterion(
+        "C15",
+        "BN-x30 ends highest of the five",
+        f"{_BEST} (diverged counts as chance), BN-x30 minus each of the other four",
+        "above",
+        0,
+    ),
+}
+
+# The paper's sentences about figures 2 and 3, in the order of its section 4.2.2.
+FIGURE_2 = (
+    "figure_2.baseline",
+    "figure_2.x5",
+    "figure_2.x30",
+    "C15.first",
+    "C16.sigmoid",
+    "C14.inception_x5",
+    "C16.inception_sigmoid",
+)
