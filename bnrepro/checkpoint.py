@@ -25,7 +25,8 @@ def save(directory: Path, step: int, arrays: dict[str, np.ndarray], meta: dict[s
     directory.mkdir(exist_ok=True)
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
-    np.savez(buffer, **{_META: text}, **arrays)
+    members: dict[str, Any] = {_META: text, **arrays}
+    np.savez(buffer, **members)
     payload = buffer.getvalue()
     write_atomically(directory / f"{step:012d}.ckpt", hashlib.sha256(payload).digest() + payload)
     for old in _newest_first(directory)[_KEPT:]:
