@@ -10,7 +10,7 @@ import numpy as np
 
 
 def generator(seed: int, purpose: str, step: int = 0) -> np.random.Generator:
-    """The generator of `purpose` ("order", "kernel/3", ...) at `step`, independent of all others."""
+    """The generator of `purpose` ("order", "offset_x", ...) at `step`, independent of others."""
     key = np.array([seed, zlib.crc32(purpose.encode())], dtype=np.uint64)
     counter = np.array([0, 0, 0, step], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))

@@ -176,16 +176,15 @@ def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    frames = []
+    keys = ("label", "name", "seed", "status", "diverged_at_step")
+    rows: list[list[Any]] = []
     for directory in find_runs(results_dir):
         record = read_record(directory)
-        frame = pd.DataFrame(
-            read_rows(directory / "curve.csv", CURVE_COLUMNS), columns=list(CURVE_COLUMNS)
-        ).astype({"step": int})
-        for position, key in enumerate(("label", "name", "seed", "status", "diverged_at_step")):
-            frame.insert(position, key, getattr(record, key))
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        facts = [getattr(record, key) for key in keys]
+        rows += [[*facts, *row] for row in read_rows(directory / "curve.csv", CURVE_COLUMNS)]
+    if not rows:
+        return pd.DataFrame()
+    return pd.DataFrame(rows, columns=[*keys, *CURVE_COLUMNS]).astype({"step": int})
 
 
 def _by_name_and_seed(directory: Path) -> tuple[str, int]:

@@ -126,7 +126,8 @@ def ask_all(backend, precision):
     )
     assert result.returncode == 0, result.stderr[-3000:]
     answers = json.loads(result.stdout.splitlines()[-1])
-    return dict(zip(((task, tuple(words)) for task, words in QUESTIONS[precision]), answers))
+    asked_for = [(task, tuple(words)) for task, words in QUESTIONS[precision]]
+    return dict(zip(asked_for, answers, strict=True))
 
 
 def ask(backend, task, overrides, precision="float32"):
