@@ -1,6 +1,6 @@
 """A stand-in for `bnrepro run` that takes no time: it ends in the way that its seed is told to.
 
-    python fake_run.py RECORD BEHAVIOUR DIRECTORY
+    python fake_run.py RECORD BEHAVIOUR DIRECTORY OVERRIDE ...
 
 RECORD is the record of a completed run of the right config, written where BEHAVIOUR says so.
 """
@@ -74,4 +74,5 @@ if __name__ == "__main__":
         with run_lock(Path(sys.argv[3])):
             main()
     except Busy as error:
-        sys.exit(f"bnrepro: {error}")
+        print(f"bnrepro: {error}", file=sys.stderr)
+        sys.exit(2)

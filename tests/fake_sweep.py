@@ -58,8 +58,8 @@ def launcher(behaviours: Path) -> Launcher:
         behaviour = json.loads(behaviours.read_text()).get(str(record.seed), "completes")
         path = behaviours.with_name(f"{record.name}-{record.seed}.json")
         path.write_text(json.dumps(asdict(record)))
-        arguments = [sys.executable, str(PROGRAM), str(path), behaviour, str(log.parent)]
-        return start(arguments, log, environment)
+        fake = [sys.executable, str(PROGRAM), str(path), behaviour, str(log.parent)]
+        return start([*fake, *overrides], log, environment)
 
     return launch
 

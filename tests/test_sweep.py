@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from bnrepro.config import ConfigError
 from bnrepro.lock import claim, run_lock
 from bnrepro.record import load_curves, load_runs, read_record, write_record
 from bnrepro.sweep import run_sweep
-from bnrepro.sweep.launcher import start
+from bnrepro.sweep.launcher import Process, start
 
 FAKE_SWEEP = Path(__file__).with_name("fake_sweep.py")
 NAME = "mlp-digits-x1"
@@ -68,6 +68,7 @@ class Folder:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0,
         )
 
     def pid(self, seed: int) -> int:
@@ -192,7 +193,7 @@ def test_force_moves_the_finished_run_aside(folder: Folder) -> None:
     assert len(folder.starts(0)) == 1
     aside = [path for path in folder.directory(0).parent.iterdir() if path != folder.directory(0)]
     assert [path.name.startswith("seed_0.") for path in aside] == [True]
-    assert (folder.directory(0) / "log.txt").exists()
+    assert "force=false" in (folder.directory(0) / "log.txt").read_text()
 
 
 def test_fail_fast_stops_and_lets_the_runs_in_progress_save_their_work(folder: Folder) -> None:
@@ -221,7 +222,7 @@ def test_an_interrupted_sweep_saves_its_runs_and_leaves_no_child(
     folder.behave(s0="sleep", s1="sleep")
     with folder.start_sweep("seed=range(0,4)") as sweep:
         children = [folder.pid(0), folder.pid(1)]
-        sweep.send_signal(number)
+        os.killpg(sweep.pid, number)  # as a terminal does
         output, _ = sweep.communicate(timeout=20)
     assert sweep.returncode == code
     assert not any(map(alive, children))
@@ -307,6 +308,29 @@ def test_a_run_that_somebody_trains_by_hand_is_waited_for(folder: Folder) -> Non
     sweep.communicate(timeout=20)
     assert sweep.returncode == 0
     assert folder.starts(0) == []
+
+
+def test_a_run_that_somebody_starts_by_hand_at_the_same_moment_has_not_failed(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    by_hand: list[subprocess.Popen[bytes]] = []
+    hold = "from pathlib import Path; from bnrepro.lock import run_lock; import sys, time\n"
+    hold += "with run_lock(Path(sys.argv[1])): print(flush=True); time.sleep(3)"
+
+    def launch(overrides: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
+        if not by_hand:
+            arguments = [sys.executable, "-c", hold, log.parent]
+            by_hand.append(subprocess.Popen(arguments, stdout=subprocess.PIPE))
+            assert by_hand[0].stdout is not None
+            by_hand[0].stdout.readline()
+        return launcher(folder.behaviours)(overrides, log, environment)
+
+    assert run_sweep(folder.words("seed=0"), launcher=launch) == 0
+    by_hand[0].communicate()
+    assert len(folder.starts(0)) == 1
+    err = capfd.readouterr().err
+    assert "elsewhere" in err
+    assert "failed" not in err
 
 
 def test_failed_runs_of_another_sweep_are_not_tried_twice(folder: Folder) -> None:
