@@ -194,6 +194,8 @@ def test_force_moves_the_finished_run_aside(folder: Folder) -> None:
     aside = [path for path in folder.directory(0).parent.iterdir() if path != folder.directory(0)]
     assert [path.name.startswith("seed_0.") for path in aside] == [True]
     assert "force=false" in (folder.directory(0) / "log.txt").read_text()
+    (folder.directory(0) / "record.json").write_text("{")
+    assert folder.sweep("seed=0", "force=true") == 0
 
 
 def test_fail_fast_stops_and_lets_the_runs_in_progress_save_their_work(folder: Folder) -> None:
@@ -448,6 +450,20 @@ def test_a_dry_run_estimates_from_the_records_of_similar_runs(
     # Recorded: 2 s of training over 2,000 steps, 1 s for one evaluation, 2 s around them; the new
     # runs have 81 evaluations each.
     assert "time left about 5 min 09 s" in capfd.readouterr().out
+
+
+def test_a_dry_run_counts_what_the_sweep_would_start(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder.behave(s0="exits")
+    folder.sweep("seed=0,1")
+    for number, (words, options) in enumerate(
+        [([], {}), ([], {"retry_failed": True}), (["force=true"], {})]
+    ):
+        capfd.readouterr()
+        assert folder.sweep("seed=0,1", *words, dry_run=True, **options) == 0
+        assert f"{number} to run" in capfd.readouterr().out
+    assert [folder.status(seed) for seed in (0, 1)] == ["failed", "completed"]
 
 
 @pytest.mark.parametrize(

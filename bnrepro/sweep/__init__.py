@@ -63,7 +63,7 @@ def run_sweep(
     if status:
         return _show_status(planned, len(places))
     if dry_run:
-        return _show_plan(planned, places, launcher)
+        return _show_plan(planned, places, launcher, retry_failed=retry_failed)
     limit = 1 if fail_fast else max_failures
     rules = Rules(retry_failed, limit, threads_per_run(len(places)))
     return _run(planned, places, launcher, rules)
@@ -118,24 +118,31 @@ def _show_status(planned: list[PlannedRun], num_slots: int) -> int:
 
 
 def _now(run: PlannedRun) -> Outcome:
-    return Outcome("running") if is_held(run.directory) else on_disk(run)
+    if is_held(run.directory):
+        return Outcome("running")
+    return Outcome("waiting") if run.composition.config.force else on_disk(run)
 
 
-def _show_plan(planned: list[PlannedRun], places: list[Slot], launcher: Launcher) -> int:
+def _show_plan(
+    planned: list[PlannedRun], places: list[Slot], launcher: Launcher, *, retry_failed: bool
+) -> int:
     console = Console()
-    states = [(run, _now(run)) for run in planned]
-    for run, outcome in states:
+    states = []
+    for run in planned:
+        outcome = _now(run)
         print_line(console, f"{outcome.status:<11}  {run.label}  {' '.join(run.overrides)}")
-    left = [run for run, outcome in states if not outcome.done]
+        left = outcome.status != "running" and not outcome.stands(retry_failed=retry_failed)
+        states.append((run, Outcome("waiting") if left else outcome))
+    waiting = [run for run, outcome in states if outcome.status == "waiting"]
     speeds = _speeds(planned)
-    for run in speeds.unknown(left):
+    for run in speeds.unknown(waiting):
         print_line(console, f"a few steps of {run.label}, to learn its speed ...")
         probe(run, speeds, launcher, places[0], threads_per_run(len(places)))
     print_line(console, take_snapshot(states, speeds, len(places)).summary())
-    sizes = [speeds.size_bytes(run.composition.config) for run in left]
+    sizes = [speeds.size_bytes(run.composition.config) for run in waiting]
     known = [size for size in sizes if size is not None]
     disk = f"about {sum(known) / len(known) * len(sizes) / 1e6:,.1f} MB" if known else "unknown"
-    print_line(console, f"{len(left)} to run, {len(places)} at a time; disk {disk}")
+    print_line(console, f"{len(waiting)} to run, {len(places)} at a time; disk {disk}")
     return 0
 
 
@@ -149,3 +156,5 @@ def _report(states: States) -> None:
         print(text)
     for line in failures(states):
         print(line)
+    if any(outcome.status == "failed" for _, outcome in states):
+        print("--retry-failed runs the failed ones again")

@@ -38,6 +38,10 @@ class Outcome:
         """Whether there is nothing left to do."""
         return self.status in DONE
 
+    def stands(self, *, retry_failed: bool) -> bool:
+        """Whether what is on disk is left as it is, so that the run is not started."""
+        return self.done or (self.status == "failed" and not retry_failed)
+
 
 def on_disk(run: PlannedRun) -> Outcome:
     """What the run's record says; `waiting` where there is none.

@@ -103,8 +103,9 @@ class Scheduler:
             return None
         found = on_disk(run)
         # A failed run is tried once: not again where another sweep has just done so.
-        retry = self._rules.retry_failed and raw_record(run) == self._first_records[run.directory]
-        return found if found.done or (found.status == "failed" and not retry) else None
+        untouched = raw_record(run) == self._first_records[run.directory]
+        retry = self._rules.retry_failed and untouched
+        return found if found.stands(retry_failed=retry) else None
 
     def _pending(self) -> bool:
         return bool(self._waiting or self._elsewhere)
