@@ -58,6 +58,9 @@ def open_directory(composition: Composition) -> Path:
     if composition.config.force and directory.exists():
         directory.rename(directory.with_name(f"{directory.name}.{time.time_ns()}.aside"))
     directory.mkdir(parents=True, exist_ok=True)
+    for unfinished in directory.rglob(".*"):
+        # What a process that was killed had begun to write.
+        unfinished.unlink()
     path = directory / "config.yaml"
     if path.exists():
         _refuse_other_config(directory, read_config(path), composition.config)
