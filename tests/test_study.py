@@ -1,5 +1,7 @@
 """Studies: what a file may say, and the runs it stands for."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -204,3 +206,14 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path, write: Writer) -> No
     (tmp_path / "study" / "mine.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not a study"):
         planned_runs("mine")
+
+
+def test_planning_loads_neither_frameworks_nor_pandas() -> None:
+    program = (
+        "import sys, bnrepro.sweep as sweep; sweep.plan(['study=figure_1']); "
+        "print({'tensorflow', 'keras', 'jax', 'pandas', 'numpy'} & set(sys.modules))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "set()\n"

@@ -229,6 +229,7 @@ def test_an_interrupted_sweep_saves_its_runs_and_leaves_no_child(
     assert sweep.returncode == code
     assert not any(map(alive, children))
     assert [folder.status(seed) for seed in range(3)] == ["interrupted", "interrupted", None]
+    assert re.search(f"^stopping +{NAME} seed 1$", output, re.MULTILINE)
     assert "the same command goes on from here" in output
     folder.behave()
     assert folder.sweep("seed=range(0,4)") == 0
@@ -267,6 +268,17 @@ def test_an_error_of_the_sweep_itself_leaves_no_child(
         folder.sweep("seed=0,1", workers=2)
     assert folder.status(0) == "interrupted"
     assert not alive(folder.pid(0))
+
+
+def test_a_reader_that_has_seen_enough_leaves_no_child(folder: Folder) -> None:
+    folder.behave(s0="sleep", s1="brief")
+    with folder.start_sweep("seed=0,1") as sweep:
+        child = folder.pid(0)
+        assert sweep.stdout is not None
+        sweep.stdout.close()
+        sweep.wait(timeout=20)
+    assert not alive(child)
+    assert folder.status(0) == "interrupted"
 
 
 def _disk_full(*_: object) -> None:

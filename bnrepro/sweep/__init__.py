@@ -101,7 +101,7 @@ def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rule
     with board:
         scheduler.work()
     states = scheduler.states()
-    print_line(console, take_snapshot(states, speeds, len(places)).summary())
+    print_line(console, take_snapshot(states, speeds, len(places)).counts())
     _report(states)
     if scheduler.signals:
         print_line(console, "interrupted; the same command goes on from here")

@@ -19,6 +19,7 @@ _SECONDS_BETWEEN_TABLES = 0.5
 _SECONDS_BETWEEN_LINES = 30.0
 _ORDER = (
     ("running", "running"),
+    ("stopping", "saving its work"),
     ("elsewhere", "running elsewhere"),
     ("completed", "done"),
     ("diverged", "diverged"),
@@ -26,7 +27,7 @@ _ORDER = (
     ("interrupted", "interrupted"),
     ("waiting", "waiting"),
 )
-_AT_WORK = ("running", "elsewhere")
+_AT_WORK = ("running", "stopping", "elsewhere")
 States = Sequence[tuple[PlannedRun, Outcome]]
 
 
@@ -37,15 +38,18 @@ class Snapshot:
     states: States
     seconds_left: float | None
 
-    def summary(self) -> str:
-        """One line: how many runs are how far, and the time left."""
+    def counts(self) -> str:
+        """How many runs are how far."""
         numbers = Counter(outcome.status for _, outcome in self.states)
         parts = [f"{numbers[status]} {word}" for status, word in _ORDER if numbers[status]]
-        line = f"{len(self.states)} runs: {', '.join(parts)}"
-        if not numbers.keys() & {"waiting", *_AT_WORK}:
-            return line
+        return f"{len(self.states)} runs: {', '.join(parts)}"
+
+    def summary(self) -> str:
+        """The counts and, unless all have ended, the time left."""
+        if all(outcome.status not in ("waiting", *_AT_WORK) for _, outcome in self.states):
+            return self.counts()
         left = "unknown" if self.seconds_left is None else f"about {duration(self.seconds_left)}"
-        return f"{line}; time left {left}"
+        return f"{self.counts()}; time left {left}"
 
     def render(self) -> RenderableType:
         """The summary above a table of the runs in progress."""
@@ -103,7 +107,7 @@ class Board:
             line += f"  best accuracy {outcome.accuracy:.4f}"
         if outcome.status == "failed":
             line += f"  {outcome.error}"
-        if self._live is None or outcome.status not in ("running", "waiting", "elsewhere"):
+        if self._live is None or outcome.status not in _AT_WORK:
             print_line(self._console, line)
 
     def refresh(self) -> None:

@@ -27,7 +27,11 @@ _FOLDERS = re.compile(r"(?<![\w.~])[~/](?:[^\s/:;,'\"]*/)+")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How far a run is: a status of a record, or `waiting`, `running`, `elsewhere`."""
+    """How far a run is.
+
+    `status` is one of a record, or `waiting`, `running`, `stopping` (it saves its work), or
+    `elsewhere` (another process trains it).
+    """
 
     status: str
     error: str | None = None

@@ -88,6 +88,8 @@ class Scheduler:
                 self._reap()
                 if self._stopping():
                     self._ask_children_to_stop()
+                    for child in self._children:
+                        self._report(child.run, Outcome("stopping"))
                 else:
                     self._fill()
                 self._refresh()
@@ -129,17 +131,17 @@ class Scheduler:
                 stack.enter_context(claim(run.directory))
             except Busy:
                 self._elsewhere.append(run)
-                self._settle(run, Outcome("elsewhere"))
+                self._report(run, Outcome("elsewhere"))
                 return
             settled = self._settled(run)
             if settled is not None:
-                self._settle(run, settled)
+                self._report(run, settled)
                 return
             slot, before = self._free[0], raw_record(run)
             process = self._launch(run, slot)
             self._free.popleft()
             self._children.append(_Child(run, process, slot, stack.pop_all(), before))
-        self._settle(run, Outcome("running"))
+        self._report(run, Outcome("running"))
 
     def _launch(self, run: PlannedRun, slot: Slot) -> Process:
         config = run.composition.config
@@ -166,7 +168,7 @@ class Scheduler:
                 outcome = self._concluded(child, code)
             if outcome.status == "failed":
                 self._num_failures += 1
-            self._settle(child.run, outcome)
+            self._report(child.run, outcome)
 
     def _concluded(self, child: _Child, code: int) -> Outcome:
         if code == 2 and is_held(child.run.directory):
@@ -175,7 +177,7 @@ class Scheduler:
             return Outcome("elsewhere")
         return conclude(child.run, code, child.record_before, stopping=child.asked_to_stop)
 
-    def _settle(self, run: PlannedRun, outcome: Outcome) -> None:
+    def _report(self, run: PlannedRun, outcome: Outcome) -> None:
         if self._outcomes[run.directory] != outcome:
             self._outcomes[run.directory] = outcome
             self._watch(run, outcome)
