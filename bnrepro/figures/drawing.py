@@ -15,7 +15,9 @@ from matplotlib.ticker import FuncFormatter
 from bnrepro.figures.style import INK, SURFACE, Line
 
 # Of the labels beside lines, in points: height of a line, width of a letter.
-_LINE_POINTS, _LETTER_POINTS = 10.5, 4.6
+_LINE_POINTS, _LETTER_POINTS, _SPACE_POINTS = 10.5, 4.6, 6
+# What labels on the right leave of the width of the axes.
+_WIDTH_WITH_LABELS = 0.82
 # Where a label may stand above or below the end of its line, in points.
 _OFFSETS = [sign * 0.25 * _LINE_POINTS * steps for steps in range(17) for sign in (1, -1)]
 
@@ -88,7 +90,7 @@ def label_ends(axes: Axes, labels: Iterable[Label]) -> None:
         width = len(label.text) * _LETTER_POINTS
         places = [
             _Place(_Box(left, height + offset, width), offset, on_the_left=left < end)
-            for left in (end, end - width)
+            for left in (end + _SPACE_POINTS, end - _SPACE_POINTS - width)
             for offset in _OFFSETS
         ]
         place = min(places, key=partial(_cost, drawn, taken, ceiling))
@@ -96,7 +98,7 @@ def label_ends(axes: Axes, labels: Iterable[Label]) -> None:
         axes.annotate(
             label.text,
             xy=(label.x, label.y),
-            xytext=(-6 if place.on_the_left else 6, place.offset),
+            xytext=((-1 if place.on_the_left else 1) * _SPACE_POINTS, place.offset),
             textcoords="offset points",
             color=label.color,
             fontsize=8,
@@ -137,7 +139,7 @@ def _cost(drawn: np.ndarray, taken: list[_Box], ceiling: float, place: _Place) -
     overlapped = sum(place.box.overlaps(other) for other in taken)
     beyond = not 0 <= place.box.middle <= ceiling
     moved = 10 * place.on_the_left + abs(place.offset)
-    return 100 * overlapped + 50 * beyond + place.box.covers(drawn) + moved
+    return 100 * overlapped + 50 * beyond + 3 * place.box.covers(drawn) + moved
 
 
 def _points_of_lines(axes: Axes) -> np.ndarray:
@@ -157,7 +159,7 @@ def _in_points(axes: Axes, positions: np.ndarray) -> np.ndarray:
     About: the layout is made later, when the figure is drawn.
     """
     pixels = axes.transData.transform(positions) - axes.bbox.min
-    return pixels * 72 / axes.figure.dpi
+    return pixels * (_WIDTH_WITH_LABELS, 1) * 72 / axes.figure.dpi
 
 
 def step_axis(axes: Axes, label: str = "training steps") -> None:
