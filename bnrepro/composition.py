@@ -6,6 +6,7 @@ model, data and variant) it is; whatever differs from that goes into a short has
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,8 +87,21 @@ def show(overrides: list[str], part: str | None, info: str | None) -> int:
         if info is None:
             hydra.show_cfg("config", [*words, *searchpath], part, package=None)
         else:
-            hydra.show_info(info, "config", [*words, *searchpath])
+            with _root_logger():
+                hydra.show_info(info, "config", [*words, *searchpath])
     return 0
+
+
+@contextmanager
+def _root_logger() -> Iterator[None]:
+    """Put the root logger back as it was: Hydra shows its information through it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def one_line(error: Exception) -> str:
@@ -128,7 +142,11 @@ def _difference(config: RunConfig, reference: Reference) -> dict[str, Any]:
 
 def _compose(choices: Iterable[Override]) -> RunConfig:
     """The typed config of some choices, unchecked: that of a name need not be whole."""
-    return _compose_words(tuple(choice.word() for choice in choices), _directories())
+    choices = list(choices)
+    ours, *theirs = _directories()
+    own = all((ours / choice.key / f"{choice.values[0]}.yaml").exists() for choice in choices)
+    words = tuple(choice.word() for choice in choices)
+    return _compose_words(words, (ours,) if own else (ours, *theirs))
 
 
 @cache
@@ -151,8 +169,11 @@ def _hydra(directories: tuple[Path, ...]) -> Iterator[list[str]]:
     try:
         with initialize_config_dir(str(directories[0]), version_base="1.3"):
             yield [f"hydra.searchpath=[{','.join(further)}]"] if further else []
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(one_line(error)) from error
+    except Exception as error:
+        # Over files of a user's own whatever is raised comes from them.
+        if further or isinstance(error, HydraException | OmegaConfBaseException):
+            raise ConfigError(one_line(error)) from error
+        raise
 
 
 @cache

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from bnrepro.config import GROUPS, ConfigError, did_you_mean
 from bnrepro.overrides import (
@@ -53,11 +51,14 @@ def check_directory(directory: Path) -> None:
 
 
 def _check_file(path: Path, group: str) -> None:
-    if (configs_directory() / group / path.name).exists():
+    ours = configs_directory()
+    if (ours / group / path.name).exists():
         raise ConfigError(f"bnrepro has {group}={path.stem} itself; give the file another name")
+    if group == AT_SCALE and (ours / "experiment" / f"{path.stem.partition('_')[2]}.yaml").exists():
+        raise ConfigError("what bnrepro's own experiments mean is fixed; write one of your own")
     for key, value in _flat(_read(path)):
         if key == "defaults":
-            _check_defaults(value)
+            _check_defaults(value, group)
         elif key not in keys():
             raise no_such_key(key)
         else:
@@ -66,16 +67,18 @@ def _check_file(path: Path, group: str) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     """The file's content, as plain values."""
+    raw = path.read_bytes()
+    if len(raw) > _LARGEST_BYTES:
+        raise ConfigError(f"expected at most {_LARGEST_BYTES:,} bytes, got {len(raw):,}")
     try:
-        raw = path.read_bytes()
-        if len(raw) > _LARGEST_BYTES:
-            raise ConfigError(f"expected at most {_LARGEST_BYTES:,} bytes, got {len(raw):,}")
         text = raw.decode()
-        _check_text(text)
-        content = OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
-    except (YAMLError, OmegaConfBaseException, OSError, ValueError, RecursionError) as error:
-        if isinstance(error, ConfigError):
-            raise
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"expected UTF-8 text ({error.reason})") from error
+    _check_text(text)
+    try:
+        content = OmegaConf.to_container(OmegaConf.create(text))
+    except Exception as error:
+        # PyYAML and OmegaConf raise much beside their own errors on what is not YAML.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(f"cannot be read as YAML ({shown(reason, 200)})") from error
     if not isinstance(content, dict):
@@ -84,7 +87,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check_text(text: str) -> None:
-    if "@package" in text.replace(_HEADER, "", 1) or not text.startswith(_HEADER):
+    first, _, rest = text.partition("\n")
+    if first.rstrip() != _HEADER or "@package" in rest:
         raise ConfigError(f"expected '{_HEADER}' as its first line, and no other package")
     if "${" in text:
         raise ConfigError("${...} is not looked up; write the value")
@@ -105,7 +109,9 @@ def _flat(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _check_defaults(entries: Any) -> None:
+def _check_defaults(entries: Any, group: str) -> None:
+    # A file may choose for the groups that are composed before its own.
+    earlier = GROUPS[: GROUPS.index(group)] if group in GROUPS else ()
     expected = "defaults: expected entries such as '- override /model: inception'"
     if not isinstance(entries, list):
         raise ConfigError(expected)
@@ -113,8 +119,10 @@ def _check_defaults(entries: Any) -> None:
         if not isinstance(entry, dict) or len(entry) != 1:
             raise ConfigError(expected)
         ((key, choice),) = entry.items()
-        group = str(key).removeprefix("override /")
-        if group == key or group not in GROUPS:
-            raise ConfigError(f"{expected}, got '{shown(key)}'{did_you_mean(group, GROUPS)}")
-        if choice not in choices_of(group):
-            raise no_such_choice(group, str(choice))
+        chosen = str(key).removeprefix("override /")
+        if chosen == key or chosen not in GROUPS:
+            raise ConfigError(f"{expected}, got '{shown(key)}'{did_you_mean(chosen, GROUPS)}")
+        if chosen not in earlier:
+            raise ConfigError(f"defaults: a file of {group} cannot choose {chosen}; leave it out")
+        if choice not in choices_of(chosen):
+            raise no_such_choice(chosen, str(choice))

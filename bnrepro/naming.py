@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from bnrepro.config import RunConfig
-from bnrepro.overrides import config_directories
+from bnrepro.overrides import config_directories, configs_directory
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,14 @@ def references(config: RunConfig) -> Iterator[Reference]:
 def variant_of(config: RunConfig) -> str:
     """The choice of `bn` that the config is, or else the nearest."""
     received = _variant_keys(dataclasses.asdict(config))
+    variants = _read_files("bn", (configs_directory(),))
 
     def agreement(variant: str) -> tuple[bool, int]:
-        meant = _variant_keys(_files("bn")[variant])
+        meant = _variant_keys(variants[variant])
         normalized = (meant["placement"] == "none") == (received["placement"] == "none")
         return normalized, sum(meant[key] == received[key] for key in received)
 
-    return max(_files("bn"), key=agreement)
+    return max(variants, key=agreement)
 
 
 def is_scaled(experiment: str) -> bool:
@@ -62,11 +63,12 @@ def is_scaled(experiment: str) -> bool:
 def _defines(experiment: str, scale: str | None, config: RunConfig) -> bool:
     """Whether `config` has the keys that make the experiment what it is."""
     file = _files("experiment")[experiment]
-    chosen = _chosen(_files("")["config"])
+    base = _files("")["config"]
+    chosen = _chosen(base)
     if scale:
         chosen |= _chosen(_files("scale")[scale])
     chosen |= _chosen(file)
-    keys = {**_files("model")[chosen["model"]], **_files("bn")[chosen["bn"]], **file}
+    keys = {**base, **_files("model")[chosen["model"]], **_files("bn")[chosen["bn"]], **file}
     return (
         chosen["model"] == config.model.name
         and chosen["data"] == config.data.name
@@ -93,7 +95,7 @@ def _chosen(file: dict[str, Any]) -> dict[str, str]:
 
 
 def _files(group: str) -> dict[str, dict[str, Any]]:
-    """The files of a group by name, in alphabetical order."""
+    """The files of a group by name: ours, then the user's, each in alphabetical order."""
     return _read_files(group, tuple(config_directories()))
 
 
@@ -101,7 +103,7 @@ def _files(group: str) -> dict[str, dict[str, Any]]:
 def _read_files(group: str, directories: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
     files: dict[str, dict[str, Any]] = {}
     for directory in directories:
-        for path in (directory / group).glob("*.yaml"):
+        for path in sorted((directory / group).glob("*.yaml")):
             content: Any = OmegaConf.to_container(OmegaConf.load(path))
             files[path.stem] = content
-    return dict(sorted(files.items()))
+    return files

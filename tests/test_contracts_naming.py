@@ -67,9 +67,8 @@ def test_where_and_how_to_run_does_not_matter(words):
 
 
 def test_the_keys_that_do_not_matter_are_those_of_the_contract():
-    assert set(NOT_IDENTITY) == {
-        *("seed", "results_dir", "force", "data.root", "checkpoint_every", "replicas", "threads")
-    }
+    excluded = "seed results_dir force data.root checkpoint_every replicas threads"
+    assert sorted(NOT_IDENTITY) == sorted(excluded.split())
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,11 @@ def main(argv: list[str] | None = None) -> int:
         # The reader has what it wanted; a second error while Python shuts down would say nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError:
+        return _say(MemoryError("out of memory"), 1)
     except OSError as error:
-        return _say(error, 1)
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(OSError(f"{where}{error.strerror or error}"), 1)
 
 
 def parse(argv: list[str]) -> Callable[[], int]:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from bnrepro.overrides import check_single, shown
 
 if TYPE_CHECKING:
     from bnrepro.composition import Composition
+    from bnrepro.config import DataConfig, RunConfig
     from bnrepro.record import RunRecord
 
 Work = Callable[[], int]
@@ -42,8 +43,7 @@ def prepare_run(words: Words) -> Work:
     composition = compose(overrides)
     if "--cfg" in words.flags or "--info" in words.flags:
         return lambda: show(overrides, words.flags.get("--cfg"), words.flags.get("--info"))
-    check_results_directory(composition.config.results_dir)
-    _check_backend(composition.config.backend)
+    _check_surroundings(composition.config)
     return partial(_run, composition)
 
 
@@ -117,9 +117,10 @@ def prepare_sweep(words: Words) -> Work:
     overrides = words.override_words()
     if words.study is not None:
         overrides.insert(0, f"study={words.study}")
+    starts = words.flags.keys().isdisjoint(("--dry-run", "--status"))
     for run in plan(overrides):
-        check_results_directory(run.composition.config.results_dir)
-        _check_backend(run.composition.config.backend)
+        if starts:
+            _check_surroundings(run.composition.config)
     return partial(
         run_sweep,
         overrides,
@@ -316,6 +317,29 @@ def check_results_directory(results_dir: str) -> None:
                 f"results_dir={shown(results_dir)}: expected a folder, but {shown(part)} is a "
                 "file; choose another"
             )
+
+
+def _check_surroundings(config: "RunConfig") -> None:
+    """Refuse now what a run would refuse after the seconds that TensorFlow takes to load."""
+    check_results_directory(config.results_dir)
+    _check_backend(config.backend)
+    _check_data(config.data)
+
+
+@cache
+def _check_data(config: "DataConfig") -> None:
+    from bnrepro import data
+    from bnrepro.data.download import SOURCES, describe
+    from bnrepro.data.source import data_root
+
+    if config.name in SOURCES:
+        rows = describe(data_root(config.root))
+        absent = not next(row.present for row in rows if row.name == config.name)
+    else:
+        absent = config.root is not None and not Path(config.root).expanduser().is_dir()
+    if absent:
+        # Raises, and says what is missing.
+        data.load(config)
 
 
 def _check_backend(name: str) -> None:

@@ -1,0 +1,310 @@
+"""Dispatch, exit codes, help pages and what is printed before and after a run."""
+
+import io
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from bnrepro import cli
+from bnrepro.cli.commands import COMMANDS
+from bnrepro.cli.summary import summary
+from bnrepro.composition import compose
+from bnrepro.config import GROUPS, ConfigError
+from bnrepro.overrides import choices_of, configs_directory, keys
+from bnrepro.record import RunRecord
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def record(status, error=None):
+    return RunRecord(
+        name="mlp-digits-x1",
+        experiment=None,
+        scale=None,
+        seed=0,
+        status=status,
+        train_steps=10,
+        diverged_at_step=7 if status == "diverged" else None,
+        config={},
+        environment={},
+        data={},
+        num_parameters=1,
+        best_accuracy=0.5,
+        best_accuracy_step=5,
+        final_accuracy=0.5,
+        final_accuracy_population=None,
+        seconds={"train": 1.0},
+        weights_digest=None,
+        error=error,
+    )
+
+
+@pytest.fixture
+def training(monkeypatch):
+    """Stands in for the room that trains: notes what it was asked for, and answers or raises."""
+    room = ModuleType("bnrepro.training")
+    room.asked, room.answer = [], record("completed")
+
+    def run(composition):
+        room.asked.append(composition)
+        if isinstance(room.answer, BaseException):
+            raise room.answer
+        return room.answer
+
+    room.run = run
+    monkeypatch.setitem(sys.modules, "bnrepro.training", room)
+    monkeypatch.setattr("bnrepro.training", room, raising=False)
+    monkeypatch.setattr("bnrepro.backend.select", lambda config: None)
+    return room
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code"),
+    [
+        ("completed", None, 0),
+        ("diverged", None, 0),
+        ("failed", "ValueError: no", 1),
+        ("interrupted", "SIGINT", 130),
+        ("interrupted", "SIGTERM", 143),
+    ],
+)
+def test_a_run_ends_with_the_exit_code_of_its_status(training, status, error, code):
+    training.answer = record(status, error)
+    assert cli.main(["run"]) == code
+
+
+def test_a_run_prints_its_summary_its_row_and_its_directory(training, capsys):
+    cli.main(["run", "bn=none", "seed=3"])
+    output = capsys.readouterr().out.splitlines()
+    assert output[0] == "mlp-digits-none  seed 3"
+    assert "mlp-digits-x1" in output[-2] and "50.00 %" in output[-2]
+    assert output[-1] == "results/runs/mlp-digits-x1/seed_0"
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (ConfigError("data: bad;\nfix it"), 2, "bnrepro: data: bad; fix it\n"),
+        (OSError(28, "No space left on device"), 1, "bnrepro: No space left on device\n"),
+        (PermissionError(13, "Permission denied", "a/b"), 1, "bnrepro: a/b: Permission denied\n"),
+        (MemoryError(), 1, "bnrepro: out of memory\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_stops_a_run_gives_one_line_and_its_exit_code(training, capsys, raised, code, line):
+    training.answer = raised
+    assert cli.main(["run"]) == code
+    error = capsys.readouterr().err
+    assert error.startswith(line)
+    assert error.count("\n") == (1 if line else 0)
+
+
+def test_a_reader_that_goes_away_is_no_error(monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return devnull.fileno()
+
+    with Path("devnull").open("w") as devnull:
+        monkeypatch.setattr(sys, "stdout", Closed())
+        assert cli.main(["--help"]) == 0
+
+
+def test_options_and_overrides_stand_in_any_order(training):
+    for words in (["--config-dir", ".", "seed=4"], ["seed=4", "--config-dir=."]):
+        cli.main(["run", *words])
+    assert [composition.config.seed for composition in training.asked] == [4, 4]
+
+
+def test_multirun_is_a_sweep(monkeypatch):
+    calls = []
+    monkeypatch.setattr("bnrepro.sweep.run_sweep", lambda words, **flags: calls.append(words) or 0)
+    assert cli.main(["run", "-m", "bn=none,x1"]) == 0
+    assert cli.main(["run", "bn=none,x1", "--multirun"]) == 0
+    assert cli.main(["sweep", "bn=none,x1"]) == 0
+    assert calls == [["bn=none,x1"]] * 3
+
+
+def test_a_sweep_gets_its_flags(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "bnrepro.sweep.run_sweep", lambda words, **flags: calls.append((words, flags)) or 1
+    )
+    line = "--workers 3 seed=range(0,3) --gpus 0,1 --per-gpu=2 --fail-fast --max-failures 4"
+    assert cli.main(["sweep", *line.split(), "--retry-failed", "--dry-run"]) == 1
+    assert calls == [
+        (
+            ["seed=0,1,2"],
+            {
+                "workers": 3,
+                "gpus": "0,1",
+                "per_gpu": 2,
+                "dry_run": True,
+                "status": False,
+                "retry_failed": True,
+                "fail_fast": True,
+                "max_failures": 4,
+            },
+        )
+    ]
+
+
+def test_a_study_is_handed_to_the_sweep(monkeypatch):
+    calls = []
+    monkeypatch.setattr("bnrepro.sweep.run_sweep", lambda words, **flags: calls.append(words) or 0)
+    monkeypatch.setattr("bnrepro.sweep.plan", lambda words: [])
+    assert cli.main(["sweep", "seed=1", "study=figure_1"]) == 0
+    assert calls == [["study=figure_1", "seed=1"]]
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_the_overview_names_every_command(capsys, words):
+    assert cli.main(words) == 0
+    output = capsys.readouterr().out
+    assert all(f"  {name} " in output for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_a_help_page_with_its_flags(capsys, name):
+    assert cli.main([name, "--help"]) == 0
+    output = capsys.readouterr().out
+    assert output.startswith(f"usage: bnrepro {name} ")
+    assert all(flag.name in output for flag in COMMANDS[name].flags)
+
+
+def test_the_help_of_run_lists_every_choice_with_its_comment_and_every_key(capsys):
+    cli.main(["run", "--help"])
+    output = capsys.readouterr().out
+    for group in GROUPS:
+        for choice in choices_of(group):
+            file = configs_directory() / group / f"{choice}.yaml"
+            assert f"    {choice}" in output
+            assert file.read_text().splitlines()[1].removeprefix("# ") in output
+    shown = [line.split("=")[0].strip() for line in output.splitlines() if "=" in line]
+    assert set(shown) >= {key for key in keys() if not key.endswith(".name")}
+    assert "batch_size=60 " in output and "group=choice" in output
+
+
+def test_the_version_is_printed(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == "bnrepro 0.1.0\n"
+
+
+def test_cfg_prints_the_composed_config_and_trains_nothing(training, capsys):
+    assert cli.main(["run", "experiment=bn_x5", "--cfg", "job", "learning_rate=0.25"]) == 0
+    output = capsys.readouterr().out
+    assert "\nlearning_rate: 0.25\n" in output and "\nactivation: relu\n" in output
+    assert training.asked == []
+
+
+@pytest.mark.parametrize("words", [["--info"], ["--info", "defaults"], ["--info=searchpath"]])
+def test_info_says_how_a_config_is_composed(training, capfd, words):
+    assert cli.main(["run", "model=cnn", *words]) == 0
+    assert capfd.readouterr().out
+    assert training.asked == []
+
+
+def test_the_summary_says_what_differs_from_the_defaults():
+    assert "differs" not in summary(compose([]))
+    lines = summary(compose(["experiment=bn_x5", "threads=1"])).splitlines()
+    assert lines[0] == "bn_x5-smoke  seed 0"
+    text = " ".join(lines)
+    assert "rate 0.01 x 5" in text and "1 thread" in text and "batch normalization before" in text
+    assert "learning_rate_multiplier=5" in text and "model.name=inception" in text
+    assert max(map(len, lines)) <= 100
+
+
+def test_tensorboard_takes_this_process(monkeypatch, empty_folder):
+    started = []
+    monkeypatch.setattr("os.execv", lambda program, command: started.append(command))
+    (empty_folder / "mine/runs/a/seed_0/tensorboard").mkdir(parents=True)
+    cli.main(["tensorboard", "results_dir=mine", "--port", "7000"])
+    assert started[0][1:] == ["-m", "tensorboard.main", "--logdir", "mine/runs", "--port", "7000"]
+
+
+def test_data_list_names_every_data_set(capsys):
+    assert cli.main(["data", "list", "data.root=nowhere"]) == 0
+    first_words = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(first_words) == choices_of("data")
+
+
+def test_data_download_prints_the_files(monkeypatch, capsys, empty_folder):
+    asked = []
+
+    def download(name, root):
+        asked.append((name, str(root)))
+        return [root / name / "file.gz"]
+
+    monkeypatch.setattr("bnrepro.data.download.download", download)
+    assert cli.main(["data", "download", "mnist", "data.root=here"]) == 0
+    assert asked == [("mnist", "here")]
+    assert capsys.readouterr().out == "here/mnist/file.gz\n"
+
+
+def test_data_verify_fails_on_a_damaged_file(capsys, empty_folder):
+    folder = empty_folder / "mnist"
+    folder.mkdir()
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (folder / f"{name}-ubyte.gz").write_bytes(b"not it")
+    assert cli.main(["data", "verify", "mnist", "data.root=."]) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_a_finished_run_prints_its_row_without_training(training, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "bnrepro.run_directory.find_finished", lambda composition: record("diverged")
+    )
+    assert cli.main(["run"]) == 0
+    assert training.asked == []
+    assert "diverged" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_goes_on_with_its_number_of_threads(training, monkeypatch):
+    monkeypatch.setattr("bnrepro.run_directory.recorded_threads", lambda composition: 7)
+    cli.main(["run"])
+    assert training.asked[0].config.threads == 7
+
+
+def test_a_table_is_printed_in_each_form(monkeypatch, capsys):
+    from bnrepro import tables
+
+    monkeypatch.setattr("bnrepro.record.load_runs", lambda results_dir: results_dir)
+    monkeypatch.setattr("bnrepro.record.load_curves", lambda results_dir: results_dir)
+    monkeypatch.setattr(tables, "select", lambda runs, patterns: (runs, patterns))
+    monkeypatch.setattr(tables, "table", lambda runs, curves, **given: (runs, curves, given))
+    for form in ("text", "csv", "markdown"):
+        monkeypatch.setattr(tables, f"to_{form}", lambda table, form=form: f"{form} {table}\n")
+    for form in ("text", "csv", "markdown"):
+        words = ["table", "bn_*", "--format", form, "--target", "0.7", "results_dir=there"]
+        assert cli.main(words) == 0
+        output = capsys.readouterr().out
+        assert output.startswith(f"{form} (('there', ['bn_*']), 'there', ")
+        assert "'target': 0.7" in output
+
+
+def test_a_table_of_a_study_says_what_is_missing(monkeypatch, capsys):
+    import pandas as pd
+
+    from bnrepro import study, tables
+
+    planned = [SimpleNamespace(name="a", seed=0), SimpleNamespace(name="a", seed=1)]
+    monkeypatch.setattr(study, "planned_runs", lambda name, words: planned)
+    monkeypatch.setattr(study, "missing", lambda runs: runs[1:])
+    frame = pd.DataFrame({"name": ["a", "b"], "seed": [0, 0], "label": ["a", "b"]})
+    monkeypatch.setattr("bnrepro.record.load_runs", lambda results_dir: frame)
+    monkeypatch.setattr("bnrepro.record.load_curves", lambda results_dir: frame)
+    monkeypatch.setattr(tables, "table", lambda runs, curves, **given: list(runs["name"]))
+    monkeypatch.setattr(tables, "to_text", str)
+    assert cli.main(["table", "study=figure_1"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "['a']"
+    assert "1 of 2 runs are missing" in captured.err
+    assert "bnrepro sweep study=figure_1" in captured.err

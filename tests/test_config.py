@@ -1,0 +1,152 @@
+"""The rules of a run's config, and the changes of section 4.2.1."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from bnrepro.composition import compose
+from bnrepro.config import (
+    ACCELERATIONS,
+    CHOICES,
+    GROUPS,
+    ConfigError,
+    RunConfig,
+    did_you_mean,
+    to_flat,
+    validate,
+    with_values,
+)
+from bnrepro.overrides import choices_of, configs_directory, keys
+
+
+@pytest.fixture(scope="module")
+def config():
+    return compose([]).config
+
+
+def test_the_groups_are_those_that_conf_composes_in_that_order():
+    lines = (configs_directory() / "config.yaml").read_text().splitlines()
+    composed = [line.split(":")[0].removeprefix("  - ") for line in lines if line[:4] == "  - "]
+    assert [name for name in composed if name in GROUPS] == list(GROUPS)
+
+
+@pytest.mark.parametrize("group", ["data", "model", "optimizer", "schedule", "initializer"])
+def test_the_files_of_a_group_are_the_names_in_python(group):
+    assert choices_of(group) == sorted(CHOICES[f"{group}.name"])
+    for name in choices_of(group):
+        text = (configs_directory() / group / f"{name}.yaml").read_text()
+        assert f"\n  name: {name}\n" in text
+
+
+def test_flat_keys_cover_all_fields(config):
+    assert list(to_flat(config)) == list(keys())
+    assert {key.partition(".")[0] for key in keys()} == {field.name for field in fields(RunConfig)}
+
+
+def test_values_are_set_by_flat_key(config):
+    changed = with_values(config, {"seed": 4, "model.width": 2.0, "model.hidden_layers": 5})
+    assert (changed.seed, changed.model.width, changed.model.hidden_layers) == (4, 2.0, 5)
+    assert replace(changed, seed=config.seed, model=config.model) == config
+
+
+def test_the_defaults_are_valid(config):
+    validate(config)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"learning_rate": float("nan")}, "learning_rate=nan: expected a finite number above 0"),
+        ({"learning_rate": float("inf")}, "learning_rate=inf: expected a finite number above 0"),
+        ({"learning_rate": 1e300, "learning_rate_multiplier": 1e300}, "is not finite"),
+        ({"dropout": 1.0}, "dropout=1.0: expected a number of at least 0 and below 1"),
+        ({"distortion": 1.5}, "distortion=1.5: expected a number from 0 to 1"),
+        ({"model.width": 0.0}, "model.width=0.0: expected a number above 0 and at most 64"),
+        ({"seed": -1}, "seed=-1: expected a number from 0 to 2,147,483,647"),
+        ({"batch_size": 0}, "batch_size=0: expected a whole number of at least 1, or 'all'"),
+        ({"batch_size": True}, "batch_size=True: expected a whole number"),
+        ({"batch_size": "every"}, "batch_size=every: expected a whole number"),
+        ({"activation": "rely"}, "did you mean 'relu'?"),
+        ({"accelerate": ["l3"]}, "accelerate=l3: expected one of dropout, l2"),
+        ({"accelerate": ["l2", "l2"]}, "expected each change once"),
+        ({"placement": "none"}, "normalization=batch with placement=none"),
+        ({"normalization": "instance"}, "always normalized to 0"),
+        ({"batch_size": 1}, "the variance of one value is 0"),
+        ({"batch_size": 1, "normalization": "batch_renorm"}, "the variance of one value is 0"),
+        ({"data.name": "cifar10", "data.binary": True}, "expected grey images"),
+        ({"data.name": "image_folder"}, "add data.root=FOLDER"),
+        ({"replicas": 2}, "add backend=jax"),
+    ],
+)
+def test_what_the_types_let_pass_is_refused(config, values, message):
+    with pytest.raises(ConfigError, match=".*") as raised:
+        validate(with_values(config, values))
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_normalization_exists_unless_placement_is_none(config):
+    bare = with_values(config, {"normalization": None})
+    assert bare.resolved().normalization == "batch"
+    without = with_values(bare, {"placement": "none"})
+    assert without.resolved().normalization is None
+
+
+def test_each_change_of_section_4_2_1_changes_its_own_key():
+    full = compose(["model=inception"]).config
+    changed = {
+        "dropout": {"dropout": 0.0},
+        "l2": {"l2": full.l2 / 5},
+        "decay": {"schedule.decay_steps": full.schedule.decay_steps / 6},
+        "lrn": {"lrn": False},
+        "shuffle": {"shuffle": "within_shards"},
+        "distortion": {"distortion": full.distortion / 4},
+    }
+    assert set(changed) == set(ACCELERATIONS)
+    for name, keys_changed in changed.items():
+        accelerated = to_flat(replace(full, accelerate=[name]).accelerated())
+        expected = {**to_flat(full), "accelerate": [name], **keys_changed}
+        assert accelerated == expected
+
+
+def test_the_recipe_is_left_as_it_is_without_changes():
+    full = compose(["model=inception"]).config
+    assert full.accelerated() == full
+
+
+def test_the_mlp_is_left_as_it_is_by_all_changes_but_the_multiplier():
+    one, five = compose(["bn=x1"]).config, compose(["bn=x5"]).config
+    restored = replace(five.accelerated(), accelerate=[], learning_rate_multiplier=1.0)
+    assert replace(restored, schedule=one.schedule) == one
+    # A constant rate does not decay, whatever the number of steps.
+    assert five.schedule.name == "constant"
+
+
+def test_the_variants_are_the_papers():
+    values = {}
+    for variant in choices_of("bn"):
+        config = compose(["model=inception", f"bn={variant}"]).config
+        values[variant] = (config.placement, config.learning_rate_multiplier, config.accelerate)
+    everything = sorted(ACCELERATIONS)
+    assert values == {
+        "none": ("none", 1.0, []),
+        "x1": ("before", 1.0, []),
+        "x5": ("before", 5.0, everything),
+        "x30": ("before", 30.0, everything),
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "following"),
+    [(0, 10), (10, 20), (20, 30), (30, 100), (35, 100), (100, 200), (200, 230)],
+)
+def test_the_evaluation_grid_is_finer_at_first_and_ends_with_the_last_step(config, step, following):
+    grid = {"evaluate_every": 100, "evaluate_every_early": 10, "early_steps": 30}
+    assert with_values(config, {**grid, "train_steps": 230}).next_evaluation(step) == following
+
+
+def test_the_nearest_name_is_suggested():
+    assert did_you_mean("incepton", ["mlp", "inception"]) == "; did you mean 'inception'?"
+    assert did_you_mean("exp", ["step", "exponential"]) == "; did you mean 'exponential'?"
+    assert did_you_mean("zzz", ["mlp"]) == ""
+    assert did_you_mean("", ["mlp"]) == ""
