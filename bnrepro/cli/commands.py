@@ -5,7 +5,6 @@ does the work and gives the exit code.
 """
 
 import os
-import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnrepro.cli.completion import SHELLS, complete, script
+from bnrepro.cli.exhibits import (
+    prepare_bench,
+    prepare_claims,
+    prepare_ensemble,
+    prepare_figure,
+    prepare_report,
+)
+from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Command, Flag, Words
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.overrides import check_single, shown
@@ -27,7 +34,6 @@ if TYPE_CHECKING:
 
 Work = Callable[[], int]
 
-RESULTS_DIR = "results"
 _CONFIG_DIR = Flag(
     "--config-dir", "a folder with files of your own: DIR/experiment/mine.yaml", "DIR"
 )
@@ -294,31 +300,6 @@ def _print_lines(lines: list[str]) -> int:
     return 0
 
 
-def check_results_directory(results_dir: str) -> None:
-    """Refuse a results folder that cannot be one; it need not exist yet.
-
-    Raises:
-        ConfigError: if it, or a folder above it, is a file, or its name is too long.
-    """
-    folder = Path(results_dir)
-    longest = folder / "runs" / ("name" * 25) / "seed_0"
-    for part in [longest, *longest.parents]:
-        try:
-            is_folder = stat.S_ISDIR(part.stat().st_mode)
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue
-        except OSError as error:
-            raise ConfigError(
-                f"results_dir={shown(results_dir)}: expected a folder ({error.strerror}); "
-                "choose another"
-            ) from error
-        if not is_folder:
-            raise ConfigError(
-                f"results_dir={shown(results_dir)}: expected a folder, but {shown(part)} is a "
-                "file; choose another"
-            )
-
-
 def _check_surroundings(config: "RunConfig") -> None:
     """Refuse now what a run would refuse after the seconds that TensorFlow takes to load."""
     check_results_directory(config.results_dir)
@@ -416,6 +397,52 @@ COMMANDS = {
                 ("bnrepro table inception 'bn_*' --reference inception", "some of them"),
                 ("bnrepro table study=figure_2 scale=cpu --format csv", "a study's"),
             ),
+        ),
+        Command(
+            "figure",
+            "draw a figure of the paper from the records",
+            "1 | 2 | 4 | placement | batch_size  [scale=cpu] [results_dir=DIR]",
+            prepare_figure,
+            keys=("results_dir", "scale"),
+            plain_words=("1", "2", "4", "placement", "batch_size"),
+            takes_plain_words=True,
+            examples=(
+                ("bnrepro figure 1", "accuracy and pre-activations on MNIST"),
+                ("bnrepro figure 2 scale=cpu", "the five networks of the paper's table"),
+            ),
+        ),
+        Command(
+            "report",
+            "all exhibits on one page",
+            "[results_dir=DIR]",
+            prepare_report,
+            keys=("results_dir",),
+        ),
+        Command(
+            "claims",
+            "test what the paper claims, with a verdict",
+            "[C1 C2 ...] [results_dir=DIR]",
+            prepare_claims,
+            (Flag("--format", "how it is printed", "FORM", ("text", "csv", "markdown")),),
+            keys=("results_dir",),
+            takes_plain_words=True,
+        ),
+        Command(
+            "ensemble",
+            "errors of the mean of several networks' class probabilities",
+            "RUN ... [results_dir=DIR]",
+            prepare_ensemble,
+            keys=("results_dir",),
+            takes_plain_words=True,
+            examples=(("bnrepro ensemble 'bn_x30-cpu*'", "all seeds of one experiment"),),
+        ),
+        Command(
+            "bench",
+            "steps per second of the engine beside what others reach",
+            "[backend=NAME] [results_dir=DIR]",
+            prepare_bench,
+            (Flag("--quick", "fewer rounds and networks, under three minutes"),),
+            keys=None,
         ),
         Command(
             "data",
