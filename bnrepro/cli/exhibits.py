@@ -15,9 +15,8 @@ def prepare_figure(words: Words) -> Work:
     """Draw one of the paper's figures, or a study's."""
     results_dir = _results_directory(words)
     if len(words.plain) != 1:
-        raise ConfigError(
-            f"figure {shown(' '.join(words.plain))}: expected one figure, such as `bnrepro figure 1`"
-        )
+        received = shown(" ".join(words.plain) or "nothing")
+        raise ConfigError(f"figure {received}: expected one, such as `bnrepro figure 1`")
     return partial(_figure, words.plain[0], results_dir, words.value("scale", "") or None)
 
 
