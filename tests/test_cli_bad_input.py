@@ -342,7 +342,7 @@ contents = st.one_of(
 ).map(lambda text: text.encode("utf-8", "surrogateescape"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.sampled_from(GROUPS), contents | st.binary(max_size=30), st.lists(overrides, max_size=1))
 def test_any_config_file_ends_with_0_or_2_and_one_line(group, content, line):
     with elsewhere() as folder:
