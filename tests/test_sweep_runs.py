@@ -139,14 +139,16 @@ def test_a_run_that_the_sweep_starts_twice_at_once_trains_once(sweeps: Sweeps) -
         assert sum(line.startswith("$ ") for line in log.splitlines()) == 1
 
 
-def test_missing_data_fails_each_run_with_the_line_that_says_how_to_get_it(
+def test_damaged_data_fails_each_run_with_the_line_that_says_so(
     sweeps: Sweeps, tmp_path: Path
 ) -> None:
-    words = ["data=mnist", f"data.root={tmp_path / 'nowhere'}", "seed=0"]
-    code, output = sweeps.finish(*words)
-    assert code == 1
-    assert "exited with code 2" in output
-    assert "bnrepro data download mnist" in output
+    (tmp_path / "mnist").mkdir()
+    for kind in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (tmp_path / "mnist" / f"{kind}-ubyte.gz").write_bytes(b"damaged")
+    code, output = sweeps.finish("data=mnist", f"data.root={tmp_path}", "seed=0")
+    assert code == 1, output
+    assert "exited with code 2: bnrepro: " in output
+    assert "ubyte.gz" in output
     assert sweeps.record(0).status == "failed"
     assert str(tmp_path) not in (sweeps.directory(0) / "record.json").read_text()
 
