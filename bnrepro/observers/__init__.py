@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bnrepro.engine import Engine
+from bnrepro.engine import Engine, Segment
 from bnrepro.record import RunRecord
 
 
@@ -15,7 +15,7 @@ class Observer:
     def prepare(self, engine: Engine) -> None:
         """Compile what will be watched, before the first step."""
 
-    def on_segment(self, step: int, train_seconds: float) -> None:
+    def on_segment(self, step: int, train_seconds: float, segment: Segment) -> None:
         """Training has reached `step`, after `train_seconds` of training in all."""
 
     def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bnrepro.engine import Engine
+from bnrepro.engine import Engine, Segment
 from bnrepro.observers import Observer
 from bnrepro.record import RunRecord, write_atomically
 
@@ -41,7 +41,8 @@ class ProgressObserver(Observer):
             )
             self._bar.start()
 
-    def on_segment(self, step: int, train_seconds: float) -> None:
+    def on_segment(self, step: int, train_seconds: float, segment: Segment) -> None:
+        self._loss = float(segment.loss.mean())
         before, then = self._last_seconds
         if train_seconds > then:
             recent = (step - before) / (train_seconds - then)
@@ -51,7 +52,7 @@ class ProgressObserver(Observer):
         self._show(time.monotonic())
 
     def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
-        self._loss, self._accuracy = row["train_loss"], row["evaluation_accuracy"]
+        self._accuracy = row["evaluation_accuracy"]
 
     def on_end(self, record: RunRecord) -> None:
         if self._bar is not None:

@@ -78,7 +78,7 @@ class Run:
         with progress.clock("train"):
             self._count(segment, stop)
             for observer in self._observers:
-                observer.on_segment(progress.step, progress.seconds["train"])
+                observer.on_segment(progress.step, progress.seconds["train"], segment)
         if progress.diverged_at_step is None:
             self._observe()
             if progress.step % self._config.checkpoint_every == 0:
