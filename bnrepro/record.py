@@ -143,8 +143,10 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[list[float]]:
 
 def find_runs(results_dir: str | Path) -> Iterator[Path]:
     """The directories below `results_dir` that hold a record, in order of name and seed."""
-    records = Path(results_dir).glob("runs/*/seed_*/record.json")
-    return iter(sorted((path.parent for path in records), key=_by_name_and_seed))
+    found = [path.parent for path in Path(results_dir).glob("runs/*/seed_*/record.json")]
+    # What `force` moved aside is called seed_0.<time>.aside.
+    runs = [path for path in found if path.name.removeprefix("seed_").isdigit()]
+    return iter(sorted(runs, key=_by_name_and_seed))
 
 
 def load_runs(results_dir: str | Path = "results") -> "pd.DataFrame":
@@ -188,8 +190,7 @@ def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
 
 
 def _by_name_and_seed(directory: Path) -> tuple[str, int]:
-    seed = directory.name.removeprefix("seed_")
-    return directory.parent.name, int(seed) if seed.isdigit() else -1
+    return directory.parent.name, int(directory.name.removeprefix("seed_"))
 
 
 def _cell(value: Any) -> str:

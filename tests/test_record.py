@@ -105,6 +105,12 @@ def test_load_runs_gives_a_row_a_run_in_order_of_seed(tmp_path):
     assert frame["config.model.width"].tolist() == [0.25, 0.25]
 
 
+def test_a_run_that_was_moved_aside_does_not_count(tmp_path):
+    directory = leave(tmp_path)
+    directory.rename(directory.with_name("seed_3.123.aside"))
+    assert load_runs(tmp_path).empty
+
+
 def test_load_curves_gives_a_row_an_evaluation(tmp_path):
     leave(tmp_path)
     frame = load_curves(tmp_path)

@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ from bnrepro.data.distortion import draw
 from bnrepro.data.order import BatchOrder
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.models import Network
+from bnrepro.normalization.population import batch_moments
 from bnrepro.optimizers import learning_rates
 
 Arrays = dict[str, np.ndarray]
@@ -126,6 +128,25 @@ class Engine(ABC):
     @abstractmethod
     def assign(self, values: Arrays) -> None:
         """Put back what `variables` gave, or some of it."""
+
+    @abstractmethod
+    def watcher(
+        self, tensors: list[Any], reduce: Callable[[list[Any]], list[Any]]
+    ) -> Callable[..., list[Any]]:
+        """A program that computes inner values of the network in batch mode and reduces them."""
+
+    @cached_property
+    def watch_activations(self) -> Callable[..., list[Any]]:
+        """The program of `pre_activations`."""
+        return self.watcher(list(self.network.pre_activations.values()), list)
+
+    @cached_property
+    def watch_moments(self) -> Callable[..., list[tuple[Any, Any]]]:
+        """The program of `batch_moments`."""
+        layers = self.network.batch_normalizations
+        return self.watcher(
+            self.network.normalization_inputs, lambda inputs: batch_moments(layers, inputs)
+        )
 
     def build_order(self, config: RunConfig) -> BatchOrder:
         """Which training examples share a batch under `config`."""

@@ -21,7 +21,6 @@ from bnrepro.engine.contract import Arrays, Engine, Inputs, Segment, locate_dive
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.environment import processor
 from bnrepro.models import Network
-from bnrepro.normalization.population import batch_moments
 
 _LOOP_SEGMENT_STEPS = 500
 _STEP_SEGMENT_STEPS = 25
@@ -89,7 +88,7 @@ class JaxEngine(Engine):
         return np.asarray(self._forward(self.state, images))
 
     def pre_activations(self, images: np.ndarray) -> Arrays:
-        values = self._watch_activations(self.state, images)
+        values = self.watch_activations(self.state, images)
         return dict(zip(self.network.pre_activations, map(np.asarray, values), strict=True))
 
     def gradients(self, step: int) -> Arrays:
@@ -100,7 +99,7 @@ class JaxEngine(Engine):
         return {v.path: np.asarray(g) for v, g in zip(weights, values, strict=True)}
 
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        moments = self._watch_moments(self.state, images)
+        moments = self.watch_moments(self.state, images)
         return [(np.asarray(mean), np.asarray(variance)) for mean, variance in moments]
 
     def device(self) -> str:
@@ -224,18 +223,7 @@ class JaxEngine(Engine):
         step = jax.jit(self._step, donate_argnums=0)
         return step.lower(self.state, *_row(self.inputs(0, 1), 0)).compile()
 
-    @cached_property
-    def _watch_activations(self) -> Callable[..., list[Any]]:
-        return self._watcher(list(self.network.pre_activations.values()), list)
-
-    @cached_property
-    def _watch_moments(self) -> Callable[..., list[tuple[Any, Any]]]:
-        layers = self.network.batch_normalizations
-        return self._watcher(
-            self.network.normalization_inputs, lambda inputs: batch_moments(layers, inputs)
-        )
-
-    def _watcher(
+    def watcher(
         self, tensors: list[Any], reduce: Callable[[list[Any]], list[Any]]
     ) -> Callable[[State, Any], list[Any]]:
         """A program that computes inner values of the network in batch mode and reduces them."""

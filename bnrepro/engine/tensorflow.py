@@ -6,7 +6,6 @@ graph.
 """
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import keras
@@ -19,7 +18,6 @@ from bnrepro.engine.contract import Arrays, Engine, Inputs, Segment, locate_dive
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.environment import processor
 from bnrepro.models import Network
-from bnrepro.normalization.population import batch_moments
 
 # Steps of one call: about half a second of work, so that progress moves and a signal is heard.
 _XLA_SEGMENT_STEPS = 500
@@ -77,7 +75,7 @@ class TensorFlowEngine(Engine):
         return self._forward(tf.constant(images)).numpy()
 
     def pre_activations(self, images: np.ndarray) -> Arrays:
-        values = self._undisturbed(lambda: self._watch_activations(tf.constant(images)))
+        values = self._undisturbed(lambda: self.watch_activations(tf.constant(images)))
         return dict(zip(self.network.pre_activations, (v.numpy() for v in values), strict=True))
 
     def gradients(self, step: int) -> Arrays:
@@ -88,7 +86,7 @@ class TensorFlowEngine(Engine):
         return {v.path: g.numpy() for v, g in zip(self._weights, values, strict=True)}
 
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        moments = self._undisturbed(lambda: self._watch_moments(tf.constant(images)))
+        moments = self._undisturbed(lambda: self.watch_moments(tf.constant(images)))
         return [(mean.numpy(), variance.numpy()) for mean, variance in moments]
 
     def device(self) -> str:
@@ -168,18 +166,7 @@ class TensorFlowEngine(Engine):
         rows = tf.range(tf.shape(images)[0])
         return self.network.model(self.assembler.assemble(images, rows, {}), training=False)
 
-    @cached_property
-    def _watch_activations(self) -> Callable[..., list[Any]]:
-        return self._watcher(list(self.network.pre_activations.values()), list)
-
-    @cached_property
-    def _watch_moments(self) -> Callable[..., list[tuple[Any, Any]]]:
-        layers = self.network.batch_normalizations
-        return self._watcher(
-            self.network.normalization_inputs, lambda inputs: batch_moments(layers, inputs)
-        )
-
-    def _watcher(
+    def watcher(
         self, tensors: list[Any], reduce: Callable[[list[Any]], list[Any]]
     ) -> Callable[[Any], list[Any]]:
         """A program that computes inner values of the network in batch mode and reduces them."""
