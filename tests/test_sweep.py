@@ -91,6 +91,15 @@ def wait_for(happened: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
+def await_line(sweep: "subprocess.Popen[str]", text: str) -> str:
+    """Read what the sweep prints up to the line that holds `text`."""
+    assert sweep.stdout is not None
+    for line in sweep.stdout:
+        if text in line:
+            return line
+    raise AssertionError(f"the sweep ended without a line that says {text}")
+
+
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -302,7 +311,7 @@ def test_the_runs_of_a_killed_sweep_are_taken_over(folder: Folder) -> None:
     with folder.start_sweep("seed=0") as first:
         folder.pid(0)
         with folder.start_sweep("seed=0") as second:
-            time.sleep(2)
+            await_line(second, "elsewhere")
             assert len(folder.starts(0)) == 1
             folder.behave()
             first.kill()
@@ -315,7 +324,7 @@ def test_the_runs_of_a_killed_sweep_are_taken_over(folder: Folder) -> None:
 def test_a_run_that_somebody_trains_by_hand_is_waited_for(folder: Folder) -> None:
     with run_lock(folder.directory(0)):
         sweep = folder.start_sweep("seed=0")
-        time.sleep(2)
+        await_line(sweep, "elsewhere")
         assert folder.starts(0) == []
         folder.directory(0).mkdir(parents=True)
         write_record(folder.directory(0), completed_record(folder.words("seed=0")))
@@ -352,7 +361,7 @@ def test_failed_runs_of_another_sweep_are_not_tried_twice(folder: Folder) -> Non
     folder.sweep("seed=0")
     with claim(folder.directory(0)):
         sweep = folder.start_sweep("--retry-failed", "seed=0")
-        time.sleep(2)
+        await_line(sweep, "elsewhere")
         record = completed_record(folder.words("seed=0"))
         again = {**vars(record), "status": "failed", "error": "again"}
         write_record(folder.directory(0), type(record)(**again))
@@ -410,6 +419,58 @@ def test_in_a_terminal_a_live_table_is_shown_and_the_terminal_left_as_it_was(
     assert sweep.wait(timeout=20) == 130
     assert re.search(rb"mlp-digits-x1 seed 0 +30 +100 +10.0 +0.5000 +7 s", shown)
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")  # the cursor is back
+
+
+class Groups:
+    """Starts stand-ins for replicas: each leaves the records of its seeds, or is killed."""
+
+    def __init__(self, folder: Folder, *, killed: bool = False) -> None:
+        self.folder = folder
+        self.killed = killed
+        self.lines: list[list[str]] = []
+
+    def __call__(self, words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
+        self.lines.append([word for word in words if word.startswith(("seed=", "replicas="))])
+        first = completed_record([word for word in words if not word.startswith("replicas=")])
+        number = next((int(word[9:]) for word in words if word.startswith("replicas=")), 1)
+        for seed in range(first.seed, first.seed + (0 if self.killed else number)):
+            status = "diverged" if seed == 2 else "completed"
+            record = {**vars(first), "seed": seed, "status": status}
+            write_record(log.parent.with_name(f"seed_{seed}"), type(first)(**record))
+            (log.parent.with_name(f"seed_{seed}") / "curve.csv").write_text("")
+        end = "kill -9 $$" if self.killed else "exit 0"
+        return start(["bash", "-c", end], log, environment)
+
+
+def test_replicas_are_the_seeds_of_one_config_that_follow_one_another(folder: Folder) -> None:
+    words = folder.words("bn=none,x1", "seed=5,0,1,2", "backend=jax")
+    groups = Groups(folder)
+    assert run_sweep(words, replicas=True, launcher=groups) == 0
+    assert sorted(groups.lines) == [["seed=0", "replicas=3"]] * 2 + [["seed=5"]] * 2
+    runs = load_runs(folder.results)
+    assert sorted(runs["seed"]) == [0, 0, 1, 1, 2, 2, 5, 5]
+    assert set(runs["seed"][runs["status"] == "diverged"]) == {2}
+    assert run_sweep(words, replicas=True, launcher=groups) == 0
+    assert len(groups.lines) == 4
+
+
+def test_replicas_that_are_killed_have_all_failed_and_name_their_log(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = folder.words("seed=0,1", "backend=jax")
+    assert run_sweep(words, replicas=True, launcher=Groups(folder, killed=True)) == 1
+    assert list(load_runs(folder.results)["status"]) == ["failed", "failed"]
+    (log,) = folder.results.glob("runs/*/seed_1/log.txt")
+    assert "see its log.txt" in log.read_text()
+    assert capfd.readouterr().out.count("killed by SIGKILL") == 2
+
+
+def test_replicas_of_a_backend_that_has_none_are_refused_before_anything_is_created(
+    folder: Folder,
+) -> None:
+    with pytest.raises(ConfigError, match="add backend=jax"):
+        run_sweep(folder.words("seed=0,1"), replicas=True, launcher=Groups(folder))
+    assert not folder.results.exists()
 
 
 def test_status_shows_a_sweep_from_outside_and_starts_nothing(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bnrepro.record import RunRecord, read_record
+from bnrepro.sweep import run_sweep
 from bnrepro.sweep.launcher import command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -137,6 +138,20 @@ def test_a_run_that_the_sweep_starts_twice_at_once_trains_once(sweeps: Sweeps) -
     for seed in range(3):
         log = (sweeps.directory(seed) / "log.txt").read_text()
         assert sum(line.startswith("$ ") for line in log.splitlines()) == 1
+
+
+def test_replicas_leave_the_records_that_they_would_leave_alone(
+    sweeps: Sweeps, tmp_path: Path
+) -> None:
+    pytest.importorskip("jax")
+    words = ["model=mlp", "backend=jax", "threads=1", "seed=0,1", "train_steps=200"]
+    assert run_sweep([*words, f"results_dir={sweeps.results}"], replicas=True) == 0
+    alone = Sweeps(tmp_path / "alone")
+    assert alone.finish(*words)[0] == 0
+    for seed in (0, 1):
+        assert sweeps.record(seed).config == alone.record(seed).config
+        expected = alone.record(seed).final_accuracy
+        assert sweeps.record(seed).final_accuracy == pytest.approx(expected, abs=0.05)
 
 
 def test_damaged_data_fails_each_run_with_the_line_that_says_so(

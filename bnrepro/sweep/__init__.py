@@ -3,8 +3,9 @@
 It is idempotent: what is done is not run again, what was interrupted goes on, what failed is left
 alone until `retry_failed`. Two sweeps over the same results folder share the work.
 
-`slots`: where runs go. `launcher`: how a run's process is started. `outcome`: what became of a run.
-`scheduler`: the loop. `estimate`, `probe`: how long runs take. `display`: what a person sees.
+`slots`: where runs go. `jobs`: what one process trains. `launcher`: how it is started. `outcome`:
+what became of a run. `scheduler`: the loop. `estimate`, `probe`: how long runs take. `display`,
+`results`: what a person sees.
 """
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from bnrepro.lock import is_held
 from bnrepro.study import PlannedRun
 from bnrepro.sweep.display import Board, Snapshot, States, failures, print_line, take_snapshot
 from bnrepro.sweep.estimate import Speeds
+from bnrepro.sweep.jobs import jobs_of
 from bnrepro.sweep.launcher import Launcher, local
 from bnrepro.sweep.outcome import Outcome, on_disk
 from bnrepro.sweep.probe import probe
@@ -34,6 +36,7 @@ def run_sweep(
     retry_failed: bool = False,
     fail_fast: bool = False,
     max_failures: int | None = None,
+    replicas: bool = False,
     launcher: Launcher = local,
 ) -> int:
     """Run a grid (`["bn=none,x1", "seed=0,1"]`) or a study (`["study=figure_1"]`).
@@ -47,6 +50,7 @@ def run_sweep(
         retry_failed: also run what failed before.
         fail_fast: stop at the first failure; the runs in progress save their work.
         max_failures: stop after so many.
+        replicas: train runs that differ only in their seed as one program (backend=jax).
         launcher: how a run's process is started.
 
     Returns:
@@ -59,13 +63,14 @@ def run_sweep(
     planned = plan(overrides)
     if max_failures is not None and max_failures < 1:
         raise ConfigError(f"max-failures={max_failures}: expected a whole number of at least 1")
-    places = choose_slots(len(planned), workers, gpus, per_gpu)
+    num_jobs = len(jobs_of(planned, replicas=replicas))
+    places = choose_slots(num_jobs, workers, gpus, per_gpu)
     if status:
         return _show_status(planned, len(places))
     if dry_run:
         return _show_plan(planned, places, launcher, retry_failed=retry_failed)
     limit = 1 if fail_fast else max_failures
-    rules = Rules(retry_failed, limit, threads_per_run(len(places)))
+    rules = Rules(retry_failed, limit, threads_per_run(len(places)), replicas)
     return _run(planned, places, launcher, rules)
 
 

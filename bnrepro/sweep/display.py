@@ -42,7 +42,8 @@ class Snapshot:
         """How many runs are how far."""
         numbers = Counter(outcome.status for _, outcome in self.states)
         parts = [f"{numbers[status]} {word}" for status, word in _ORDER if numbers[status]]
-        return f"{len(self.states)} runs: {', '.join(parts)}"
+        noun = "run" if len(self.states) == 1 else "runs"
+        return f"{len(self.states)} {noun}: {', '.join(parts)}"
 
     def summary(self) -> str:
         """The counts and, unless all have ended, the time left."""

@@ -70,11 +70,19 @@ def raw_record(run: PlannedRun) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
-def conclude(run: PlannedRun, code: int, before: bytes | None, *, stopping: bool) -> Outcome:
-    """What became of a run whose process ended with `code`; leaves a record if it left none.
+@dataclass(frozen=True)
+class Ending:
+    """How a process ended: exit code or minus a signal, its log, and whether we asked it to."""
 
-    `before` is the record that stood there when it started; `stopping` says that the sweep asked
-    it to end.
+    code: int
+    log: Path
+    asked: bool
+
+
+def conclude(run: PlannedRun, ending: Ending, before: bytes | None) -> Outcome:
+    """What became of a run whose process has ended; leaves a record if it left none.
+
+    `before` is the record that stood there when it started.
     """
     try:
         outcome = on_disk(run)
@@ -82,9 +90,9 @@ def conclude(run: PlannedRun, code: int, before: bytes | None, *, stopping: bool
         return Outcome("failed", str(error))
     if outcome.done or raw_record(run) not in (None, before):
         return outcome
-    if stopping:
+    if ending.asked:
         return Outcome("interrupted")
-    reason = _ending(run, code)
+    reason = _in_words(ending)
     leave_failed_record(run, reason)
     return Outcome("failed", reason)
 
@@ -127,12 +135,13 @@ def progress(run: PlannedRun) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) else None
 
 
-def _ending(run: PlannedRun, code: int) -> str:
+def _in_words(ending: Ending) -> str:
+    code = ending.code
     if code < 0:
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
         hint = ", as the out-of-memory killer does" if name == "SIGKILL" else ""
         return f"killed by {name}{hint}"
-    last = _last_line(run.directory / LOG)
+    last = _last_line(ending.log)
     return f"exited with code {code}" + (f": {last}" if last else "")
 
 

@@ -12,8 +12,9 @@ from types import FrameType
 from bnrepro.lock import Busy, claim, is_held
 from bnrepro.run_directory import open_directory
 from bnrepro.study import PlannedRun
+from bnrepro.sweep.jobs import Job, jobs_of
 from bnrepro.sweep.launcher import Launcher, Process
-from bnrepro.sweep.outcome import LOG, Outcome, conclude, on_disk, raw_record
+from bnrepro.sweep.outcome import Ending, Outcome, conclude, on_disk, raw_record
 from bnrepro.sweep.slots import Slot
 
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -27,17 +28,18 @@ class Rules:
     retry_failed: bool
     max_failures: int | None
     threads: int
+    replicas: bool
 
 
 @dataclass
 class _Child:
-    """A run in progress, and what it holds."""
+    """A job in progress, and what it holds."""
 
-    run: PlannedRun
+    job: Job
     process: Process
     slot: Slot
     held: ExitStack
-    record_before: bytes | None
+    records_before: list[bytes | None]
     asked_to_stop: bool = False
 
 
@@ -64,8 +66,8 @@ class Scheduler:
         self._rules = rules
         self._watch = watch
         self._refresh = refresh
-        self._waiting: deque[PlannedRun] = deque()
-        self._elsewhere: deque[PlannedRun] = deque()
+        self._waiting: deque[Job] = deque()
+        self._elsewhere: deque[Job] = deque()
         self._children: list[_Child] = []
         self._first_records: dict[Path, bytes | None] = {}
         self._num_failures = 0
@@ -81,15 +83,15 @@ class Scheduler:
         for run in self._planned:
             self._first_records[run.directory] = raw_record(run)
             self._outcomes[run.directory] = self._settled(run) or Outcome("waiting")
-            if self._outcomes[run.directory].status == "waiting":
-                self._waiting.append(run)
+        left = [run for run, outcome in self.states() if outcome.status == "waiting"]
+        self._waiting.extend(jobs_of(left, replicas=self._rules.replicas))
         with self._listening(), self._leaving_no_child():
             while self._children or (self._pending() and not self._stopping()):
                 self._reap()
                 if self._stopping():
                     self._ask_children_to_stop()
                     for child in self._children:
-                        self._report(child.run, Outcome("stopping"))
+                        self._report(child.job, Outcome("stopping"))
                 else:
                     self._fill()
                 self._refresh()
@@ -124,40 +126,45 @@ class Scheduler:
         while self._free and self._waiting:
             self._start(self._waiting.popleft())
 
-    def _start(self, run: PlannedRun) -> None:
-        """Start a run in a free slot, unless somebody else works on it or has done it."""
+    def _start(self, job: Job) -> None:
+        """Start a job in a free slot, unless somebody else works on it or has done it."""
         with ExitStack() as stack:
             try:
-                stack.enter_context(claim(run.directory))
+                for run in job.runs:
+                    stack.enter_context(claim(run.directory))
             except Busy:
-                self._elsewhere.append(run)
-                self._report(run, Outcome("elsewhere"))
+                self._elsewhere.append(job)
+                self._report(job, Outcome("elsewhere"))
                 return
-            settled = self._settled(run)
-            if settled is not None:
-                self._report(run, settled)
+            found = [self._settled(run) for run in job.runs]
+            settled = [outcome for outcome in found if outcome is not None]
+            if len(settled) == len(job.runs):
+                self._report(job, *settled)
                 return
-            slot, before = self._free[0], raw_record(run)
-            process = self._launch(run, slot)
-            self._free.popleft()
-            self._children.append(_Child(run, process, slot, stack.pop_all(), before))
-        self._report(run, Outcome("running"))
+            before = [raw_record(run) for run in job.runs]
+            process = self._launch(job, self._free[0])
+            child = _Child(job, process, self._free.popleft(), stack.pop_all(), before)
+            self._children.append(child)
+        self._report(job, Outcome("running"))
 
-    def _launch(self, run: PlannedRun, slot: Slot) -> Process:
-        config = run.composition.config
-        overrides = list(run.overrides)
-        if not config.threads:
-            config = replace(config, threads=self._rules.threads)
-            overrides.append(f"threads={config.threads}")
-        if config.force:
-            # The old run is moved aside here, so that the new one's log can be opened.
-            open_directory(replace(run.composition, config=config))
+    def _launch(self, job: Job, slot: Slot) -> Process:
+        overrides = job.overrides
+        threads = job.runs[0].composition.config.threads or self._rules.threads
+        if threads != job.runs[0].composition.config.threads:
+            overrides.append(f"threads={threads}")
+        for run in job.runs:
+            config = replace(run.composition.config, threads=threads)
+            if config.force:
+                # The old run is moved aside here, so that the new one's log can be opened.
+                open_directory(replace(run.composition, config=config))
+            run.directory.mkdir(parents=True, exist_ok=True)
+        if job.runs[0].composition.config.force:
             overrides.append("force=false")
-        run.directory.mkdir(parents=True, exist_ok=True)
-        return self._launcher(overrides, run.directory / LOG, slot.environment)
+        job.point_to_log()
+        return self._launcher(overrides, job.log, slot.environment)
 
     def _reap(self) -> None:
-        """Conclude the runs whose process has ended."""
+        """Conclude the jobs whose process has ended."""
         for child in list(self._children):
             code = child.process.poll()
             if code is None:
@@ -165,22 +172,28 @@ class Scheduler:
             self._children.remove(child)
             self._free.append(child.slot)
             with child.held:
-                outcome = self._concluded(child, code)
-            if outcome.status == "failed":
-                self._num_failures += 1
-            self._report(child.run, outcome)
+                self._conclude(child, code)
 
-    def _concluded(self, child: _Child, code: int) -> Outcome:
-        if code == 2 and is_held(child.run.directory):
+    def _conclude(self, child: _Child, code: int) -> None:
+        job = child.job
+        if code == 2 and any(is_held(run.directory) for run in job.runs):
             # Started by hand in the moment between our look and the process's own lock.
-            self._elsewhere.append(child.run)
-            return Outcome("elsewhere")
-        return conclude(child.run, code, child.record_before, stopping=child.asked_to_stop)
+            self._elsewhere.append(job)
+            self._report(job, Outcome("elsewhere"))
+            return
+        ending = Ending(code, job.log, child.asked_to_stop)
+        pairs = zip(job.runs, child.records_before, strict=True)
+        outcomes = [conclude(run, ending, before) for run, before in pairs]
+        self._num_failures += sum(outcome.status == "failed" for outcome in outcomes)
+        self._report(job, *outcomes)
 
-    def _report(self, run: PlannedRun, outcome: Outcome) -> None:
-        if self._outcomes[run.directory] != outcome:
-            self._outcomes[run.directory] = outcome
-            self._watch(run, outcome)
+    def _report(self, job: Job, *outcomes: Outcome) -> None:
+        """Note how far the job's runs are, one outcome for all or one each."""
+        each = outcomes if len(outcomes) == len(job.runs) else outcomes * len(job.runs)
+        for run, outcome in zip(job.runs, each, strict=True):
+            if self._outcomes[run.directory] != outcome:
+                self._outcomes[run.directory] = outcome
+                self._watch(run, outcome)
 
     def _ask_children_to_stop(self) -> None:
         """SIGTERM, which makes a run save its work; SIGKILL for who is asked a second time."""
