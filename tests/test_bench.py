@@ -37,7 +37,7 @@ class Clockwork:
         return getattr(self, f"answer_{do}")(**arguments)
 
     def answer_build(self, member, contender, normalized):
-        return {"seconds": 2.0, "batch_size": 60, "flops_per_step": 26_376_000}
+        return {"seconds": 2.0, "batch_size": 60, "flops_per_step": 26_376_000, "runs": 1}
 
     def answer_losses(self, member, steps):
         return {"losses": self.losses[:steps], "seconds": 3.0}
@@ -179,7 +179,7 @@ def test_every_figure_names_what_the_full_plan_measures():
         f"{workload.name}/{'with' if normalized else 'without'}/{library}/{contender}"
         for workload in workloads.WORKLOADS
         for library in ("tensorflow", "jax", "torch")
-        for contender, normalized in plan.FULL.members(library, workload, [])
+        for contender, normalized in plan.FULL.members(library, workload, [], True)
     }
     commands_measured = {
         "command/help", "command/table", "first_step/mnist_network", "first_step/inception",
@@ -195,9 +195,24 @@ def test_every_figure_names_what_the_full_plan_measures():
 def test_a_quick_call_shows_of_a_second_backend_only_that_it_works():
     both = ["tensorflow", "jax"]
     dense_network, inception = workloads.WORKLOADS[:2]
-    assert plan.QUICK.members("jax", dense_network, both) == [("engine", True)]
-    assert plan.QUICK.members("jax", inception, both) == []
-    assert len(plan.QUICK.members("jax", inception, ["jax"])) > 1
+    assert plan.QUICK.members("jax", dense_network, both, False) == [("engine", True)]
+    assert plan.QUICK.members("jax", inception, both, False) == []
+    assert len(plan.QUICK.members("jax", inception, ["jax"], False)) > 1
+
+
+def test_replicas_of_convolutional_networks_are_timed_on_accelerators_alone():
+    dense_network, inception = workloads.WORKLOADS[:2]
+    replicas = ("replicas_16", True)
+    assert replicas in plan.FULL.members("jax", dense_network, [], False)
+    assert replicas not in plan.FULL.members("jax", inception, [], False)
+    assert replicas in plan.FULL.members("jax", inception, [], True)
+
+
+def test_the_steps_of_replicas_are_counted_together():
+    made = ready("replicas_16", library="jax")
+    made.runs = 16
+    play_rounds([made], 1)
+    assert made.steps_per_second["median"] == pytest.approx(1600)
 
 
 def played(**changes):

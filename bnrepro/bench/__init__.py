@@ -91,15 +91,18 @@ def _measure_workload(
     """Build all contenders, check that they train the same, and let them take turns."""
     _say(workload.words)
     with ExitStack() as stack:
-        workers, members = [], []
-        for library in libraries:
-            mine = measured.plan.members(library, workload, libraries)
-            if mine:
-                worker = stack.enter_context(closing(Worker(library, workload.name, overrides)))
-                workers.append(worker)
-                members += [Member(worker, library, *choice) for choice in mine]
+        workers = [
+            stack.enter_context(closing(Worker(library, workload.name, overrides)))
+            for library in libraries
+            if measured.plan.members(library, workload, libraries, accelerated=True)
+        ]
+        members = []
+        for worker in workers:
+            accelerated = _look_at_device(measured, worker)
+            mine = measured.plan.members(worker.library, workload, libraries, accelerated)
+            members += [Member(worker, worker.library, *choice) for choice in mine]
         measured.workloads.append((workload, members))
-        look = partial(_look_at_machine, measured, workers if workload is WORKLOADS[0] else [])
+        look = partial(_look_at_peaks, measured, workers if workload is WORKLOADS[0] else [])
         look()
         ready = attempt(members, Member.build)
         ready = attempt(ready, lambda member: member.take_first_steps(workload.agreement_steps))
@@ -113,21 +116,31 @@ def _measure_workload(
             _say(f"{member.label}: refused: {member.refused}")
 
 
-def _look_at_machine(measured: Measured, workers: list[Worker]) -> None:
-    """The device, and the most that it could do each time it was looked at."""
+def _look_at_device(measured: Measured, worker: Worker) -> bool:
+    """Whether the library computes on an accelerator; its name is the report's."""
+    try:
+        accelerator = worker.ask("device")["accelerator"]
+    except WorkerError as error:
+        measured.failures[f"{worker.library}: its device"] = str(error)
+        return False
+    if accelerator is not None:
+        measured.accelerator = measured.device = accelerator
+    return accelerator is not None
+
+
+def _look_at_peaks(measured: Measured, workers: list[Worker]) -> None:
+    """The most that the machine could do, each time it was looked at."""
+    quantities = ("float32", "bfloat16", "copy") if measured.accelerator else ("float32",)
     for worker in workers:
+        if worker.library not in BACKENDS:
+            continue
         try:
-            accelerator = worker.ask("device")["accelerator"]
-            if accelerator is not None:
-                measured.accelerator = measured.device = accelerator
-            if worker.library not in BACKENDS:
-                continue
-            for quantity in ("float32", "bfloat16", "copy") if accelerator else ("float32",):
+            for quantity in quantities:
                 name = f"{worker.library} {quantity}"
                 value = worker.ask("peak", quantity=quantity)["value"]
                 measured.peaks[name] = max(value, measured.peaks.get(name, 0.0))
         except WorkerError as error:
-            measured.failures[f"{worker.library}: what the machine can do"] = str(error)
+            measured.failures[f"{worker.library}: the machine's peak"] = str(error)
 
 
 def _measure_commands(measured: Measured, overrides: list[str], results_dir: str) -> None:

@@ -95,6 +95,12 @@ ON_TWO_CORES = (
         f"{_INCEPTION}/tensorflow/keras_loop",
     ),
     Figure(
+        "MNIST network, JAX: 16 replicas as one program / one run, steps/s",
+        f"{_MNIST}/jax/replicas_16",
+        f"{_MNIST}/jax/engine",
+        at_least=1.0,
+    ),
+    Figure(
         "all other time of a run / its training time, figure 1",
         "other_time/figure_1",
         at_most=0.25,
@@ -151,5 +157,17 @@ ON_ONE_GPU = (
         f"{_WIDE}/jax/engine",
         f"{_WIDE}/torch/torch_eager",
         at_least=2,
+    ),
+    Figure(
+        "MNIST network: 16 replicas as one program / one run, steps/s",
+        f"{_MNIST}/jax/replicas_16",
+        f"{_MNIST}/jax/engine",
+        at_least=8,
+    ),
+    Figure(
+        "small Inception, width 0.25, batch 32: 16 replicas as one program / one run, steps/s",
+        f"{_INCEPTION}/jax/replicas_16",
+        f"{_INCEPTION}/jax/engine",
+        at_least=3,
     ),
 )

@@ -28,6 +28,7 @@ class Member:
     normalized: bool
     batch_size: int = 0
     flops_per_step: int = 0
+    runs: int = 1  # networks that make each step
     losses: list[float] = field(default_factory=list)
     build_seconds: float | None = None
     first_steps_seconds: float | None = None  # compilation is in it
@@ -43,8 +44,8 @@ class Member:
 
     @property
     def steps_per_second(self) -> dict[str, float]:
-        """The median, least and most over the rounds."""
-        return spread([self.steps_per_round / seconds for seconds in self.seconds])
+        """The median, least and most over the rounds, of all networks together."""
+        return spread([self.runs * self.steps_per_round / seconds for seconds in self.seconds])
 
     def build(self) -> None:
         """Make the network and put its data on the device."""
@@ -53,6 +54,7 @@ class Member:
         )
         self.build_seconds = answer["seconds"]
         self.batch_size, self.flops_per_step = answer["batch_size"], answer["flops_per_step"]
+        self.runs = answer["runs"]
 
     def take_first_steps(self, steps: int) -> None:
         """Compile, and train the steps whose losses are compared."""

@@ -14,6 +14,8 @@ class Choice:
     words: str
     libraries: tuple[str, ...]
     dense_only: bool = False
+    # Convolutions inside a compiled loop are slow on a CPU: there it is not offered.
+    loops_only: bool = False
     # Without batch normalization only where its cost is asked for.
     without: bool = False
 
@@ -24,6 +26,7 @@ CONTENDERS = (
     Choice("keras_fit", "Keras `fit`", BACKENDS),
     # It saves Python between two steps, which is nothing beside a step of convolutions.
     Choice("keras_fit_50", "Keras `fit`, steps_per_execution=50", BACKENDS, dense_only=True),
+    Choice("replicas_16", "16 replicas as one program, all together", ("jax",), loops_only=True),
     Choice("torch_eager", "PyTorch eager, channels last", ("torch",)),
 )
 
@@ -42,7 +45,7 @@ class Plan:
         return not self.quick or workload.name in ("mnist_network", "inception_025_32")
 
     def members(
-        self, library: str, workload: Workload, libraries: list[str]
+        self, library: str, workload: Workload, libraries: list[str], accelerated: bool
     ) -> list[tuple[str, bool]]:
         """(contender, with batch normalization) of one of the libraries that are measured."""
         # Of a second backend a quick call shows only that it works.
@@ -54,6 +57,7 @@ class Plan:
             if library in choice.libraries
             and (normalized or choice.without)
             and (workload.is_dense or not choice.dense_only)
+            and (workload.is_dense or accelerated or not choice.loops_only)
         ]
         if self.quick and second:
             chosen = chosen[:1] if workload.is_dense else []

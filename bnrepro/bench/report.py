@@ -145,6 +145,7 @@ def _member_to_json(member: Member) -> dict[str, Any]:
         "batch_normalization": member.normalized,
         "batch_size": member.batch_size,
         "flops_per_step": member.flops_per_step,
+        "runs": member.runs,
         "losses": member.losses,
         "refused": member.refused,
         "build_seconds": member.build_seconds,

@@ -49,6 +49,7 @@ class Server:
             "seconds": seconds,
             "batch_size": task.batch_size,
             "flops_per_step": flops.flops_per_step(layers, task.batch_size),
+            "runs": self._contenders[member].runs,
         }
 
     def losses(self, member: str, steps: int) -> dict[str, Any]:
@@ -91,14 +92,16 @@ class Server:
         chosen = [f"backend={self._library}"] if self._library in BACKENDS else []
         return self._workload.compose(normalized, [*self._overrides, *chosen])
 
-    def select(self) -> None:
-        """Choose the library and the threads, before Keras is imported."""
+    def load(self) -> None:
+        """Import the library, its threads chosen before."""
         config = self._composition(True).config
         backend.select(replace(config, threads=config.threads or backend.available_threads()))
         # Several processes share one card.
         os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
         if self._library == "torch":
             os.environ["KERAS_BACKEND"] = "torch"
+        # Now, while the other processes load theirs, and not when the first answer is waited for.
+        import bnrepro.bench.contenders  # noqa: F401
 
 
 def main(arguments: list[str]) -> None:
@@ -108,7 +111,7 @@ def main(arguments: list[str]) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     server = Server(library, workloads.find(workload), overrides)
-    server.select()
+    server.load()
     for line in sys.stdin:
         answers.write(json.dumps(_answer(server, json.loads(line))) + "\n")
         answers.flush()

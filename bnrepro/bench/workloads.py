@@ -72,7 +72,7 @@ def _inception(width: float, batch_size: int) -> Workload:
         ),
         image_shape=_COLOUR,
         num_examples=12_800,
-        agreement_steps=4,
+        agreement_steps=3,
         tolerance=1e-3,
     )
 
@@ -97,7 +97,7 @@ WORKLOADS = (
         overrides=("model=cnn", "data=cifar10"),
         image_shape=_COLOUR,
         num_examples=12_800,
-        agreement_steps=4,
+        agreement_steps=3,
         tolerance=1e-3,
     ),
 )

@@ -22,6 +22,10 @@ def build(name: str, library: str, task: Task) -> Contender:
         from bnrepro.bench.contenders.tensorflow_loop import TensorFlowLoop
 
         return TensorFlowLoop(task)
+    if name == "replicas_16":
+        from bnrepro.bench.contenders.replicas import ReplicasOfOne
+
+        return ReplicasOfOne(task, 16)
     if name == "torch_eager":
         from bnrepro.bench.contenders.torch_eager import TorchEager
 

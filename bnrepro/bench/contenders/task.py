@@ -70,6 +70,8 @@ def scale(config: RunConfig, dataset: Dataset) -> np.ndarray:
 class Contender(ABC):
     """A network in training. Steps go on where the last call left off."""
 
+    runs = 1  # networks that make each step
+
     @abstractmethod
     def losses(self, steps: int) -> list[float]:
         """Make the first `steps` updates: the loss of each batch before its update."""
