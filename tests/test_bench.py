@@ -66,10 +66,12 @@ def ready(contender="engine", normalized=True, library="tensorflow", **clockwork
 
 def measured(*members, workload="mnist_network", **changes):
     chosen = workloads.find(workload)
-    fields = {"plan": plan.QUICK, "threads": 2, "device": "Some CPU (R) 9000", "accelerator": None}
-    return Measured(
-        **{**fields, **changes}, versions={"python": "3.11"}, workloads=[(chosen, list(members))]
-    )
+    fields = {
+        "plan": plan.QUICK, "threads": 2, "device": "Some CPU (R) 9000", "accelerator": None,
+        "versions": {"python": "3.11"}, "commit": None, "dirty": None,
+        "workloads": [(chosen, list(members))],
+    }  # fmt: skip
+    return Measured(**{**fields, **changes})
 
 
 def dense(inputs, units):

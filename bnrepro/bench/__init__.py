@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 from bnrepro.backend import available_threads
@@ -47,7 +48,7 @@ def main(overrides: list[str], *, quick: bool, results_dir: str) -> int:
         workload.compose(True, overrides)
     # A folder that cannot be written is better known now than after the measurements.
     (Path(results_dir) / "bench").mkdir(parents=True, exist_ok=True)
-    measured = _open(plan.QUICK if quick else plan.FULL, overrides)
+    measured = _open(plan.QUICK if quick else plan.FULL, libraries, overrides)
     for workload in WORKLOADS:
         if measured.plan.covers(workload):
             _measure_workload(measured, workload, libraries, overrides)
@@ -78,11 +79,14 @@ def _choose_libraries(overrides: list[str]) -> tuple[list[str], list[str]]:
     return libraries, rest
 
 
-def _open(chosen: Plan, overrides: list[str]) -> Measured:
+def _open(chosen: Plan, libraries: list[str], overrides: list[str]) -> Measured:
     config = WORKLOADS[0].compose(True, overrides).config
     threads = config.threads or available_threads()
-    versions = environment("", threads, "", "")["versions"]
-    return Measured(chosen, threads, processor(), None, versions)
+    facts = environment("", threads, "", "")
+    versions = facts["versions"]
+    if "torch" in libraries:
+        versions = {**versions, "torch": metadata.version("torch")}
+    return Measured(chosen, threads, processor(), None, versions, facts["commit"], facts["dirty"])
 
 
 def _measure_workload(

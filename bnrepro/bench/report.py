@@ -35,6 +35,8 @@ class Measured:
     device: str
     accelerator: str | None
     versions: dict[str, str]
+    commit: str | None
+    dirty: bool | None  # whether files differ from the commit
     workloads: list[tuple[Workload, list[Member]]] = field(default_factory=list)
     peaks: dict[str, float] = field(default_factory=dict)
     commands: dict[str, float] = field(default_factory=dict)
@@ -104,6 +106,8 @@ def to_json(measured: Measured, today: datetime.date) -> dict[str, Any]:
         "device": measured.device,
         "threads": measured.threads,
         "versions": measured.versions,
+        "commit": measured.commit,
+        "dirty": measured.dirty,
         "conditions": _CONDITIONS,
         "rounds": measured.plan.rounds,
         "peaks": measured.peaks,
