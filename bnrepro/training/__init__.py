@@ -17,6 +17,7 @@ from bnrepro.lock import run_lock
 from bnrepro.record import RunRecord
 from bnrepro.run_directory import directory_of, find_finished, open_directory
 from bnrepro.training.interruption import listening
+from bnrepro.training.precision import set_precision
 from bnrepro.training.run import Run
 
 
@@ -45,9 +46,7 @@ def build_engine(composition: Composition) -> Engine:
     config = composition.config.accelerated()
     dataset = data.load(config.data)
     keras.utils.clear_session(free_memory=False)
-    if config.precision == "float64":
-        keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy(config.precision)
+    set_precision(config.precision)
     _, *shape = dataset.train.images.shape
     network = models.build(config, tuple(shape), dataset.num_classes)
     return engine.build(network, optimizers.build(config), dataset, config)
