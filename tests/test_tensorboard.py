@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -137,3 +138,20 @@ def test_hparams_has_one_row_a_run_with_its_status_and_accuracy(board):
         (directory,) = results.glob(f"runs/*/seed_{seed}")
         record = json.loads((directory / "record.json").read_text())
         assert best["summary/best_accuracy"] == pytest.approx(record["best_accuracy"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["timeseries", "hparams"])
+def test_a_browser_shows_the_runs(board, tmp_path, page):
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium to open the pages with")
+    _, address = board
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    flags += ["--disable-background-networking", f"--user-data-dir={tmp_path}"]
+    flags += ["--virtual-time-budget=40000", "--dump-dom"]
+    shown = subprocess.run(
+        [chromium, *flags, f"{address}/#{page}"], capture_output=True, text=True, check=True
+    ).stdout
+    for name in runs_of(address):
+        assert name.removesuffix("/tensorboard") in shown
