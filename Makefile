@@ -13,7 +13,6 @@ BIN := $(VENV)/bin
 LOCK := $(if $(shell nvidia-smi -L 2>/dev/null),requirements-cuda.lock,requirements.lock)
 PACKAGES := $(VENV)/made-from-$(LOCK)
 READY := $(VENV)/ready
-ROWS := inception,bn_baseline,bn_x5,bn_x30,bn_x5_sigmoid
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +24,7 @@ test: $(READY)  ## make the environment and run the tests
 	$(BIN)/python -m pytest
 
 sweep: $(READY)  ## the five rows of the paper's table (SCALE=smoke, cpu, gpu or paper)
-	$(BIN)/bnrepro sweep experiment=$(ROWS) scale=$(SCALE)
+	$(BIN)/bnrepro sweep study=rows scale=$(SCALE)
 
 tensorboard: $(READY)  ## TensorBoard on the runs
 	$(BIN)/bnrepro tensorboard
@@ -64,5 +63,5 @@ $(PACKAGES): $(LOCK)
 	@touch $@
 
 $(READY): $(PACKAGES) pyproject.toml
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

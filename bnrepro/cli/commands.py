@@ -138,6 +138,7 @@ def prepare_sweep(words: Words) -> Work:
         retry_failed="--retry-failed" in words.flags,
         fail_fast="--fail-fast" in words.flags,
         max_failures=words.number("--max-failures"),
+        replicas="--replicas" in words.flags,
     )
 
 
@@ -369,6 +370,7 @@ COMMANDS = {
                 Flag("--retry-failed", "also run what failed before"),
                 Flag("--fail-fast", "stop at the first failure"),
                 Flag("--max-failures", "stop after so many failures", "N"),
+                Flag("--replicas", "seeds of one config as one program (backend=jax)"),
                 _CONFIG_DIR,
             ),
             keys=None,
