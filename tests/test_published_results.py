@@ -1,0 +1,37 @@
+"""What is published comes out of the committed records again."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def bnrepro(*words):
+    command = [sys.executable, "-m", "bnrepro", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def readme_tables():
+    """(command, the text that follows it) of every table in the README."""
+    parts = (ROOT / "README.md").read_text().split("\n`bnrepro table ")[1:]
+    return [(part.split("`")[0], part.split("`\n\n", 1)[1]) for part in parts]
+
+
+@pytest.mark.parametrize(("words", "text"), readme_tables(), ids=lambda value: value[:20])
+def test_the_readme_shows_what_its_command_prints(words, text):
+    assert text.startswith(bnrepro("table", *shlex.split(words)).strip())
+
+
+def test_figure_1_is_rebuilt_from_the_records_without_a_changed_byte(tmp_path):
+    published = ROOT / "results"
+    (tmp_path / "runs").symlink_to(published / "runs")
+    bnrepro("figure", "1", f"results_dir={tmp_path}")
+    names = {path.name for path in (published / "figure_1").iterdir()}
+    assert names == {path.name for path in (tmp_path / "figure_1").iterdir()}
+    for name in names:
+        rebuilt = (tmp_path / "figure_1" / name).read_bytes()
+        assert rebuilt == (published / "figure_1" / name).read_bytes(), name
