@@ -16,7 +16,7 @@ from bnrepro.claims import (
     whitening,
 )
 from bnrepro.claims.naive_normalization import NaiveNormalization
-from bnrepro.engine import tensorflow as engine
+from bnrepro.engine import contract as engine
 from bnrepro.normalization.group import GroupNormalization
 from bnrepro.paper.criteria import EXACT
 

@@ -152,6 +152,7 @@ def test_a_sweep_gets_its_flags(monkeypatch):
                 "retry_failed": True,
                 "fail_fast": True,
                 "max_failures": 4,
+                "replicas": False,
             },
         )
     ]

@@ -16,6 +16,7 @@ COMPUTED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
 def test_everything_holds_under_jax_too():
     here = Path(__file__).parent

@@ -10,16 +10,16 @@ from runs import essence, finish, first_checkpoint, only_directory, start, stop,
 # Everything that has a state: dropout, momentum, percentiles, a schedule, distortions.
 RUN = (
     "model=mlp",
-    "train_steps=6000",
+    "train_steps=2500",
     "dropout=0.2",
     "optimizer=momentum",
     "schedule=exponential",
     "distortion=0.5",
     "data.crop_padding=1",
     "data.flip=true",
-    "percentiles.every=300",
+    "percentiles.every=250",
     "percentiles.num_examples=50",
-    "checkpoint_every=500",
+    "checkpoint_every=250",
     "evaluate_every=250",
     "save_predictions=true",
     "threads=1",
@@ -46,7 +46,7 @@ def test_a_run_leaves_its_files_and_prints_its_row(finished):
         "model.keras",
         "tensorboard",
     }
-    assert "completed 6,000 steps" in done.stdout
+    assert "completed 2,500 steps" in done.stdout
     assert done.stdout.strip().endswith(str(directory))
 
 
@@ -55,7 +55,7 @@ def test_the_record_says_what_was_run_and_nothing_about_places(finished):
     text = (directory / "record.json").read_text()
     record = json.loads(text)
     assert record["status"] == "completed"
-    assert record["train_steps"] == 6000
+    assert record["train_steps"] == 2500
     assert record["environment"]["threads"] == 1
     assert record["num_parameters"] == 28_010
     assert record["best_accuracy"] > 0.9
@@ -88,8 +88,11 @@ def test_a_finished_run_asked_for_again_prints_its_row_and_changes_nothing(finis
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)],
-    ids=["SIGTERM", "SIGINT", "SIGKILL"],
+    [
+        pytest.param(signal.SIGTERM, 143, id="SIGTERM"),
+        pytest.param(signal.SIGKILL, -9, id="SIGKILL"),
+        pytest.param(signal.SIGINT, 130, id="SIGINT", marks=pytest.mark.slow),
+    ],
 )
 def test_an_interrupted_run_ends_as_if_nothing_had_happened(finished, tmp_path, number, code):
     process = start(tmp_path, *RUN)
@@ -99,7 +102,7 @@ def test_an_interrupted_run_ends_as_if_nothing_had_happened(finished, tmp_path, 
     if number is not signal.SIGKILL:
         record = json.loads((directory / "record.json").read_text())
         assert (record["status"], record["error"]) == ("interrupted", number.name)
-        assert 0 < record["train_steps"] < 6000
+        assert 0 < record["train_steps"] < 2500
     resumed = finish(tmp_path, *RUN, "threads=2")  # the number of threads at the start counts
     assert "resumed at step" in resumed.stderr
     assert essence(directory) == essence(finished[1])
