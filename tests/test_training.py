@@ -10,7 +10,7 @@ from runs import essence, finish, first_checkpoint, only_directory, start, stop,
 # Everything that has a state: dropout, momentum, percentiles, a schedule, distortions.
 RUN = (
     "model=mlp",
-    "train_steps=2500",
+    "train_steps=1500",
     "dropout=0.2",
     "optimizer=momentum",
     "schedule=exponential",
@@ -19,7 +19,7 @@ RUN = (
     "data.flip=true",
     "percentiles.every=250",
     "percentiles.num_examples=50",
-    "checkpoint_every=250",
+    "checkpoint_every=150",
     "evaluate_every=250",
     "save_predictions=true",
     "threads=1",
@@ -46,7 +46,7 @@ def test_a_run_leaves_its_files_and_prints_its_row(finished):
         "model.keras",
         "tensorboard",
     }
-    assert "completed 2,500 steps" in done.stdout
+    assert "completed 1,500 steps" in done.stdout
     assert done.stdout.strip().endswith(str(directory))
 
 
@@ -55,7 +55,7 @@ def test_the_record_says_what_was_run_and_nothing_about_places(finished):
     text = (directory / "record.json").read_text()
     record = json.loads(text)
     assert record["status"] == "completed"
-    assert record["train_steps"] == 2500
+    assert record["train_steps"] == 1500
     assert record["environment"]["threads"] == 1
     assert record["num_parameters"] == 28_010
     assert record["best_accuracy"] > 0.9
@@ -102,7 +102,7 @@ def test_an_interrupted_run_ends_as_if_nothing_had_happened(finished, tmp_path, 
     if number is not signal.SIGKILL:
         record = json.loads((directory / "record.json").read_text())
         assert (record["status"], record["error"]) == ("interrupted", number.name)
-        assert 0 < record["train_steps"] < 2500
+        assert 0 < record["train_steps"] < 1500
     resumed = finish(tmp_path, *RUN, "threads=2")  # the number of threads at the start counts
     assert "resumed at step" in resumed.stderr
     assert essence(directory) == essence(finished[1])
