@@ -89,7 +89,7 @@ def test_a_finished_run_asked_for_again_prints_its_row_and_changes_nothing(finis
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        pytest.param(signal.SIGTERM, 143, id="SIGTERM"),
+        pytest.param(signal.SIGTERM, 143, id="SIGTERM", marks=pytest.mark.slow),
         pytest.param(signal.SIGKILL, -9, id="SIGKILL"),
         pytest.param(signal.SIGINT, 130, id="SIGINT", marks=pytest.mark.slow),
     ],
