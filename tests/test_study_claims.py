@@ -410,9 +410,12 @@ def test_nothing_to_compare_is_said():
 def test_all_claims_are_tested_and_leave_the_same_bytes_twice(tmp_path):
     made = []
     for name in ("first", "second"):
-        program = f"from bnrepro import claims; claims.main([], {str(tmp_path / name)!r}, 'csv')"
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-        folder = tmp_path / name / "claims"
+        program = "from bnrepro import claims; claims.main([], 'results', 'csv')"
+        (tmp_path / name).mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path / name, capture_output=True, check=True
+        )
+        folder = tmp_path / name / "results" / "claims"
         made.append({path.name: path.read_bytes() for path in folder.iterdir()})
         assert done.stdout == made[-1]["verdicts.csv"]
     assert made[0] == made[1]

@@ -86,7 +86,9 @@ def _records(composition: "Composition") -> list["RunRecord"]:
     print(summary(composition), flush=True)
     backend.select(composition.config)
     with _quiet():
-        from bnrepro import training
+        from bnrepro import engine, training
+
+        engine.find_devices()
 
     if alone:
         return [training.run(composition)]
@@ -99,7 +101,7 @@ def _records(composition: "Composition") -> list["RunRecord"]:
 def _quiet() -> Iterator[None]:
     """Hold back what libraries write to standard error, unless loading them fails.
 
-    TensorFlow's write notes about the processor while they load, whatever their settings say.
+    TensorFlow's write notes about processor and drivers, whatever their settings say.
     """
     sys.stderr.flush()
     before = os.dup(2)

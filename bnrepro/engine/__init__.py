@@ -7,7 +7,7 @@ from bnrepro.data import Dataset
 from bnrepro.engine.contract import Engine, Segment
 from bnrepro.models import Network
 
-__all__ = ["Engine", "Segment", "build"]
+__all__ = ["Engine", "Segment", "build", "find_devices"]
 
 
 def build(
@@ -27,3 +27,8 @@ def build(
     from bnrepro.engine.tensorflow import TensorFlowEngine
 
     return TensorFlowEngine(network, optimizer, dataset, config)
+
+
+def find_devices() -> None:
+    """Wake the drivers, which write about it, at a moment that the caller chooses."""
+    keras.distribution.list_devices()

@@ -15,22 +15,26 @@ class BatchNormalization(keras.layers.BatchNormalization):
     averages `moving = momentum * moving + (1 - momentum) * batch`.
 
     Keras's layer does all of this. Where TensorFlow runs convolutions op by op (no XLA, no GPU) the
-    training formula is taken from `feature_maps`, which reads the activations fewer times: it is
-    the same formula with the backward pass of section 3 written by hand.
+    formulas are taken from `feature_maps`, which reads the activations fewer times: they are the
+    same, with the backward pass of section 3 written by hand.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if not (training and self.trainable and mask is None and _is_op_by_op(inputs)):
+        if mask is not None or not _is_op_by_op(inputs):
             return super().call(inputs, training=training, mask=mask)
-        from bnrepro.normalization.feature_maps import normalize
+        from bnrepro.normalization.feature_maps import normalize, transform
 
         values = ops.cast(inputs, self.variable_dtype)
         maps = inputs.shape[-1]
         gamma = self.gamma.value if self.scale else ops.ones(maps)
         beta = self.beta.value if self.center else ops.zeros(maps)
-        outputs, mean, variance = normalize(values, gamma, beta, self.epsilon)
-        self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, variance)
+        if training and self.trainable:
+            outputs, mean, variance = normalize(values, gamma, beta, self.epsilon)
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance)
+        else:
+            mean, variance = self.moving_mean.value, self.moving_variance.value
+            outputs = transform(values, mean, variance, gamma, beta, self.epsilon)
         return ops.cast(outputs, self.compute_dtype)
 
     def _move(self, average: Any, batch: Any) -> None:

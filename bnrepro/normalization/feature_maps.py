@@ -1,4 +1,4 @@
-"""Algorithm 1 and its backward pass over feature maps, for TensorFlow on a CPU without XLA.
+"""Algorithm 1, its backward pass and its inference over feature maps, for TensorFlow on a CPU.
 
 Sums over a batch are products with a row of ones, which uses all cores and the vector units where
 a reduction over leading axes does not; the rest is in TensorFlow's fused kernels. In a whole step
@@ -20,16 +20,7 @@ def normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, 
     @tf.custom_gradient
     def compute(inputs: Any, gamma: Any, beta: Any) -> Any:
         mean, variance = _moments(inputs)
-        # The inference kernel is `gamma * (x - mean) / sqrt(variance + epsilon) + beta` in one go.
-        outputs = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=gamma,
-            offset=beta,
-            mean=mean,
-            variance=variance,
-            epsilon=epsilon,
-            is_training=False,
-        ).y
+        outputs = transform(inputs, mean, variance, gamma, beta, epsilon)
 
         def gradient(upstream: Any, *_: Any) -> tuple[Any, Any, Any]:
             """Section 3's equations for x, gamma and beta."""
@@ -49,6 +40,19 @@ def normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, 
 
     # A custom gradient takes tensors, not the variables behind them.
     return compute(*map(tf.convert_to_tensor, (inputs, gamma, beta)))
+
+
+def transform(inputs: Any, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta` in one go, as at inference."""
+    return tf.raw_ops.FusedBatchNormV3(
+        x=inputs,
+        scale=gamma,
+        offset=beta,
+        mean=mean,
+        variance=variance,
+        epsilon=epsilon,
+        is_training=False,
+    ).y
 
 
 def _moments(inputs: Any) -> tuple[Any, Any]:
