@@ -16,6 +16,7 @@ CONTROLS = [
     "inception_tuned",
 ]
 FIGURES = ["figure_1_plain", "figure_1_bn"]
+SEARCHES = ["rate_search"]
 SHORT = {"bn_x5", "bn_x30", "bn_x5_sigmoid", "inception_sigmoid", "inception_accelerated"}
 FILES = sorted(configs_directory().glob("*/*.yaml"))
 
@@ -25,7 +26,7 @@ def config_of(*words):
 
 
 def test_every_experiment_of_the_study_is_there():
-    assert choices_of("experiment") == sorted(ROWS + CONTROLS + FIGURES)
+    assert choices_of("experiment") == sorted(ROWS + CONTROLS + FIGURES + SEARCHES)
     assert choices_of("scale") == ["cpu", "gpu", "paper", "smoke"]
 
 
@@ -47,7 +48,7 @@ def test_every_file_says_what_it_shows_and_its_command(path):
     assert all(len(line) <= 100 for line in rest)
 
 
-@pytest.mark.parametrize("experiment", ROWS + CONTROLS + FIGURES)
+@pytest.mark.parametrize("experiment", ROWS + CONTROLS + FIGURES + SEARCHES)
 def test_every_experiment_says_its_expected_result_and_its_time(experiment):
     text = (configs_directory() / "experiment" / f"{experiment}.yaml").read_text()
     assert "Expected: " in text and "# Time: " in text and "# Paper: " in text
