@@ -6,6 +6,7 @@ back to their length at the checkpoint, so that no step stands in them twice.
 
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from types import ModuleType
@@ -105,6 +106,7 @@ class TensorBoardObserver(Observer):
     def _open(self, first: bool) -> None:
         self._directory.mkdir(exist_ok=True)
         self._writer = EventFileWriter(str(self._directory))
+        threading.excepthook = _say_all_but_refused_writes
         if first:
             values = _hyperparameters(self._composition)
             trial = f"{self._composition.name}/seed_{self._config.seed}"
@@ -134,6 +136,12 @@ class TensorBoardObserver(Observer):
     def _flush(self) -> None:
         if self._writer is not None:
             self._writer.flush()
+
+
+def _say_all_but_refused_writes(error: threading.ExceptHookArgs) -> None:
+    """The writer's thread hands an OSError to who writes next, and need not print it too."""
+    if not isinstance(error.exc_value, OSError):
+        threading.__excepthook__(error)
 
 
 def _hyperparameters(composition: Composition) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from bnrepro import checkpoint, optimizers, seconds_since_import
 from bnrepro.composition import Composition
+from bnrepro.config import ConfigError
 from bnrepro.engine import Engine, Segment
 from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import EVALUATION_BATCH
@@ -37,12 +38,19 @@ class Run:
     """
 
     def __init__(self, composition: Composition, directory: Path, trainer: Engine) -> None:
+        """Look for a checkpoint to go on from.
+
+        Raises:
+            ConfigError: if the data is not what the checkpoint was trained on.
+        """
         self.engine = trainer
         self.progress = Progress()
         self._composition = composition
         self._config = composition.config
         self._directory = directory
         self._checkpoints = directory / "checkpoint"
+        self._found = checkpoint.load(self._checkpoints, lambda line: print(line, file=sys.stderr))
+        self._refuse_other_data()
         self._observers: list[Observer] = []
         count = self._config.percentiles.num_examples
         self._watched = watched_images(trainer, count) if self._config.percentiles.every else None
@@ -107,9 +115,16 @@ class Run:
         return self.leave("interrupted", error=signal_name)
 
     def fail(self, error: Exception) -> RunRecord:
-        """Leave a record of what went wrong; the traceback goes to standard error."""
-        traceback.print_exception(error, file=sys.stderr)
-        return self.leave("failed", error=f"{type(error).__name__}: {error}")
+        """Leave a record of what went wrong, and say it on standard error.
+
+        One line of what a person can mend (a full disk, data that changed); else the traceback.
+        """
+        record = self.leave("failed", error=f"{type(error).__name__}: {error}")
+        if isinstance(error, OSError | ConfigError):
+            print(f"bnrepro: {error}", file=sys.stderr)
+        else:
+            traceback.print_exception(error, file=sys.stderr)
+        return record
 
     def leave(self, status: str, **facts: Any) -> RunRecord:
         """Tell the observers, and write curve, percentiles and record."""
@@ -126,17 +141,28 @@ class Run:
             states = [observer.state() for observer in self._observers]
             elapsed = progress.earlier_seconds + seconds_since_import()
             kept = asdict(replace(progress, earlier_seconds=elapsed))
-            meta = {"progress": kept, "observers": states}
+            data = self.engine.dataset.sha256
+            meta = {"progress": kept, "observers": states, "data_sha256": data}
             checkpoint.save(self._checkpoints, progress.step, self.engine.variables(), meta)
 
+    def _refuse_other_data(self) -> None:
+        if self._found is None:
+            return
+        step, _, meta = self._found
+        if meta["data_sha256"] != self.engine.dataset.sha256:
+            raise ConfigError(
+                f"the data is not what this run was trained on up to step {step:,}; put that back, "
+                "or start again with force=true"
+            )
+
     def _resume(self) -> None:
-        found = checkpoint.load(self._checkpoints, lambda line: print(line, file=sys.stderr))
         states: list[dict[str, Any]] = []
-        if found is not None:
-            step, arrays, meta = found
+        if self._found is not None:
+            step, arrays, meta = self._found
             self.engine.assign(arrays)
             self.progress = Progress(**meta["progress"])
             states = meta["observers"]
+            self._found = None  # as large as all weights
             print(f"resumed at step {step:,}", file=sys.stderr)
         self._observers = self._build_observers()
         for position, observer in enumerate(self._observers):
