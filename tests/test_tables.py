@@ -342,3 +342,15 @@ def test_tables_load_no_training_framework():
         "sys.exit(bool({'tensorflow', 'keras', 'jax', 'scipy'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_sets_variants_of_one_experiment_apart_is_said(tmp_path):
+    for name, rate in (("bn_x5-smoke", 0.01), ("bn_x5-smoke-0a1b2c3d", 0.04)):
+        experiment = None if rate == 0.04 else "bn_x5"
+        config = {**CONFIG, "train_steps": 200, "learning_rate": rate}
+        leave(tmp_path, name, 0, [0.1, 0.2, 0.3], name=name, experiment=experiment, config=config)
+    shown = tabulate(tmp_path)
+    assert shown.notes[:2] == (
+        "bn_x5: learning_rate=0.01",
+        "bn_x5-smoke-0a1b2c3d: learning_rate=0.04",
+    )

@@ -105,8 +105,8 @@ class TensorBoardObserver(Observer):
 
     def _open(self, first: bool) -> None:
         self._directory.mkdir(exist_ok=True)
-        self._writer = EventFileWriter(str(self._directory))
         threading.excepthook = _say_all_but_refused_writes
+        self._writer = EventFileWriter(str(self._directory))
         if first:
             values = _hyperparameters(self._composition)
             trial = f"{self._composition.name}/seed_{self._config.seed}"

@@ -27,7 +27,7 @@ def notes(
     runs: pd.DataFrame, results: pd.DataFrame, rows: Sequence[TableRow], reference: str | None
 ) -> list[str]:
     """What the numbers leave out, and how they are meant."""
-    lines = [*_left_out(runs), *_divergences(rows)]
+    lines = [*_variants(results), *_left_out(runs), *_divergences(rows)]
     if rows[0].steps is None:
         lines.append(
             "no steps to a target: none was given, and there is no run of inception to take it "
@@ -38,6 +38,8 @@ def notes(
     return [*lines, *_intervals(rows), *_paper_columns(rows)]
 
 
+# The end of the name of a run that differs from its experiment.
+_DIGEST = r"-[0-9a-f]{8}$"
 _STEPS = (
     "steps: first evaluation at or above the target, Kaplan-Meier median over seeds; a run that "
     "never gets there or diverges is censored; sustained: the accuracy stays there to the end"
@@ -80,6 +82,22 @@ def _grid(every: int, early: int, early_steps: int) -> str:
     if early_steps == 0 or early == every:
         return f"evaluated every {every:,} steps"
     return f"evaluated every {early:,} steps to {early_steps:,}, then every {every:,}"
+
+
+def _variants(results: pd.DataFrame) -> list[str]:
+    """What sets runs apart that are one experiment with different values: `learning_rate=0.02`."""
+    keys = [key for key in results if str(key).startswith("config.") and key != "config.seed"]
+    firsts = results.drop_duplicates("label").sort_values("label")
+    lines = []
+    for _, variants in firsts.groupby(firsts["name"].str.replace(_DIGEST, "", regex=True)):
+        varied = [key for key in keys if variants[key].map(str).nunique() > 1]
+        lines += [
+            f"{run['label']}: "
+            + ", ".join(f"{str(key).removeprefix('config.')}={run[key]}" for key in varied)
+            for run in variants.to_dict("records")
+            if varied
+        ]
+    return lines
 
 
 def _left_out(runs: pd.DataFrame) -> list[str]:
