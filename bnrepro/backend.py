@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 from bnrepro.config import ConfigError, RunConfig
 
@@ -34,3 +35,6 @@ def select(config: RunConfig) -> None:
     os.environ["NPROC"] = str(threads)
     if config.precision == "float64":
         os.environ["JAX_ENABLE_X64"] = "true"
+    # What JAX has compiled once is there for the next process: half a second of compiling or more.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache/bnrepro/jax"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")

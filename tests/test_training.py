@@ -108,6 +108,16 @@ def test_an_interrupted_run_ends_as_if_nothing_had_happened(finished, tmp_path, 
     assert essence(directory) == essence(finished[1])
 
 
+@pytest.mark.slow
+def test_a_run_killed_after_its_last_step_ends_as_if_nothing_had_happened(finished, tmp_path):
+    process = start(tmp_path, *RUN)
+    last = "runs/*/seed_*/checkpoint/000000001500.ckpt"
+    wait_for(lambda: any(tmp_path.glob(last)), process)
+    assert stop(process, signal.SIGKILL) == -9
+    finish(tmp_path, *RUN)
+    assert essence(only_directory(tmp_path)) == essence(finished[1])
+
+
 def test_a_divergence_is_a_result(tmp_path):
     done = finish(
         tmp_path, "model=mlp", "bn=none", "activation=relu", "learning_rate=1e30", "threads=1"

@@ -74,16 +74,15 @@ class TensorBoardObserver(Observer):
         self._flush()
 
     def on_end(self, record: RunRecord) -> None:
-        if self._writer is None:
-            return
+        if self._writer is None:  # nothing was left to train when the run went on
+            self._open(first=False)
         step = record.train_steps
         for name in ("best_accuracy", "final_accuracy", "final_accuracy_population"):
             value = getattr(record, name)
             if value is not None:
                 self._scalar(f"summary/{name}", value, step)
         self._add(_session_end(record.status), step)
-        self._flush()
-        self._writer.close()
+        self._close()
 
     def state(self) -> dict[str, Any]:
         self._flush()
@@ -132,6 +131,10 @@ class TensorBoardObserver(Observer):
     def _add(self, summary: Summary, step: int) -> None:
         if self._writer is not None:
             self._writer.add_event(Event(step=step, wall_time=time.time(), summary=summary))
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
     def _flush(self) -> None:
         if self._writer is not None:
