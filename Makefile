@@ -1,7 +1,7 @@
 # `make help` lists what there is. Everything runs in .venv, which is made from the lock file.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test sweep tensorboard check test-slow lock clean
+.PHONY: help run test sweep reproduce tensorboard check test-slow lock clean
 
 PYTHON ?= python3
 UV ?= uv
@@ -25,6 +25,14 @@ test: $(READY)  ## make the environment and run the tests
 
 sweep: $(READY)  ## the five rows of the paper's table (SCALE=smoke, cpu, gpu or paper)
 	$(BIN)/bnrepro sweep study=rows scale=$(SCALE)
+
+reproduce: $(READY)  ## every study, then every figure, table and the report (some 15 hours on 2 cores)
+	for study in figure_1 figure_1_sensitivity placement batch_size; do \
+		$(BIN)/bnrepro sweep study=$$study || exit; done
+	for study in tuning figure_2 figure_4; do \
+		$(BIN)/bnrepro sweep study=$$study scale=cpu || exit; done
+	$(BIN)/bnrepro claims
+	$(BIN)/bnrepro report
 
 tensorboard: $(READY)  ## TensorBoard on the runs
 	$(BIN)/bnrepro tensorboard
