@@ -26,8 +26,9 @@ from bnrepro.optimizers import learning_rates
 
 Arrays = dict[str, np.ndarray]
 
-# Images of one call of a compiled inference program.
-EVALUATION_BATCH = 500
+# The most images of one call of a compiled inference program: as few calls as possible for a dense
+# network; feature maps of more would take memory without saving time.
+_DENSE_EVALUATION_BATCH, _EVALUATION_BATCH = 2000, 200
 
 
 @dataclass(frozen=True)
@@ -166,12 +167,18 @@ class Engine(ABC):
             indices = np.arange(len(rows), dtype=np.int32).reshape(indices.shape)
         return Inputs(table, labels, indices, learning_rates(config, start, stop), distortions)
 
+    @property
+    def evaluation_batch(self) -> int:
+        """Images of one call of `forward` when a whole split is scored."""
+        most = _DENSE_EVALUATION_BATCH if self.config.model.name == "mlp" else _EVALUATION_BATCH
+        return min(most, len(self.dataset.evaluation.labels))
+
     def logits(self, split: Split) -> np.ndarray:
         """Class scores of a whole split in inference mode, (examples, classes)."""
-        count = len(split.labels)
+        count, batch = len(split.labels), self.evaluation_batch
         parts = []
-        for start in range(0, count, EVALUATION_BATCH):
-            rows = np.arange(start, start + EVALUATION_BATCH) % count
+        for start in range(0, count, batch):
+            rows = np.arange(start, start + batch) % count
             parts.append(self.forward(read_images(split, rows)))
         return np.concatenate(parts)[:count]
 

@@ -57,13 +57,14 @@ class TensorFlowEngine(Engine):
 
     def train(self, start: int, stop: int) -> Segment:
         inputs = self.inputs(start, stop)
-        before = self._copy()
+        state = list(self._state.values())
+        before = _copy(state)
         loss, correct = self._run(inputs, stop - start)
         if self._is_finite():
             return Segment(loss, correct, None)
 
         def finite_after(steps: int) -> bool:
-            self._restore(before)
+            _restore(state, before)
             self._run(inputs, steps)
             return self._is_finite()
 
@@ -180,17 +181,20 @@ class TensorFlowEngine(Engine):
 
     def _undisturbed(self, compute: Callable[[], Any]) -> Any:
         """`compute`'s value, with what it updates on the way (moving statistics) put back."""
-        before = self._copy()
+        updated = self.network.model.non_trainable_variables
+        before = _copy(updated)
         value = compute()
-        self._restore(before)
+        _restore(updated, before)
         return value
-
-    def _copy(self) -> list[Any]:
-        return [tf.identity(variable.value) for variable in self._state.values()]
-
-    def _restore(self, values: list[Any]) -> None:
-        for variable, value in zip(self._state.values(), values, strict=True):
-            variable.assign(value)
 
     def _is_finite(self) -> bool:
         return all(bool(np.isfinite(variable.numpy()).all()) for variable in self._weights)
+
+
+def _copy(variables: list[Any]) -> list[Any]:
+    return [tf.identity(variable.value) for variable in variables]
+
+
+def _restore(variables: list[Any], values: list[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

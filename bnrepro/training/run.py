@@ -14,7 +14,6 @@ from bnrepro.composition import Composition
 from bnrepro.config import ConfigError
 from bnrepro.engine import Engine, Segment
 from bnrepro.engine.batch import read_images
-from bnrepro.engine.contract import EVALUATION_BATCH
 from bnrepro.observers import Observer
 from bnrepro.observers.evaluation import evaluate, evaluate_population
 from bnrepro.observers.percentiles import percentile_rows, watched_images
@@ -184,7 +183,7 @@ class Run:
         """Compile every program before its clock runs."""
         self.engine.compile()
         evaluation = self.engine.dataset.evaluation
-        self.engine.forward(read_images(evaluation, np.zeros(EVALUATION_BATCH, int)))
+        self.engine.forward(read_images(evaluation, np.zeros(self.engine.evaluation_batch, int)))
         if self._watched is not None:
             self.engine.pre_activations(self._watched)
         for observer in self._observers:
