@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
@@ -49,19 +50,21 @@ def main() -> int:
     """Hunt, write the two tables, and say how it went."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--results", type=Path, default=Path("results/resilience"))
     options = parser.parse_args()
     variants = list(product(BACKENDS, OPTIMIZERS))
-    kills, summary = [], []
-    for number, (backend, optimizer) in enumerate(variants):
-        planned = len(range(number, options.kills, len(variants)))
-        rows, identical = hunt(backend, optimizer, planned)
-        kills += rows
-        summary.append((backend, optimizer, len(rows), identical))
-        print(f"{backend} {optimizer}: {len(rows)} kills, identical: {identical}", flush=True)
+    planned = [len(range(n, options.kills, len(variants))) for n in range(len(variants))]
     options.results.mkdir(parents=True, exist_ok=True)
-    write(options.results / "kills.csv", KILL_COLUMNS, kills)
-    write(options.results / "summary.csv", SUMMARY_COLUMNS, summary)
+    kills, summary = [], []
+    with ThreadPoolExecutor(options.workers) as pool:
+        hunts = pool.map(lambda variant, number: hunt(*variant, number), variants, planned)
+        for (backend, optimizer), (rows, identical) in zip(variants, hunts, strict=True):
+            kills += rows
+            summary.append((backend, optimizer, len(rows), identical))
+            print(f"{backend} {optimizer}: {len(rows)} kills, identical: {identical}", flush=True)
+            write(options.results / "kills.csv", KILL_COLUMNS, kills)
+            write(options.results / "summary.csv", SUMMARY_COLUMNS, summary)
     good = all(identical for *_, identical in summary)
     print(f"{len(kills)} kills; {'every run ended as if undisturbed' if good else 'DIFFERENCES'}")
     return 0 if good else 1
