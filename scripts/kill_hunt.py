@@ -78,17 +78,17 @@ def hunt(backend: str, optimizer: str, planned: int) -> tuple[list[tuple], bool]
         undisturbed, disturbed = Path(folder) / "undisturbed", Path(folder) / "disturbed"
         finish(undisturbed, *words)
         length = training_seconds(undisturbed)
-        rows = []
-        for kill in range(1, planned + 1):
+        rows: list[tuple] = []
+        while len(rows) < planned:
             wait = float(random.uniform(0, 1.1 * length))
-            rows.append(
-                (backend, optimizer, kill, round(wait, 3), kill_once(disturbed, words, wait))
-            )
-            if rows[-1][-1] == "finished":
-                # It was done before the kill came: what comes next is a new run.
-                if essence(only_directory(disturbed)) != essence(only_directory(undisturbed)):
-                    return rows, False
-                shutil.rmtree(disturbed)
+            found = kill_once(disturbed, words, wait)
+            if found is not None:
+                rows.append((backend, optimizer, len(rows) + 1, round(wait, 3), found))
+                continue
+            # It was done before the kill came: what comes next is a new run.
+            if essence(only_directory(disturbed)) != essence(only_directory(undisturbed)):
+                return rows, False
+            shutil.rmtree(disturbed)
         finish(disturbed, *words)
         same = essence(only_directory(disturbed)) == essence(only_directory(undisturbed))
     return rows, same
@@ -103,8 +103,11 @@ def training_seconds(results: Path) -> float:
     return sum(seconds[name] for name in ("train", "evaluate", "checkpoint", "population"))
 
 
-def kill_once(results: Path, words: tuple[str, ...], wait: float) -> str:
-    """Start the run, kill it `wait` seconds after training began; what was found on disk."""
+def kill_once(results: Path, words: tuple[str, ...], wait: float) -> str | None:
+    """Start the run, kill it `wait` seconds after training began; what was found on disk.
+
+    None if it had ended by itself before.
+    """
     process = start(results, *words)
     while process.poll() is None and not training_has_begun(results, process.pid):
         time.sleep(0.005)
@@ -112,7 +115,7 @@ def kill_once(results: Path, words: tuple[str, ...], wait: float) -> str:
     process.send_signal(signal.SIGKILL)
     process.communicate()
     if process.returncode == 0:
-        return "finished"
+        return None
     directory = only_directory(results)
     if any(path.name.startswith(".") for path in directory.rglob("*")):
         return "killed while writing a file"
