@@ -50,14 +50,14 @@ class Clockwork:
         return {"steps": max(1, steps // self.segment) * self.segment}
 
 
-def member(contender="engine", normalized=True, library="tensorflow", **clockwork):
+def member(contender="engine", normalized=True, framework="tensorflow", **clockwork):
     clockwork.setdefault("seconds_per_step", 0.01)
-    return Member(Clockwork(**clockwork), library, contender, normalized)
+    return Member(Clockwork(**clockwork), framework, contender, normalized)
 
 
-def ready(contender="engine", normalized=True, library="tensorflow", **clockwork):
+def ready(contender="engine", normalized=True, framework="tensorflow", **clockwork):
     """A member that has done all but its rounds."""
-    made = member(contender, normalized, library, losses=(2.3, 2.2), **clockwork)
+    made = member(contender, normalized, framework, losses=(2.3, 2.2), **clockwork)
     made.build()
     made.take_first_steps(2)
     made.warm_up_for(1.0)
@@ -178,10 +178,10 @@ def test_a_figure_is_a_ratio_of_facts_and_unknown_where_one_is_missing():
 
 def test_every_figure_names_what_the_full_plan_measures():
     members = {
-        f"{workload.name}/{'with' if normalized else 'without'}/{library}/{contender}"
+        f"{workload.name}/{'with' if normalized else 'without'}/{framework}/{contender}"
         for workload in workloads.WORKLOADS
-        for library in ("tensorflow", "jax", "torch")
-        for contender, normalized in plan.FULL.members(library, workload, [], True)
+        for framework in ("tensorflow", "jax", "torch")
+        for contender, normalized in plan.FULL.members(framework, workload, [], True)
     }
     commands_measured = {
         "command/help", "command/table", "first_step/mnist_network", "first_step/inception",
@@ -211,7 +211,7 @@ def test_replicas_of_convolutional_networks_are_timed_on_accelerators_alone():
 
 
 def test_the_steps_of_replicas_are_counted_together():
-    made = ready("replicas_16", library="jax")
+    made = ready("replicas_16", framework="jax")
     made.runs = 16
     play_rounds([made], 1)
     assert made.steps_per_second["median"] == pytest.approx(1600)
@@ -221,7 +221,7 @@ def played(**changes):
     members = [
         ready(seconds_per_step=0.001),
         ready("keras_fit", seconds_per_step=0.005),
-        ready("torch_eager", library="torch"),
+        ready("torch_eager", framework="torch"),
     ]
     members[2].refused = "at step 1 its loss is 3"
     play_rounds(members[:2], 3)
@@ -330,9 +330,9 @@ def test_a_process_answers_a_bad_request_with_the_reason_and_tells_when_it_is_go
         worker.close()
 
 
-def test_the_process_that_measures_loads_no_library_that_trains():
+def test_the_process_that_measures_loads_no_framework_that_trains():
     probe = (
-        "import sys; from bnrepro import bench; bench._choose_libraries([]);"
+        "import sys; from bnrepro import bench; bench._choose_frameworks([]);"
         "print(sorted({'tensorflow', 'keras', 'jax', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """`bnrepro bench`: steps per second of the engine beside what a person would otherwise use.
 
 `workloads`: what is trained. `plan`: who is timed on it. `processes` and `worker`: where each
-library trains, in a process of its own that waits until it is asked. `contenders`: the ways to
+framework trains, in a process of its own that waits until it is asked. `contenders`: the ways to
 train. `measure`: rounds in turn, and the check that all train the same. `peaks`, `flops`: the
 machine's limit. `commands`: whole commands against the clock. `figures_to_reach`: what should come
 out. `report`: the files.
@@ -43,68 +43,68 @@ def main(overrides: list[str], *, quick: bool, results_dir: str) -> int:
         ConfigError: if the overrides are refused, or no backend is installed.
         OSError: if the results folder cannot be written.
     """
-    libraries, overrides = _choose_libraries(overrides)
+    frameworks, overrides = _choose_frameworks(overrides)
     for workload in WORKLOADS:
         workload.compose(True, overrides)
     # A folder that cannot be written is better known now than after the measurements.
     (Path(results_dir) / "bench").mkdir(parents=True, exist_ok=True)
-    measured = _open(plan.QUICK if quick else plan.FULL, libraries, overrides)
+    measured = _open(plan.QUICK if quick else plan.FULL, frameworks, overrides)
     for workload in WORKLOADS:
         if measured.plan.covers(workload):
-            _measure_workload(measured, workload, libraries, overrides)
-    backend = next(library for library in libraries if library in BACKENDS)
+            _measure_workload(measured, workload, frameworks, overrides)
+    backend = next(framework for framework in frameworks if framework in BACKENDS)
     _measure_commands(measured, [*overrides, f"backend={backend}"], results_dir)
     path = report.write(measured, results_dir, datetime.date.today())
     print(path.read_text())
     return 0 if measured.is_whole else 1
 
 
-def _choose_libraries(overrides: list[str]) -> tuple[list[str], list[str]]:
-    """The libraries to measure, and the overrides without the word that chooses among them."""
+def _choose_frameworks(overrides: list[str]) -> tuple[list[str], list[str]]:
+    """The frameworks to measure, and the overrides without the word that chooses among them."""
     prefix = "backend="
     chosen = [word.removeprefix(prefix) for word in overrides if word.startswith(prefix)]
     rest = [word for word in overrides if not word.startswith(prefix)]
     for name in chosen:
         one_of("backend", name, BACKENDS)
-    libraries = [
-        library
-        for library in installed()
-        if not chosen or library in chosen or library not in BACKENDS
+    frameworks = [
+        framework
+        for framework in installed()
+        if not chosen or framework in chosen or framework not in BACKENDS
     ]
-    if not any(library in BACKENDS for library in libraries):
+    if not any(framework in BACKENDS for framework in frameworks):
         wanted = " or ".join(chosen or BACKENDS)
         raise ConfigError(f"bench: expected {wanted} to be installed; install bnrepro's extras")
-    if "torch" not in libraries:
+    if "torch" not in frameworks:
         _say("torch is not installed: its contender is left out")
-    return libraries, rest
+    return frameworks, rest
 
 
-def _open(chosen: Plan, libraries: list[str], overrides: list[str]) -> Measured:
+def _open(chosen: Plan, frameworks: list[str], overrides: list[str]) -> Measured:
     config = WORKLOADS[0].compose(True, overrides).config
     threads = config.threads or available_threads()
     facts = environment("", threads, "", "")
     versions = facts["versions"]
-    if "torch" in libraries:
+    if "torch" in frameworks:
         versions = {**versions, "torch": metadata.version("torch")}
     return Measured(chosen, threads, processor(), None, versions, facts["commit"], facts["dirty"])
 
 
 def _measure_workload(
-    measured: Measured, workload: Workload, libraries: list[str], overrides: list[str]
+    measured: Measured, workload: Workload, frameworks: list[str], overrides: list[str]
 ) -> None:
     """Build all contenders, check that they train the same, and let them take turns."""
     _say(workload.words)
     with ExitStack() as stack:
         workers = [
-            stack.enter_context(closing(Worker(library, workload.name, overrides)))
-            for library in libraries
-            if measured.plan.members(library, workload, libraries, accelerated=True)
+            stack.enter_context(closing(Worker(framework, workload.name, overrides)))
+            for framework in frameworks
+            if measured.plan.members(framework, workload, frameworks, accelerated=True)
         ]
         members = []
         for worker in workers:
             accelerated = _look_at_device(measured, worker)
-            mine = measured.plan.members(worker.library, workload, libraries, accelerated)
-            members += [Member(worker, worker.library, *choice) for choice in mine]
+            mine = measured.plan.members(worker.framework, workload, frameworks, accelerated)
+            members += [Member(worker, worker.framework, *choice) for choice in mine]
         measured.workloads.append((workload, members))
         look = partial(_look_at_peaks, measured, workers if workload is WORKLOADS[0] else [])
         look()
@@ -121,11 +121,11 @@ def _measure_workload(
 
 
 def _look_at_device(measured: Measured, worker: Worker) -> bool:
-    """Whether the library computes on an accelerator; its name is the report's."""
+    """Whether the framework computes on an accelerator; its name is the report's."""
     try:
         accelerator = worker.ask("device")["accelerator"]
     except WorkerError as error:
-        measured.failures[f"{worker.library}: its device"] = str(error)
+        measured.failures[f"{worker.framework}: its device"] = str(error)
         return False
     if accelerator is not None:
         measured.accelerator = measured.device = accelerator
@@ -136,15 +136,15 @@ def _look_at_peaks(measured: Measured, workers: list[Worker]) -> None:
     """The most that the machine could do, each time it was looked at."""
     quantities = ("float32", "bfloat16", "copy") if measured.accelerator else ("float32",)
     for worker in workers:
-        if worker.library not in BACKENDS:
+        if worker.framework not in BACKENDS:
             continue
         try:
             for quantity in quantities:
-                name = f"{worker.library} {quantity}"
+                name = f"{worker.framework} {quantity}"
                 value = worker.ask("peak", quantity=quantity)["value"]
                 measured.peaks[name] = max(value, measured.peaks.get(name, 0.0))
         except WorkerError as error:
-            measured.failures[f"{worker.library}: the machine's peak"] = str(error)
+            measured.failures[f"{worker.framework}: the machine's peak"] = str(error)
 
 
 def _measure_commands(measured: Measured, overrides: list[str], results_dir: str) -> None:

@@ -23,7 +23,7 @@ class Member:
     """A contender on one workload, with all that was measured of it."""
 
     worker: Asked
-    library: str
+    framework: str
     contender: str
     normalized: bool
     batch_size: int = 0
@@ -39,8 +39,8 @@ class Member:
 
     @property
     def label(self) -> str:
-        """`with/tensorflow/engine`: batch normalization, library, contender."""
-        return f"{'with' if self.normalized else 'without'}/{self.library}/{self.contender}"
+        """`with/tensorflow/engine`: batch normalization, framework, contender."""
+        return f"{'with' if self.normalized else 'without'}/{self.framework}/{self.contender}"
 
     @property
     def steps_per_second(self) -> dict[str, float]:
@@ -117,7 +117,7 @@ def refuse_other_losses(members: Sequence[Member], tolerance: float) -> list[Mem
             if not abs(loss - expected) <= tolerance * abs(expected):
                 member.refused = (
                     f"at step {step} its loss is {loss:.6g}, that of "
-                    f"{reference.library} {reference.contender} {expected:.6g}: "
+                    f"{reference.framework} {reference.contender} {expected:.6g}: "
                     f"they differ by more than {tolerance:g} of it"
                 )
                 break

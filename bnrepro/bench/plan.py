@@ -8,11 +8,11 @@ from bnrepro.config import BACKENDS
 
 @dataclass(frozen=True)
 class Choice:
-    """A way to train that is timed, where one of its libraries is installed."""
+    """A way to train that is timed, where one of its frameworks is installed."""
 
     name: str
     words: str
-    libraries: tuple[str, ...]
+    frameworks: tuple[str, ...]
     dense_only: bool = False
     # Convolutions inside a compiled loop are slow on a CPU: there it is not offered.
     loops_only: bool = False
@@ -45,16 +45,16 @@ class Plan:
         return not self.quick or workload.name in ("mnist_network", "inception_025_32")
 
     def members(
-        self, library: str, workload: Workload, libraries: list[str], accelerated: bool
+        self, framework: str, workload: Workload, frameworks: list[str], accelerated: bool
     ) -> list[tuple[str, bool]]:
-        """(contender, with batch normalization) of one of the libraries that are measured."""
+        """(contender, with batch normalization) of one of the frameworks that are measured."""
         # Of a second backend a quick call shows only that it works.
-        second = library == "jax" and "tensorflow" in libraries
+        second = framework == "jax" and "tensorflow" in frameworks
         chosen = [
             (choice, normalized)
             for normalized in (True, False)
             for choice in CONTENDERS
-            if library in choice.libraries
+            if framework in choice.frameworks
             and (normalized or choice.without)
             and (workload.is_dense or not choice.dense_only)
             and (workload.is_dense or accelerated or not choice.loops_only)

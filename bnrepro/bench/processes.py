@@ -1,4 +1,4 @@
-"""The processes in which contenders train: each trains one library, and only when asked."""
+"""The processes in which contenders train: each trains one framework, and only when asked."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import tempfile
 from importlib.util import find_spec
 from typing import IO, Any, cast
 
-_LIBRARIES = ("tensorflow", "jax", "torch")
+_FRAMEWORKS = ("tensorflow", "jax", "torch")
 
 
 class WorkerError(Exception):
@@ -16,18 +16,18 @@ class WorkerError(Exception):
 
 
 def installed() -> list[str]:
-    """The libraries that are there; none is imported."""
-    return [library for library in _LIBRARIES if find_spec(library) is not None]
+    """The frameworks that are there; none is imported."""
+    return [framework for framework in _FRAMEWORKS if find_spec(framework) is not None]
 
 
 class Worker:
     """A process of `bench.worker`; it waits unless it is asked something."""
 
-    def __init__(self, library: str, workload: str, overrides: list[str]) -> None:
-        self.library = library
+    def __init__(self, framework: str, workload: str, overrides: list[str]) -> None:
+        self.framework = framework
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `close`)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "bnrepro.bench.worker", library, workload, *overrides],
+            [sys.executable, "-P", "-m", "bnrepro.bench.worker", framework, workload, *overrides],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -51,7 +51,7 @@ class Worker:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise WorkerError(f"the {self.library} process ended: {self._last_words()}")
+            raise WorkerError(f"the {self.framework} process ended: {self._last_words()}")
         answer = json.loads(line)
         if "error" in answer:
             raise WorkerError(answer["error"])

@@ -145,7 +145,7 @@ def _member_to_json(member: Member) -> dict[str, Any]:
     speed = member.steps_per_second if member.seconds else None
     return {
         "contender": member.contender,
-        "library": member.library,
+        "framework": member.framework,
         "batch_normalization": member.normalized,
         "batch_size": member.batch_size,
         "flops_per_step": member.flops_per_step,
@@ -200,7 +200,7 @@ def _figures_table(measured: Measured) -> list[str]:
 
 def _workload_table(measured: Measured, workload: Workload, members: list[Member]) -> list[str]:
     header = (
-        "contender", "library", "BN", "steps/s", "least to most", "images/s", "of peak",
+        "contender", "framework", "BN", "steps/s", "least to most", "images/s", "of peak",
         "build, first steps (s)",
     )  # fmt: skip
     agreed = (
@@ -213,7 +213,7 @@ def _workload_table(measured: Measured, workload: Workload, members: list[Member
 
 def _member_row(measured: Measured, workload: Workload, member: Member) -> list[str]:
     words = {choice.name: choice.words for choice in plan.CONTENDERS}[member.contender]
-    row = [words, member.library, "with" if member.normalized else "without"]
+    row = [words, member.framework, "with" if member.normalized else "without"]
     if member.refused is not None or not member.seconds:
         return [*row, f"refused: {member.refused}", "", "", "", ""]
     speed = member.steps_per_second

@@ -1,6 +1,6 @@
-"""A process that trains contenders of one library and answers how long they took.
+"""A process that trains contenders of one framework and answers how long they took.
 
-    python -m bnrepro.bench.worker LIBRARY WORKLOAD [KEY=VALUE ...]
+    python -m bnrepro.bench.worker FRAMEWORK WORKLOAD [KEY=VALUE ...]
 
 Requests come in as lines of JSON and each is answered by one. It ends with its input.
 """
@@ -23,8 +23,8 @@ from bnrepro.config import BACKENDS
 class Server:
     """The contenders of this process, by the name under which they were built."""
 
-    def __init__(self, library: str, workload: Workload, overrides: list[str]) -> None:
-        self._library = library
+    def __init__(self, framework: str, workload: Workload, overrides: list[str]) -> None:
+        self._framework = framework
         self._workload = workload
         self._overrides = overrides
         self._contenders: dict[str, Any] = {}
@@ -42,7 +42,7 @@ class Server:
 
         started = time.perf_counter()
         task = self._task(normalized)
-        self._contenders[member] = contenders.build(contender, self._library, task)
+        self._contenders[member] = contenders.build(contender, self._framework, task)
         seconds = time.perf_counter() - started
         layers = flops.products(task.network().model)
         return {
@@ -89,16 +89,16 @@ class Server:
         return Task(self._composition(normalized), self._dataset, self._scaled)
 
     def _composition(self, normalized: bool) -> Any:
-        chosen = [f"backend={self._library}"] if self._library in BACKENDS else []
+        chosen = [f"backend={self._framework}"] if self._framework in BACKENDS else []
         return self._workload.compose(normalized, [*self._overrides, *chosen])
 
     def load(self) -> None:
-        """Import the library, its threads chosen before."""
+        """Import the framework, its threads chosen before."""
         config = self._composition(True).config
         backend.select(replace(config, threads=config.threads or backend.available_threads()))
         # Several processes share one card.
         os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-        if self._library == "torch":
+        if self._framework == "torch":
             os.environ["KERAS_BACKEND"] = "torch"
         # Now, while the other processes load theirs, and not when the first answer is waited for.
         import bnrepro.bench.contenders  # noqa: F401
@@ -106,11 +106,11 @@ class Server:
 
 def main(arguments: list[str]) -> None:
     """Answer requests until there are no more."""
-    library, workload, *overrides = arguments
-    # What a library prints must not be taken for an answer.
+    framework, workload, *overrides = arguments
+    # What a framework prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    server = Server(library, workloads.find(workload), overrides)
+    server = Server(framework, workloads.find(workload), overrides)
     server.load()
     for line in sys.stdin:
         answers.write(json.dumps(_answer(server, json.loads(line))) + "\n")

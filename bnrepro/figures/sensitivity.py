@@ -29,7 +29,7 @@ _COLUMNS = (
 
 
 def sensitivity(base: Selection, varied: Selection) -> Table:
-    """A row a setting, that of figure 1 included: medians over the seeds of each network."""
+    """A row a setting, that of figure 1 included; `n`: the seeds that both networks have."""
     runs = pd.concat([base.runs, varied.runs], ignore_index=True)
     runs = runs.drop_duplicates(["name", "seed"])
     curves = pd.concat([base.curves, varied.curves], ignore_index=True)
@@ -52,7 +52,7 @@ def _measured(runs: pd.DataFrame, curves: pd.DataFrame) -> list[Any]:
     gaps = (pairs["second"] - pairs["first"]).to_numpy()
     interval = statistics.interval_of_median(gaps)
     return [
-        int(labelled.groupby("label").size().max()),
+        len(pairs),
         *(_median(runs["end_accuracy"][chosen]) for chosen in (without, ~without)),
         _median(pd.Series(gaps)),
         interval.low,

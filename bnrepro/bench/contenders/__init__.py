@@ -1,6 +1,6 @@
 """The ways to train one network that are timed against each other. One file a family.
 
-Each is built in a process that has chosen its library; `plan.CONTENDERS` says which there are.
+Each is built in a process that has chosen its framework; `plan.CONTENDERS` says which there are.
 """
 
 from bnrepro.bench.contenders.task import Contender, Task
@@ -8,13 +8,13 @@ from bnrepro.bench.contenders.task import Contender, Task
 __all__ = ["Contender", "Task", "build"]
 
 
-def build(name: str, library: str, task: Task) -> Contender:
+def build(name: str, framework: str, task: Task) -> Contender:
     """The contender of that name, its weights the task's initial weights."""
     if name == "engine":
         from bnrepro.bench.contenders.engine import EngineRun
 
         return EngineRun(task)
-    if name == "keras_loop" and library == "jax":
+    if name == "keras_loop" and framework == "jax":
         from bnrepro.bench.contenders.jax_loop import JaxLoop
 
         return JaxLoop(task)
