@@ -468,6 +468,7 @@ def run_python(script: str, *arguments: str, seed: str) -> None:
     subprocess.run([sys.executable, "-c", script, *arguments], check=True, env=environment)
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(figure_1_dir: Path) -> None:
     script = "import sys; from bnrepro import figures; figures.main('1', sys.argv[1])"
     found = []

@@ -167,6 +167,7 @@ def test_verdicts_are_shown_with_a_mark_and_escaped(page: Page, text: str) -> No
     assert "growth of &lt;b&gt;, second half" in text
 
 
+@pytest.mark.slow
 def test_the_same_records_give_the_same_page(results: Path, text: str) -> None:
     script = "import sys; from bnrepro import report; report.main(sys.argv[1])"
     environment = {**os.environ, "PYTHONHASHSEED": "5"}

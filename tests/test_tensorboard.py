@@ -14,7 +14,7 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from runs import START_SECONDS, finish
+from runs import START_SECONDS, start
 
 from bnrepro.record import CURVE_COLUMNS, read_rows
 
@@ -53,8 +53,11 @@ def post(address, path, body):
 def board(tmp_path_factory):
     """Two runs of one grid, and a server that has read them."""
     results = tmp_path_factory.mktemp("board")
-    for seed in (0, 1):
-        finish(results, "model=mlp", "train_steps=500", "threads=1", f"seed={seed}")
+    run = ("model=mlp", "train_steps=500", "threads=1")
+    processes = [start(results, *run, f"seed={seed}") for seed in (0, 1)]
+    for process in processes:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors[-3000:]
     with tensorboard(results / "runs") as address:
         end = time.monotonic() + START_SECONDS
         while len(get(address, "runs")) < 2:

@@ -86,12 +86,13 @@ def test_a_finished_run_asked_for_again_prints_its_row_and_changes_nothing(finis
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        pytest.param(signal.SIGTERM, 143, id="SIGTERM", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, id="SIGTERM"),
         pytest.param(signal.SIGKILL, -9, id="SIGKILL"),
-        pytest.param(signal.SIGINT, 130, id="SIGINT", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 130, id="SIGINT"),
     ],
 )
 def test_an_interrupted_run_ends_as_if_nothing_had_happened(finished, tmp_path, number, code):
