@@ -4,7 +4,8 @@ from collections.abc import Callable
 from importlib import import_module
 
 from bnrepro.config import DATA, ConfigError, DataConfig, did_you_mean
-from bnrepro.data.dataset import DataError, Dataset, Split
+from bnrepro.data.dataset import Dataset, Split
+from bnrepro.data.source import DataError
 
 __all__ = ["DataError", "Dataset", "Split", "load"]
 

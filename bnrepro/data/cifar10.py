@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from bnrepro.config import DataConfig
-from bnrepro.data.dataset import DataError, Dataset, Split, assemble
-from bnrepro.data.source import Source, data_root, read_file, read_members
+from bnrepro.data.dataset import Dataset, Split, assemble
+from bnrepro.data.source import DataError, Source, data_root, read_file, read_members
 
 SOURCE = Source(
     name="cifar10",
@@ -46,7 +46,8 @@ SOURCE = Source(
     archive="cifar-10-python.tar.gz",
     member_folder="cifar-10-batches-py",
 )
-_TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
+# In the order of their images: the last has the test images, as many as each of the others.
+_BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
 
 def load(config: DataConfig) -> Dataset:
@@ -55,16 +56,18 @@ def load(config: DataConfig) -> Dataset:
     Raises:
         DataError: if a member is missing, damaged, or not what was published.
     """
-    batches = {
-        name: parse(content, name)
-        for name, content in _read_members(data_root(config.root))
-        if name != "batches.meta"
-    }
-    train = Split(
-        np.concatenate([batches[name].images for name in _TRAIN]),
-        np.concatenate([batches[name].labels for name in _TRAIN]),
-    )
-    return assemble(config, train, batches["test_batch"], SOURCE.class_names)
+    num_train, num_test = SOURCE.num_examples
+    images = np.empty((num_train + num_test, *SOURCE.image_shape), np.uint8)
+    labels = np.empty(len(images), np.int32)
+    # Batch by batch into place: lists of batches would take the memory twice.
+    for name, content in _read_members(data_root(config.root)):
+        if name in _BATCHES:
+            start = _BATCHES.index(name) * num_test
+            place = slice(start, start + num_test)
+            images[place], labels[place] = parse(content, name)
+    train = Split(images[:num_train], labels[:num_train])
+    test = Split(images[num_train:], labels[num_train:])
+    return assemble(config, train, test, SOURCE.class_names)
 
 
 def _read_members(root: Path) -> Iterator[tuple[str, bytes]]:
@@ -77,8 +80,8 @@ def _read_members(root: Path) -> Iterator[tuple[str, bytes]]:
             yield path.name, read_file(SOURCE, path)
 
 
-def parse(content: bytes, name: str) -> Split:
-    """The images and labels of one pickled batch.
+def parse(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The images, uint8 (examples, 32, 32, 3), and labels, int32, of one pickled batch.
 
     Raises:
         DataError: if it is no such pickle, or names anything but an array of bytes.
@@ -94,7 +97,7 @@ def parse(content: bytes, name: str) -> Split:
         raise DataError(
             f"{name}: {' '.join(str(error).split())}; expected a batch of CIFAR-10; {SOURCE.remedy}"
         ) from error
-    return Split(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
 
 
 def _empty_array(*_: Any) -> np.ndarray:

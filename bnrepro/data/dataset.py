@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnrepro.config import ConfigError, DataConfig
+from bnrepro.config import DataConfig
+from bnrepro.data.source import DataError
 from bnrepro.randomness import generator
 
 if TYPE_CHECKING:
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
 # The share of the training set that `data.evaluation_split=tuning` holds out.
 TUNING_SHARE = 0.1
-
-
-class DataError(ConfigError):
-    """Missing or bad data: what was received, what was expected, and the remedy, in one line."""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ from rich.progress import (
 
 from bnrepro.config import DATA, did_you_mean
 from bnrepro.data import cifar10, digits, fashion_mnist, mnist
-from bnrepro.data.dataset import DataError
-from bnrepro.data.source import Source, check, data_root, file_mode, shown
+from bnrepro.data.source import DataError, Source, check, data_root, file_mode, shown
 
 SOURCES = {source.name: source for source in (mnist.SOURCE, fashion_mnist.SOURCE, cifar10.SOURCE)}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from bnrepro.config import DataConfig
-from bnrepro.data.dataset import DataError, Dataset, Split, assemble
-from bnrepro.data.source import Source, data_root, read_file, shown
+from bnrepro.data.dataset import Dataset, Split, assemble
+from bnrepro.data.source import DataError, Source, data_root, read_file, shown
 
 _UNSIGNED_BYTE = 8
 

@@ -18,14 +18,13 @@ from rich.progress import track
 
 from bnrepro.config import DataConfig
 from bnrepro.data.dataset import (
-    DataError,
     Dataset,
     Split,
     choose_splits,
     hold_out,
     label_bytes,
 )
-from bnrepro.data.source import data_root, shown
+from bnrepro.data.source import DataError, data_root, shown
 from bnrepro.data.streaming import StreamedImages
 from bnrepro.randomness import generator
 

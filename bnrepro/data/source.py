@@ -9,10 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bnrepro.data.dataset import DataError
+from bnrepro.config import ConfigError
 
 # No member of a published archive is larger; a larger one is not read into memory.
 _LARGEST_MEMBER_BYTES = 64 * 2**20
+
+
+class DataError(ConfigError):
+    """Missing or bad data: what was received, what was expected, and the remedy, in one line."""
 
 
 @dataclass(frozen=True)

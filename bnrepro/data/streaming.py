@@ -13,8 +13,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bnrepro.data.dataset import DataError
-from bnrepro.data.source import shown
+from bnrepro.data.source import DataError, shown
 
 Result = TypeVar("Result")
 
