@@ -1,6 +1,7 @@
 """Folders of photographs: layouts, decoding, streaming, and what is refused."""
 
 import os
+import shutil
 import warnings
 import zlib
 from pathlib import Path
@@ -215,6 +216,17 @@ def test_a_file_that_vanishes_while_it_streams_is_refused(parted, monkeypatch):
     images.paths[0].unlink()
     with pytest.raises(DataError, match="No such file"):
         images.read(np.array([0]))
+
+
+def test_a_file_that_is_swapped_while_it_streams_is_refused(parted, monkeypatch):
+    monkeypatch.setattr(image_folder, "available_memory", lambda: 0)
+    images = data.load(config(parted)).train.images
+    every = np.arange(len(images))
+    images.read(every)
+    shutil.copy2(parted / "train/dog/0.png", parted / "swapped.png")
+    (parted / "swapped.png").replace(parted / "train/cat/0.png")
+    with pytest.raises(DataError, match="cat/0.png: changed since the run began"):
+        images.read(every)
 
 
 def test_names_that_cannot_be_printed_are_escaped(parted):

@@ -143,7 +143,8 @@ def _list_images(folder: Path, class_names: tuple[str, ...], size: int) -> Split
         files += paths
         labels += [label] * len(paths)
     mixed = generator(0, "image_folder").permutation(len(files))
-    return Split(StreamedImages(np.array(files), size), np.array(labels, np.int32)).take(mixed)
+    images = StreamedImages.listed(files, size)
+    return Split(images, np.array(labels, np.int32)).take(mixed)
 
 
 def _image_files(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -31,7 +31,13 @@ class StreamedImages:
     """Image files that read as a uint8 array, (examples, size, size, 3)."""
 
     paths: np.ndarray  # (examples,) of Path
+    stamps: np.ndarray  # (examples, 3) int64, what `_stamp` said when the files were listed
     size: int
+
+    @classmethod
+    def listed(cls, paths: Sequence[Path], size: int) -> "StreamedImages":
+        """The files at `paths` as they lie there now; raises OSError where one is missing."""
+        return cls(np.array(paths), np.array([_stamp(path) for path in paths], np.int64), size)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -48,16 +54,23 @@ class StreamedImages:
 
     def take(self, indices: np.ndarray) -> "StreamedImages":
         """The images at `indices`, still on disk."""
-        return StreamedImages(self.paths[indices], self.size)
+        return StreamedImages(self.paths[indices], self.stamps[indices], self.size)
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """The images at `indices`, decoded: uint8 (n, size, size, 3).
 
         Raises:
-            DataError: if one of the files is no image, cut short or too large.
+            DataError: if one of the files is no image, cut short, too large, or has changed since
+                it was listed.
         """
+
+        def decode_unchanged(path: Path, stamp: np.ndarray) -> np.ndarray:
+            image = decode(path, self.size)
+            _require_unchanged(path, stamp)
+            return image
+
         images = np.empty((len(indices), *self.shape[1:]), np.uint8)
-        decoded = in_parallel(lambda path: decode(path, self.size), self.paths[indices])
+        decoded = in_parallel(decode_unchanged, self.paths[indices], self.stamps[indices])
         for position, image in enumerate(decoded):
             images[position] = image
         return images
@@ -89,10 +102,24 @@ def decode(path: Path, size: int) -> np.ndarray:
         raise _refused(path, " ".join(str(error).split())) from error
 
 
-def in_parallel(task: Callable[[Path], Result], paths: np.ndarray) -> Iterator[Result]:
-    """The task's result for each path, in order, computed by all cores."""
-    for start in range(0, len(paths), _TASKS):
-        yield from _pool().map(task, paths[start : start + _TASKS])
+def in_parallel(task: Callable[..., Result], *columns: np.ndarray) -> Iterator[Result]:
+    """The task's result for each row of the columns, in order, computed by all cores."""
+    for start in range(0, len(columns[0]), _TASKS):
+        yield from _pool().map(task, *(column[start : start + _TASKS] for column in columns))
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What differs between two files of one name, without reading them."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _require_unchanged(path: Path, stamp: np.ndarray) -> None:
+    if _stamp(path) != tuple(stamp):
+        raise DataError(
+            f"{shown(path)}: changed since the run began, expected the file that it was; put it "
+            "back and run the same command again"
+        )
 
 
 def _colour(image: Image.Image) -> Image.Image:
