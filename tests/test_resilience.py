@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from runs import essence, finish, first_checkpoint, only_directory, start, stop, wait_for
+from runs import command, essence, finish, first_checkpoint, only_directory, start, stop, wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
@@ -65,6 +65,35 @@ def test_a_disk_with_no_room_for_a_record_is_one_line(small_disk, size):
     lines = full.stderr.strip().splitlines()
     assert lines[-1] == "bnrepro: No space left on device"
     assert "Traceback" not in full.stderr
+
+
+@pytest.fixture
+def unprivileged():
+    """Words before a command that make permissions count for root, too."""
+    if os.geteuid() != 0:
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("permissions do not bind root, and there is no setpriv to take them away")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+@pytest.mark.parametrize("closed", [".", "record.json", "curve.csv"])
+def test_what_may_not_be_read_is_one_line_and_left_as_it_is(unprivileged, closed, tmp_path):
+    words = ("model=mlp", "train_steps=20", "threads=1")
+    finish(tmp_path, *words)
+    directory = only_directory(tmp_path)
+    before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    (directory / closed).chmod(0)
+    asked = ["table", f"results_dir={tmp_path}"]
+    if closed != "curve.csv":
+        asked = command(tmp_path, *words)[3:]
+    done = subprocess.run(
+        [*unprivileged, sys.executable, "-m", "bnrepro", *asked], capture_output=True, text=True
+    )
+    (directory / closed).chmod(0o700)
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode in (1, 2) and "Permission denied" in line and str(directory) in line
+    assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()} == before
 
 
 def test_a_run_does_not_go_on_with_other_data(tmp_path):
