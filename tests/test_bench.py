@@ -1,8 +1,10 @@
 import datetime
 import json
 import math
+import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -316,6 +318,16 @@ def test_other_time_is_read_from_the_records_that_are_there(tmp_path):
     assert commands.read_other_time(str(tmp_path)) == {"other_time/scale_cpu": 0.15}
     with pytest.raises(CommandError):
         commands.read_other_time(str(tmp_path / "absent"))
+
+
+@pytest.mark.slow
+def test_other_time_of_figure_1_is_that_of_a_whole_run():
+    if not Path(os.environ.get("BNREPRO_DATA", ""), "mnist").is_dir():
+        pytest.skip("BNREPRO_DATA names no folder with mnist/")
+    shares = commands.time_figure_1_run(["train_steps=1000"])
+    assert 0 < shares["other_time/figure_1"] < 2
+    with pytest.raises(CommandError):
+        commands.time_figure_1_run(["data.root=absent"])
 
 
 def test_a_process_answers_a_bad_request_with_the_reason_and_tells_when_it_is_gone():

@@ -156,9 +156,10 @@ def _measure_commands(measured: Measured, overrides: list[str], results_dir: str
         "time to the first step and memory, CIFAR-10": partial(
             commands.watch_cifar10_run, overrides
         ),
-        "other time of runs": partial(commands.read_other_time, results_dir),
+        "other time of scale=cpu": partial(commands.read_other_time, results_dir),
     }
     if not measured.plan.quick:
+        measurements["other time of figure 1"] = partial(commands.time_figure_1_run, overrides)
         measurements["sweep"] = partial(commands.compare_sweep, overrides, 3)
     for what, measure in measurements.items():
         _say(what)
