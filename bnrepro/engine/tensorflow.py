@@ -6,6 +6,7 @@ graph.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -35,18 +36,18 @@ class TensorFlowEngine(Engine):
         config: RunConfig,
     ) -> None:
         super().__init__(network, optimizer, dataset, config)
-        xla = config.model.name == "mlp" or bool(tf.config.list_physical_devices("GPU"))
-        self.kind = "tensorflow xla loop" if xla else "tensorflow graph loop"
-        self.segment_steps = _XLA_SEGMENT_STEPS if xla else _GRAPH_SEGMENT_STEPS
+        self._xla = config.model.name == "mlp" or bool(tf.config.list_physical_devices("GPU"))
+        self.kind = "tensorflow xla loop" if self._xla else "tensorflow graph loop"
+        self.segment_steps = _XLA_SEGMENT_STEPS if self._xla else _GRAPH_SEGMENT_STEPS
         self._weights = network.model.trainable_variables
         self._kernels = kernel_positions(network.model)
         self._state = {
             **{f"model/{variable.path}": variable for variable in network.model.variables},
             **{f"optimizer/{variable.path}": variable for variable in optimizer.variables},
         }
-        self._train = tf.function(self._train_loop, jit_compile=xla, autograph=False)
-        self._forward = tf.function(self._infer, autograph=False)
-        self._loss_gradients = tf.function(self._gradients_of_batch, autograph=False)
+        self._train = self._compiled(self._train_loop)
+        self._forward = self._compiled(self._infer)
+        self._loss_gradients = self._compiled(self._gradients_of_batch)
 
     def to_device(self, array: np.ndarray) -> Any:
         return tf.constant(array)
@@ -76,18 +77,18 @@ class TensorFlowEngine(Engine):
         return self._forward(tf.constant(images)).numpy()
 
     def pre_activations(self, images: np.ndarray) -> Arrays:
-        values = self._undisturbed(lambda: self.watch_activations(tf.constant(images)))
+        values = self.watch_activations(tf.constant(images))
         return dict(zip(self.network.pre_activations, (v.numpy() for v in values), strict=True))
 
     def gradients(self, step: int) -> Arrays:
         inputs = self.inputs(step, step + 1)
         first = {name: tf.constant(value[0]) for name, value in inputs.distortions.items()}
         batch = (inputs.table, inputs.labels, tf.constant(inputs.indices[0]), first)
-        values = self._undisturbed(lambda: self._loss_gradients(*batch))
+        values = self._loss_gradients(*batch)
         return {v.path: g.numpy() for v, g in zip(self._weights, values, strict=True)}
 
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        moments = self._undisturbed(lambda: self.watch_moments(tf.constant(images)))
+        moments = self.watch_moments(tf.constant(images))
         return [(mean.numpy(), variance.numpy()) for mean, variance in moments]
 
     def device(self) -> str:
@@ -161,7 +162,8 @@ class TensorFlowEngine(Engine):
     def _gradients_of_batch(
         self, table: Any, labels: Any, indices: Any, distortions: Any
     ) -> list[Any]:
-        return self._differentiate(table, labels, indices, distortions)[2]
+        differentiate = partial(self._differentiate, table, labels, indices, distortions)
+        return self._undisturbed(differentiate)[2]
 
     def _infer(self, images: Any) -> Any:
         rows = tf.range(tf.shape(images)[0])
@@ -175,9 +177,13 @@ class TensorFlowEngine(Engine):
 
         def watch(images: Any) -> list[Any]:
             rows = tf.range(tf.shape(images)[0])
-            return reduce(watched(self.assembler.assemble(images, rows, {}), training=True))
+            batch = self.assembler.assemble(images, rows, {})
+            return self._undisturbed(lambda: reduce(watched(batch, training=True)))
 
-        return tf.function(watch, autograph=False)
+        return self._compiled(watch)
+
+    def _compiled(self, program: Callable[..., Any]) -> Callable[..., Any]:
+        return tf.function(program, jit_compile=self._xla, autograph=False)
 
     def _undisturbed(self, compute: Callable[[], Any]) -> Any:
         """`compute`'s value, with what it updates on the way (moving statistics) put back."""
