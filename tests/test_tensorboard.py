@@ -13,9 +13,11 @@ import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from runs import START_SECONDS, start
 
+from bnrepro.observers.tensorboard import thinned
 from bnrepro.record import CURVE_COLUMNS, read_rows
 
 
@@ -171,6 +173,15 @@ def served(folder):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_port}"
         server.shutdown()
+
+
+def test_a_histogram_of_many_values_meets_every_unit_alike():
+    values = np.broadcast_to(np.arange(24), (64, 32, 32, 24))
+    seen = np.bincount(thinned(values))
+    assert len(seen) == 24 and seen.min() > 0.99 * seen.max()
+    assert 100_000 < seen.sum() <= 250_000
+    few = np.arange(600).reshape(6, 100)
+    assert thinned(few).tolist() == list(range(600))
 
 
 @pytest.mark.slow
