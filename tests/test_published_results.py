@@ -1,5 +1,6 @@
 """What is published comes out of the committed records again."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -24,6 +25,13 @@ def readme_tables():
 @pytest.mark.parametrize(("words", "text"), readme_tables(), ids=lambda value: value[:20])
 def test_the_readme_shows_what_its_command_prints(words, text):
     assert text.startswith(bnrepro("table", *shlex.split(words)).strip())
+
+
+def test_the_readme_shows_the_figures_of_the_bench():
+    section = (ROOT / "README.md").read_text().split("\n## How fast\n")[1].split("\n## ")[0]
+    (file,) = re.findall(r"\[everything it measured\]\((\S+?)\)", section)
+    (table,) = re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    assert table in (ROOT / file).read_text()
 
 
 def test_figure_1_is_rebuilt_from_the_records_without_a_changed_byte(tmp_path):

@@ -1,0 +1,106 @@
+"""What a run does beside its steps: seconds of each part, and the most memory up to then.
+
+    python scripts/run_cost.py --results results/bench
+
+The parts in the order of a run, from the command on, for the MNIST network of figure 1 and for the
+small Inception of scale=cpu on CIFAR-10, each in a process of its own; then the parts that come
+again and again, the median of several. Writes `run_cost.csv`
+(`run,part,seconds,peak_gigabytes`).
+"""
+
+import argparse
+import csv
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+RUNS = {
+    "figure_1_bn": ("experiment=figure_1_bn", "threads=1"),
+    "bn_baseline": ("experiment=bn_baseline", "scale=cpu"),
+}
+COLUMNS = ("run", "part", "seconds", "peak_gigabytes")
+REPEATS = 9
+
+
+def main() -> int:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, default=Path("results/bench"))
+    parser.add_argument("--run", choices=RUNS, help="measure one here, and print it only")
+    options = parser.parse_args()
+    if options.run:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(measure(options.run))
+        return 0
+    table = ",".join(COLUMNS) + "\n"
+    for name in RUNS:
+        command = [sys.executable, __file__, "--run", name]
+        table += subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    print(table, end="")
+    (options.results / "run_cost.csv").write_text(table)
+    return 0
+
+
+def measure(name: str) -> list[tuple[str, str, str, str]]:
+    """Rows of the table for one run, in this process."""
+    rows = []
+
+    def part(words: str, work: Callable[[], object]) -> None:
+        began = time.perf_counter()
+        work()
+        add(words, time.perf_counter() - began)
+
+    def again(words: str, work: Callable[[], object]) -> None:
+        seconds = []
+        for _ in range(REPEATS):
+            began = time.perf_counter()
+            work()
+            seconds.append(time.perf_counter() - began)
+        add(words, statistics.median(seconds))
+
+    def add(words: str, seconds: float) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+        rows.append((name, words, f"{seconds:.4f}", f"{peak:.2f}"))
+
+    began = time.perf_counter()
+    from bnrepro import backend
+    from bnrepro.composition import compose
+
+    composition = compose(list(RUNS[name]))
+    backend.select(composition.config)
+    add("compose the config", time.perf_counter() - began)
+    began = time.perf_counter()
+    from bnrepro import data, engine, models, optimizers
+    from bnrepro.observers.evaluation import evaluate
+    from bnrepro.observers.percentiles import percentile_rows, watched_images
+
+    add("import TensorFlow and Keras", time.perf_counter() - began)
+    began = time.perf_counter()
+    config = composition.config.accelerated()
+    dataset = data.load(config.data)
+    add("read and check the data", time.perf_counter() - began)
+    began = time.perf_counter()
+    _, *shape = dataset.train.images.shape
+    network = models.build(config, tuple(shape), dataset.num_classes)
+    trainer = engine.build(network, optimizers.build(config), dataset, config)
+    add("build the network and the engine", time.perf_counter() - began)
+    images, few = watched_images(trainer, 1000), watched_images(trainer, 64)
+    first = dataset.evaluation.images[: trainer.evaluation_batch]
+    part("compile training", trainer.compile)
+    part("compile scoring", lambda: trainer.forward(first))
+    part("compile the watched gradient", lambda: trainer.gradients(0))
+    part("compile the watched activations", lambda: trainer.pre_activations(few))
+    again("score the evaluation split", lambda: evaluate(trainer, config))
+    again("percentiles over 1,000 images", lambda: percentile_rows(trainer, images, 0))
+    again("gradient of one batch", lambda: trainer.gradients(0))
+    again("activations of 64 images", lambda: trainer.pre_activations(few))
+    steps = trainer.segment_steps
+    again(f"{steps} steps", lambda: trainer.train(0, steps))
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
