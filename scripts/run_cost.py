@@ -87,14 +87,16 @@ def measure(name: str) -> list[tuple[str, str, str, str]]:
     network = models.build(config, tuple(shape), dataset.num_classes)
     trainer = engine.build(network, optimizers.build(config), dataset, config)
     add("build the network and the engine", time.perf_counter() - began)
-    images, few = watched_images(trainer, 1000), watched_images(trainer, 64)
+    few = watched_images(trainer, 64)
     first = dataset.evaluation.images[: trainer.evaluation_batch]
     part("compile training", trainer.compile)
     part("compile scoring", lambda: trainer.forward(first))
     part("compile the watched gradient", lambda: trainer.gradients(0))
     part("compile the watched activations", lambda: trainer.pre_activations(few))
     again("score the evaluation split", lambda: evaluate(trainer, config))
-    again("percentiles over 1,000 images", lambda: percentile_rows(trainer, images, 0))
+    if config.percentiles.every:
+        many = watched_images(trainer, config.percentiles.num_examples)
+        again(f"percentiles over {len(many)} images", lambda: percentile_rows(trainer, many, 0))
     again("gradient of one batch", lambda: trainer.gradients(0))
     again("activations of 64 images", lambda: trainer.pre_activations(few))
     steps = trainer.segment_steps
