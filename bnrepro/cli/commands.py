@@ -5,6 +5,7 @@ does the work and gives the exit code.
 """
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -83,12 +84,13 @@ def _records(composition: "Composition") -> list["RunRecord"]:
         return [finished]
     threads = recorded_threads(composition) or composition.config.threads
     composition = replace(composition, config=replace(composition.config, threads=threads))
-    print(summary(composition), flush=True)
-    backend.select(composition.config)
-    with _quiet():
-        from bnrepro import engine, training
+    with _leaving_at_once():
+        print(summary(composition), flush=True)
+        backend.select(composition.config)
+        with _quiet():
+            from bnrepro import engine, training
 
-        engine.find_devices()
+            engine.find_devices()
 
     if alone:
         return [training.run(composition)]
@@ -116,6 +118,19 @@ def _quiet() -> Iterator[None]:
         finally:
             os.dup2(before, 2)
             os.close(before)
+
+
+@contextmanager
+def _leaving_at_once() -> Iterator[None]:
+    """Inside, Ctrl-C ends the process: nothing is begun, and a KeyboardInterrupt may get lost.
+
+    Python drops an exception that is raised in a callback, and loading a framework is full of them.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(_EXIT_CODES["SIGINT"]))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def prepare_sweep(words: Words) -> Work:
