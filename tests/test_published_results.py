@@ -34,12 +34,15 @@ def test_the_readme_shows_the_figures_of_the_bench():
     assert table in (ROOT / file).read_text()
 
 
-def test_figure_1_is_rebuilt_from_the_records_without_a_changed_byte(tmp_path):
+@pytest.mark.parametrize(
+    ("figure", "folder"), [("1", "figure_1"), ("batch_size", "batch_size")], ids=["1", "batch_size"]
+)
+def test_a_figure_is_rebuilt_from_the_records_without_a_changed_byte(figure, folder, tmp_path):
     published = ROOT / "results"
     (tmp_path / "runs").symlink_to(published / "runs")
-    bnrepro("figure", "1", f"results_dir={tmp_path}")
-    names = {path.name for path in (published / "figure_1").iterdir()}
-    assert names == {path.name for path in (tmp_path / "figure_1").iterdir()}
+    bnrepro("figure", figure, f"results_dir={tmp_path}")
+    names = {path.name for path in (published / folder).iterdir()}
+    assert names == {path.name for path in (tmp_path / folder).iterdir()}
     for name in names:
-        rebuilt = (tmp_path / "figure_1" / name).read_bytes()
-        assert rebuilt == (published / "figure_1" / name).read_bytes(), name
+        rebuilt = (tmp_path / folder / name).read_bytes()
+        assert rebuilt == (published / folder / name).read_bytes(), name
