@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fake_sweep import completed_record
 
-from bnrepro import study
+from bnrepro import study, sweep
 from bnrepro.config import ConfigError
 from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
 from bnrepro.record import write_record
@@ -217,3 +217,10 @@ def test_planning_loads_neither_frameworks_nor_pandas() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert found.stdout == "set()\n"
+
+
+def test_a_study_is_swept_seed_by_seed() -> None:
+    planned = sweep.plan(["study=placement"])
+    assert [run.seed for run in planned] == sorted(run.seed for run in planned)
+    first, *others = [[run.name for run in planned if run.seed == seed] for seed in range(6)]
+    assert others == [first] * 5

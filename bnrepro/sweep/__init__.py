@@ -77,6 +77,8 @@ def run_sweep(
 def plan(overrides: list[str]) -> list[PlannedRun]:
     """The runs of a command line, which may name a study.
 
+    A study goes seed by seed: interrupted, it has compared everything on as many seeds as it got to.
+
     Raises:
         ConfigError: if an override or one of the runs is refused.
     """
@@ -86,7 +88,8 @@ def plan(overrides: list[str]) -> list[PlannedRun]:
     if len(chosen) > 1:
         raise ConfigError(f"{' '.join(chosen)}: expected one study; sweep them one after the other")
     others = [override for override in overrides if override not in chosen]
-    return study.planned_runs(chosen[0].removeprefix("study="), others)
+    runs = study.planned_runs(chosen[0].removeprefix("study="), others)
+    return sorted(runs, key=lambda run: run.seed)
 
 
 def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rules: Rules) -> int:
