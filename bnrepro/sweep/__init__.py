@@ -77,7 +77,7 @@ def run_sweep(
 def plan(overrides: list[str]) -> list[PlannedRun]:
     """The runs of a command line, which may name a study.
 
-    A study goes seed by seed: interrupted, it has compared everything on as many seeds as it got to.
+    A study goes seed by seed: stopped halfway, it has compared everything on the same seeds.
 
     Raises:
         ConfigError: if an override or one of the runs is refused.
