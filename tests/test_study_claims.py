@@ -13,6 +13,7 @@ from bnrepro import claims, study
 from bnrepro.claims import command, drawing, figure_1, figure_4, placement, studies
 from bnrepro.claims.comparison import judge_seeds, nothing, of_steps, of_values
 from bnrepro.claims.experiments import EXPERIMENTS
+from bnrepro.claims.reasons import reason
 from bnrepro.claims.verdict import COLUMNS, Verdict, all_of, judge
 from bnrepro.config import ConfigError
 from bnrepro.paper import CLAIMS
@@ -377,6 +378,22 @@ def test_the_three_formats_say_the_same():
     text = command.to_text(verdicts)
     assert "C7 (section 3)" in text
     assert "1 reproduced" in text
+
+
+@pytest.mark.parametrize("verdict", ["not reproduced", "reproduced"])
+def test_the_reason_stands_below_a_claim_that_is_not_reproduced(verdict):
+    fine = Verdict("C4", "3.3", "gradient: 0", "at most 1e-09", "reproduced")
+    judged = Verdict("C4", "3.3", "share: 0.6", "at least 0.9", verdict)
+    text = command.to_text([fine, judged])
+    assert ("why: The paper argues" in text) == (verdict == "not reproduced")
+
+
+def test_the_quarter_circle_law_of_the_reason_holds():
+    weights = np.random.default_rng(0).normal(size=(600, 600)) / np.sqrt(600)
+    values = np.linalg.svd(weights, compute_uv=False)
+    assert values.max() == pytest.approx(2, abs=0.05)
+    assert (values > 0.5).mean() == pytest.approx(0.68, abs=0.01)
+    assert "68 % of them above 1/2" in reason("C4", ["not reproduced"])
 
 
 def test_claims_are_tested_in_the_papers_order():

@@ -8,6 +8,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from bnrepro.claims import experiments, studies
+from bnrepro.claims.reasons import reason
 from bnrepro.claims.verdict import COLUMNS, Verdict
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.paper import CLAIMS, claim
@@ -85,11 +86,12 @@ def to_text(verdicts: Sequence[Verdict]) -> str:
     for identifier in dict.fromkeys(verdict.claim for verdict in verdicts):
         stated = claim(identifier)
         lines.append(f"{identifier} (section {stated.section}): {stated.statement}")
-        for verdict in verdicts:
-            if verdict.claim == identifier:
-                lines.append(f"  {verdict.verdict.upper():14}  {verdict.measured}")
-                lines.append(f"  {'':14}  criterion: {verdict.criterion}")
-        lines.append("")
+        own = [verdict for verdict in verdicts if verdict.claim == identifier]
+        for verdict in own:
+            lines.append(f"  {verdict.verdict.upper():14}  {verdict.measured}")
+            lines.append(f"  {'':14}  criterion: {verdict.criterion}")
+        why = reason(identifier, [verdict.verdict for verdict in own])
+        lines += [f"  why: {why}", ""] if why else [""]
     outcomes = [verdict.verdict for verdict in verdicts]
     counts = [f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes)]
     return "\n".join([*lines, ", ".join(counts)]) + "\n"

@@ -13,6 +13,8 @@ _PERCENT = ("accuracy", "error")
 _POINTS = ("gap",)
 _ENDS = ("_low", "_high")
 _ABSENT = "–"
+# A cell of so many characters, such as "at most 1e-09", is not broken.
+_SHORT = 14
 # Smaller than in a file, so that the words can be read where the page is 360 pixels wide.
 _PANEL_SIZE = (3.9, 2.9)
 # Longer names first: `bn_x5_sigmoid` is not `bn_x5`.
@@ -48,7 +50,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
     if not rows:
         return paragraph(f"{caption.removesuffix('.')}: none.", "note")
     shown = [column for column in columns if not column.endswith(_ENDS)]
-    titles = [column.replace("_", " ") for column in shown]
+    titles = [re.sub(r"\bbn\b", "BN", column.replace("_", " ")) for column in shown]
     head = "".join(f'<th role="columnheader" scope="col">{escape(title)}</th>' for title in titles)
     body = []
     for row in rows:
@@ -91,7 +93,7 @@ def verdict(text: str) -> str:
 def _cells(columns: Sequence[str], titles: Sequence[str], texts: Sequence[str]) -> str:
     cells = []
     for index, (column, title, text) in enumerate(zip(columns, titles, texts, strict=True)):
-        kind = "absent" if text == _ABSENT else ""
+        kind = "absent" if text == _ABSENT else "short" if len(text) <= _SHORT else ""
         judged = column in _VERDICT_COLUMNS and text in _VERDICTS
         content = verdict(text) if judged else escape(text)
         if index == 0:

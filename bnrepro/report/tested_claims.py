@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from bnrepro import paper
+from bnrepro.claims.reasons import reason
 from bnrepro.record import RecordError
 from bnrepro.report import markup
 from bnrepro.report.sections import Section
@@ -60,7 +61,8 @@ def _claim(name: str, verdicts: pd.DataFrame) -> str:
     rows = verdicts.drop(columns="claim")
     caption = f"{stated.statement} ({where})"
     table = markup.table(list(rows.columns), rows.to_numpy().tolist(), caption)
-    return f"<h3>{markup.escape(name)}</h3>{table}"
+    why = reason(name, verdicts["verdict"])
+    return f"<h3>{markup.escape(name)}</h3>{table}{markup.paragraph(why, 'note') if why else ''}"
 
 
 def _drawing(path: Path) -> str:

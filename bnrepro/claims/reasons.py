@@ -1,0 +1,22 @@
+"""Why a claim does not hold in its exact experiment: what was found when the reason was looked for.
+
+Reasons for what the studies show lie beside their records, in `results/<figure>/NOTES.md`.
+"""
+
+from collections.abc import Iterable
+
+_REASONS = {
+    "C4": (
+        "The paper argues from uncorrelated Gaussian layers and a linear map between them that "
+        "keeps them so. Orthogonal weights do; the singular values of a square matrix of "
+        "independent weights spread over 0 to 2 whatever normalizes them, 68 % of them above 1/2 "
+        "(the quarter-circle law). ReLU sets those of inactive units to 0, and over depth the "
+        "spreads multiply: with ReLU and batch normalization gradients grow exponentially (Yang "
+        "et al. 2019, arXiv 1902.08129)."
+    ),
+}
+
+
+def reason(claim: str, verdicts: Iterable[str]) -> str | None:
+    """Why some of the verdicts on a claim are `not reproduced`; None where all is well."""
+    return _REASONS.get(claim) if "not reproduced" in verdicts else None
