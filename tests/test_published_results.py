@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bnrepro.figures import DEFAULT_SCALE
+from bnrepro.report import deviations
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -32,6 +35,10 @@ def test_the_readme_shows_the_figures_of_the_bench():
     (file,) = re.findall(r"\[everything it measured\]\((\S+?)\)", section)
     (table,) = re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)
     assert table in (ROOT / file).read_text()
+
+
+def test_the_deviations_are_those_of_the_configs():
+    assert (ROOT / "results" / "deviations.md").read_text() == deviations.to_markdown(DEFAULT_SCALE)
 
 
 @pytest.mark.parametrize(

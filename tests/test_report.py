@@ -226,6 +226,17 @@ def test_deviations_come_from_the_configs() -> None:
     assert "Zhang" in str(figure_2["model.name"].ours)
 
 
+def test_the_page_of_deviations_has_a_row_for_each_and_none_for_what_is_as_the_paper() -> None:
+    compared = [item for items in deviations.compare_all("cpu").values() for item in items]
+    lines = deviations.to_markdown("cpu").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and "---" not in line]
+    listed = [row.split("|")[1].strip() for row in rows if not row.startswith("| setting |")]
+    expected = [item.setting.key for item in compared if item.kind != "as the paper"]
+    assert sorted(listed) == sorted(expected)
+    columns = {line.count("|") for line in rows}
+    assert columns == {len(deviations.COLUMNS) + 1, len(deviations.OPEN_COLUMNS) + 1}
+
+
 def test_at_the_papers_scale_little_deviates() -> None:
     planned = study.planned_runs("figure_2", ["scale=paper", "data.root=images"])
     (config,) = (

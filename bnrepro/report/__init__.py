@@ -11,21 +11,22 @@ from string import Template
 
 from bnrepro.figures import DEFAULT_SCALE
 from bnrepro.record import write_atomically
-from bnrepro.report import markup, sections, tested_claims
+from bnrepro.report import deviations, markup, sections, tested_claims
 from bnrepro.report.sections import Section
 
 
 def main(results_dir: str = "results") -> int:
-    """Write the exhibits, and `report.html` with all of them, below `results_dir`.
+    """Write the exhibits, `report.html` with all of them and `deviations.md` below `results_dir`.
 
     Raises:
         RecordError: if a record cannot be read.
     """
     page = build(results_dir)
-    path = Path(results_dir) / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, page)
-    print(path)
+    folder = Path(results_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "deviations.md", deviations.to_markdown(DEFAULT_SCALE))
+    write_atomically(folder / "report.html", page)
+    print(folder / "report.html")
     return 0
 
 

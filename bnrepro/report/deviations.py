@@ -1,6 +1,6 @@
 """Where a run's config is not the paper's, or fills in what the paper leaves open."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,12 @@ from bnrepro.paper.settings import Setting
 
 COLUMNS = ("setting", "experiments", "paper", "ours", "section", "note")
 OPEN_COLUMNS = tuple(column for column in COLUMNS if column != "paper")
+
+KINDS = {
+    "deviation": "Deviations from the paper",
+    "left open": "What the paper leaves open, and what we chose",
+    "as the paper": "Settings that are the paper's",
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,31 @@ def compare_all(scale: str) -> dict[str, list[Comparison]]:
         "Figure 1": compare(settings.FIGURE_1, _configs("figure_1", [], figure_1)),
         "Figure 2": compare(settings.FIGURE_2, _configs("figure_2", [f"scale={scale}"], figure_2)),
     }
+
+
+def to_markdown(scale: str) -> str:
+    """What is not the paper's and what it leaves open, of figures 1 and 2, as a page of Markdown.
+
+    Raises:
+        ConfigError: if a study or the scale is refused.
+    """
+    parts = [
+        "# Deviations from the paper, and what it leaves open",
+        "Made from the configs by `bnrepro report`. The settings are those before the changes of "
+        f"section 4.2.1, which the setting `accelerate` lists; figure 2 is at `scale={scale}`.",
+    ]
+    for figure, comparisons in compare_all(scale).items():
+        for kind, columns in (("deviation", COLUMNS), ("left open", OPEN_COLUMNS)):
+            rows = [item.row for item in comparisons if item.kind == kind]
+            if rows:
+                parts += [f"## {figure}: {KINDS[kind].lower()}", _markdown_table(columns, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    lines = [columns, ["---"] * len(columns), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def compare(

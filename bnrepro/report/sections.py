@@ -15,12 +15,6 @@ from bnrepro.figures.style import Panel
 from bnrepro.record import write_atomically
 from bnrepro.report import deviations, markup, provenance
 
-_KINDS = {
-    "deviation": "Deviations from the paper",
-    "left open": "What the paper leaves open, and what we chose",
-    "as the paper": "Settings that are the paper's",
-}
-
 
 @dataclass(frozen=True)
 class Section:
@@ -124,7 +118,7 @@ def settings(scale: str) -> Section:
     """
     parts = []
     for figure, comparisons in deviations.compare_all(scale).items():
-        for kind, caption in _KINDS.items():
+        for kind, caption in deviations.KINDS.items():
             rows = [item.row for item in comparisons if item.kind == kind]
             is_open = kind == "left open"
             columns = deviations.OPEN_COLUMNS if is_open else deviations.COLUMNS
