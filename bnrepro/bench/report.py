@@ -13,6 +13,7 @@ from bnrepro.bench.measure import Member
 from bnrepro.bench.plan import Plan
 from bnrepro.bench.workloads import PLAIN_RECIPE, Workload
 from bnrepro.record import write_atomically
+from bnrepro.tables import markdown_table
 
 SCHEMA_VERSION = 1
 _CONDITIONS = (
@@ -171,19 +172,24 @@ def to_markdown(measured: Measured, today: datetime.date) -> str:
         f"{measured.threads} threads; {versions}; {measured.plan.rounds} rounds of about "
         f"{measured.plan.seconds_per_round:g} s. {_CONDITIONS}",
         "",
-        *_figures_table(measured),
+        _figures_table(measured),
     ]
     for workload, members in measured.workloads:
         lines += ["", *_workload_table(measured, workload, members)]
     if measured.peaks:
-        lines += ["", "## Peaks", "", *_table(("what", "measured"), _peak_rows(measured.peaks))]
+        lines += [
+            "",
+            "## Peaks",
+            "",
+            markdown_table(("what", "measured"), _peak_rows(measured.peaks)),
+        ]
     if measured.failures:
         rows = [[what, why] for what, why in measured.failures.items()]
-        lines += ["", "## Not measured", "", *_table(("what", "why"), rows)]
+        lines += ["", "## Not measured", "", markdown_table(("what", "why"), rows)]
     return "\n".join(lines) + "\n"
 
 
-def _figures_table(measured: Measured) -> list[str]:
+def _figures_table(measured: Measured) -> str:
     rows = []
     for row in (_figure_to_json(figure, measured.facts()) for figure in measured.figures):
         unit = f" {row['unit']}" if row["unit"] else ""
@@ -195,7 +201,7 @@ def _figures_table(measured: Measured) -> list[str]:
         value = "not measured" if row["measured"] is None else f"{row['measured']:.3g}{unit}"
         reached = {True: "yes", False: "no", None: ""}[row["reached"]]
         rows.append([row["what"], value, wanted, reached])
-    return _table(("what", "measured", "at least/at most", "reached"), rows)
+    return markdown_table(("what", "measured", "at least/at most", "reached"), rows)
 
 
 def _workload_table(measured: Measured, workload: Workload, members: list[Member]) -> list[str]:
@@ -208,7 +214,7 @@ def _workload_table(measured: Measured, workload: Workload, members: list[Member
         "their size, but for who is refused."
     )
     rows = [_member_row(measured, workload, member) for member in members]
-    return [f"## {workload.words}", "", agreed, "", *_table(header, rows)]
+    return [f"## {workload.words}", "", agreed, "", markdown_table(header, rows)]
 
 
 def _member_row(measured: Measured, workload: Workload, member: Member) -> list[str]:
@@ -233,8 +239,3 @@ def _peak_rows(peaks: dict[str, float]) -> list[list[str]]:
         [name, f"{value / 1e9:,.0f} {'GB/s' if name.endswith('copy') else 'GFLOP/s'}"]
         for name, value in peaks.items()
     ]
-
-
-def _table(header: tuple[str, ...], rows: list[list[str]]) -> list[str]:
-    lines = [list(header), ["---"] * len(header), *rows]
-    return [f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines]

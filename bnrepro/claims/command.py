@@ -13,6 +13,7 @@ from bnrepro.claims.verdict import COLUMNS, Verdict
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.paper import CLAIMS, claim
 from bnrepro.record import write_atomically
+from bnrepro.tables import markdown_table
 
 # All claims that are tested, in the paper's order.
 TESTED = tuple(
@@ -74,10 +75,7 @@ def to_csv(verdicts: Iterable[Verdict]) -> str:
 
 def to_markdown(verdicts: Iterable[Verdict]) -> str:
     """A Markdown table."""
-    # A bar would end the cell.
-    rows = [[cell.replace("|", r"\|") for cell in astuple(verdict)] for verdict in verdicts]
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown_table(COLUMNS, [astuple(verdict) for verdict in verdicts]) + "\n"
 
 
 def to_text(verdicts: Sequence[Verdict]) -> str:

@@ -1,6 +1,6 @@
 """Where a run's config is not the paper's, or fills in what the paper leaves open."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from bnrepro import paper, study
 from bnrepro.config import to_flat
 from bnrepro.paper import settings
 from bnrepro.paper.settings import Setting
+from bnrepro.tables import markdown_table
 
 COLUMNS = ("setting", "experiments", "paper", "ours", "section", "note")
 OPEN_COLUMNS = tuple(column for column in COLUMNS if column != "paper")
@@ -74,16 +75,14 @@ def to_markdown(scale: str) -> str:
     ]
     for figure, comparisons in compare_all(scale).items():
         for kind, columns in (("deviation", COLUMNS), ("left open", OPEN_COLUMNS)):
-            rows = [item.row for item in comparisons if item.kind == kind]
+            rows = [_cells(item) for item in comparisons if item.kind == kind]
             if rows:
-                parts += [f"## {figure}: {KINDS[kind].lower()}", _markdown_table(columns, rows)]
+                parts += [f"## {figure}: {KINDS[kind].lower()}", markdown_table(columns, rows)]
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    lines = [columns, ["---"] * len(columns), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _cells(comparison: Comparison) -> list[str]:
+    return ["" if cell is None else str(cell) for cell in comparison.row]
 
 
 def compare(

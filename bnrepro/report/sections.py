@@ -81,7 +81,7 @@ def figure_3(results_dir: str, scale: str) -> Section:
     place = Path(results_dir) / folder
     write_atomically(place / "table.csv", tables.to_csv(table))
     write_atomically(place / "verdicts.csv", verdicts.to_csv(index=False, lineterminator="\n"))
-    columns, *rows = _printed_cells(table)
+    columns, *rows = tables.printed_lines(table)
     parts = [
         *(markup.paragraph(line, "setting") for line in table.header),
         _how([chosen.command, f"bnrepro table study=figure_2 scale={scale}"], chosen.runs),
@@ -92,13 +92,6 @@ def figure_3(results_dir: str, scale: str) -> Section:
         markup.data_files([f"{folder}/table.csv", f"{folder}/verdicts.csv"]),
     ]
     return Section(identifier, title, "\n".join(parts), chosen.runs)
-
-
-def _printed_cells(table: tables.Table) -> list[list[str]]:
-    """Titles and cells as `bnrepro table` prints them."""
-    lines = [line for line in tables.to_markdown(table).splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [line for line in cells if set(line) != {"---"}]
 
 
 def _paper_figure_3() -> tuple[list[str], list[list[object]]]:

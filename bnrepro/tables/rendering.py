@@ -5,6 +5,7 @@ import textwrap
 from bnrepro import paper
 from bnrepro.record import RunRecord
 from bnrepro.statistics import Interval, Speedup
+from bnrepro.tables.markdown import markdown_table
 from bnrepro.tables.rows import Steps, Table, TableRow
 from bnrepro.tables.wording import count, percent, span
 
@@ -29,7 +30,7 @@ def to_csv(table: Table) -> str:
 
 def to_text(table: Table) -> str:
     """For a terminal: header, aligned columns, notes."""
-    lines = _lines(table)
+    lines = printed_lines(table)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -40,11 +41,10 @@ def to_text(table: Table) -> str:
 
 def to_markdown(table: Table) -> str:
     """A Markdown table, its header above and its notes as a list below."""
-    titles, *lines = _lines(table)
-    rule = ["---"] * len(titles)
-    rows = [f"| {' | '.join(line)} |" for line in (titles, rule, *lines)]
+    titles, *lines = printed_lines(table)
     listed = [f"- {note}" for note in table.notes]
-    return "\n\n".join([*table.header, "\n".join(rows), "\n".join(listed)]) + "\n"
+    parts = [*table.header, markdown_table(titles, lines), "\n".join(listed)]
+    return "\n\n".join(parts) + "\n"
 
 
 def result_row(record: RunRecord) -> str:
@@ -78,7 +78,7 @@ def _wrapped(lines: tuple[str, ...]) -> list[str]:
     return [part for line in lines for part in textwrap.wrap(line, 100, subsequent_indent="  ")]
 
 
-def _lines(table: Table) -> list[list[str]]:
+def printed_lines(table: Table) -> list[list[str]]:
     """Titles and printed cells, without the columns that are empty throughout."""
     cells = [_printed(row, table.reference) for row in table.rows]
     filled = [index for index in range(len(_TITLES)) if any(line[index] for line in cells)]
