@@ -17,7 +17,8 @@ _MODELS = {"mlp": "MLP", "cnn": "CNN", "inception": "Inception"}
 
 def setting(runs: pd.DataFrame) -> str:
     """Data set, network, width, batch size and number of seeds, for titles."""
-    return f"{_network(runs)}, n = {span(runs.groupby('label').size())} seeds"
+    seeds = span(runs.groupby("label").size())
+    return f"{_network(runs)}, n = {seeds} {'seed' if seeds == '1' else 'seeds'}"
 
 
 def setting_of_one_each(runs: pd.DataFrame) -> str:
