@@ -137,7 +137,8 @@ def _draw_curves(
         if rows.empty:
             continue
         ends.append(draw_mean(axes, rows, LINES[label], phase=index / len(labels)))
-    axes.set_ylim(0, 1.05 * mean["accuracy_high"].max())
+    # Room for labels above the highest line.
+    axes.set_ylim(0, 1.15 * mean["accuracy_high"].max())
     axes.set_ylabel("test accuracy")
     step_axis(axes, _steps_title(target))
     if target is not None:
