@@ -16,6 +16,7 @@ from bnrepro.config import ConfigError
 from bnrepro.figures import drawing, style
 from bnrepro.figures.drawing import Label
 from bnrepro.figures.exhibit import Exhibit, Table
+from bnrepro.figures.figure_2 import ROWS
 from bnrepro.figures.selection import select
 from bnrepro.record import RecordError
 
@@ -238,6 +239,36 @@ def test_steps_against_target_is_empty_where_never_reached(
     assert found["bn_x5_sigmoid", 0.7]["steps"] == ""
     assert found["bn_x5_sigmoid", 0.7]["reached"] == "0"
     assert max(target for _, target in found) == 0.76
+
+
+def test_the_fixed_targets_are_those_of_the_whole_curve(figure_2: Exhibit) -> None:
+    table = figure_2.tables[0]
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [row["target_accuracy"] for row in rows] == [
+        t for t in (0.5, 0.6, 0.65, 0.7) for _ in ROWS
+    ]
+    assert [row["experiment"] for row in rows[: len(ROWS)]] == list(ROWS)
+    found = {(row["experiment"], row["target_accuracy"]): row for row in rows}
+    assert found["bn_x30", 0.65]["steps"] == 2_500
+    assert (found["bn_x5_sigmoid", 0.6]["steps"], found["bn_x5_sigmoid", 0.6]["reached"]) == (
+        4_000,
+        3,
+    )
+    assert (found["bn_x5_sigmoid", 0.7]["steps"], found["bn_x5_sigmoid", 0.7]["reached"]) == (
+        None,
+        0,
+    )
+
+
+def test_best_accuracies_are_compared_on_the_same_seeds(figure_2: Exhibit) -> None:
+    table = figure_2.tables[1]
+    rows = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    assert rows["bn_x5 - inception"]["gap"] == pytest.approx(0.04)
+    # Three seeds with the same sign: 2 of the 8 assignments of signs are as far from 0.
+    assert rows["bn_x5 - inception"]["p_value"] == pytest.approx(0.25)
+    # Two of three diverged and count as chance.
+    assert rows["inception_x5 - inception"]["gap"] == pytest.approx(0.1 - 0.7)
+    assert rows["bn_x30 - bn_x5"]["n"] == 3
 
 
 def test_figure_2_has_five_networks_diamonds_and_controls(figure_2: Exhibit) -> None:

@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from bnrepro.claims.accuracies import judged
 from bnrepro.claims.comparison import Comparison, judge_seeds, nothing, of_steps, of_values
 from bnrepro.claims.verdict import Verdict
 from bnrepro.figures.figure_1_summary import NORMALIZED, PLAIN
 from bnrepro.paper.criteria import FIGURE_1_TARGET
-from bnrepro.statistics import crossings, extend_diverged, pair
+from bnrepro.statistics import crossings, extend_diverged, judged, pair
 
 
 def stability(percentiles: pd.DataFrame) -> list[Verdict]:

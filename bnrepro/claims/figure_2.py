@@ -5,14 +5,13 @@ from functools import cached_property
 
 import pandas as pd
 
-from bnrepro.claims.accuracies import judged
 from bnrepro.claims.comparison import Comparison, judge_seeds, nothing, of_steps, of_values
 from bnrepro.claims.verdict import Verdict
 from bnrepro.config import ConfigError
 from bnrepro.figures.figure_2 import REFERENCE, target_accuracy
 from bnrepro.figures.style import LINES
 from bnrepro.paper.criteria import EARLY_SHARE, FIGURE_2, SEEDS
-from bnrepro.statistics import crossings, extend_diverged, pair
+from bnrepro.statistics import crossings, extend_diverged, judged, pair
 
 COLUMNS = ("claim", "verdict", "measured", "criterion")
 

@@ -2,10 +2,9 @@
 
 import pandas as pd
 
-from bnrepro.claims.accuracies import judged
 from bnrepro.claims.comparison import judge_seeds, of_values
 from bnrepro.claims.verdict import Verdict
-from bnrepro.statistics import pair
+from bnrepro.statistics import judged, pair
 
 
 def verdicts(runs: pd.DataFrame) -> list[Verdict]:

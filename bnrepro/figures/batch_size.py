@@ -58,7 +58,7 @@ def _measured(chosen: Selection) -> pd.DataFrame:
             {True: "without BN", False: "with BN"}
         ),
         batch_size=chosen.runs["config.batch_size"].astype(int),
-        accuracy=chosen.runs["end_accuracy"],
+        accuracy=chosen.runs["judged_final"],
         train_accuracy=_train_accuracy(chosen),
     )
     runs["gap"] = runs["train_accuracy"] - runs["accuracy"]

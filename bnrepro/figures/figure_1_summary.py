@@ -131,7 +131,7 @@ def _over_seeds(values: pd.Series) -> dict[str, Any]:
 
 def _accuracies(chosen: Selection, mean: pd.DataFrame) -> Iterator[Quantity]:
     for experiment in chosen.labels:
-        final = chosen.runs["end_accuracy"][chosen.runs["label"] == experiment]
+        final = chosen.runs["judged_final"][chosen.runs["label"] == experiment]
         drawn, ours = paper.curve_of(experiment), mean[mean["experiment"] == experiment]
         end = None if drawn is None else float(drawn["value"].iloc[-1])
         yield Quantity("final accuracy", experiment, **_over_seeds(final), paper=end)
@@ -140,7 +140,7 @@ def _accuracies(chosen: Selection, mean: pd.DataFrame) -> Iterator[Quantity]:
             name = f"root-mean-square distance to the paper's curve from step {COMPARED_FROM}"
             n = chosen.num_seeds(experiment)
             yield Quantity(name, experiment, n, distance, expected=_DISTANCE)
-    pairs = statistics.pair(chosen.runs, PLAIN, NORMALIZED, "end_accuracy")
+    pairs = statistics.pair(chosen.runs, PLAIN, NORMALIZED, "judged_final")
     if len(pairs):
         gaps, both = pairs["second"] - pairs["first"], f"{NORMALIZED} - {PLAIN}"
         yield Quantity(_GAP_NAME, both, **_over_seeds(gaps), expected=_GAP, paper=_paper_gap())

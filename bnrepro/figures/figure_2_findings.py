@@ -64,7 +64,7 @@ def _split(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str]:
         median = statistics.kaplan_meier_median(runs["steps"], runs["reached"])
         if not median:
             yield (
-                f"BN-x5's speed-up to {percent(target)} cannot be split: over the seeds "
+                f"BN-x5's speed-up to {percent(target)} cannot be split: over "
                 f"{_listed(common)}, half of {LINES[label].label}'s never get there."
             )
             return
@@ -76,7 +76,7 @@ def _split(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str]:
     ]
     whole = medians[labels[0]] / medians[labels[-1]]
     yield (
-        f"BN-x5's factor of {whole:.1f} to {percent(target)} (seeds {_listed(common)}) is "
+        f"BN-x5's factor of {whole:.1f} to {percent(target)} ({_listed(common)}) is "
         f"{', times '.join(parts)}."
     )
 
@@ -95,4 +95,4 @@ def _slope(curves: pd.DataFrame) -> Iterator[str]:
 
 
 def _listed(seeds: set[int]) -> str:
-    return ", ".join(map(str, sorted(seeds)))
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}"

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bnrepro import statistics
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table
+from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
 from bnrepro.figures.selection import select
 from bnrepro.figures.style import BLUE, GREEN, INK, VERMILLION, Panel
 from bnrepro.figures.wording import percent, setting
@@ -16,16 +17,7 @@ from bnrepro.figures.wording import percent, setting
 _PLACEMENTS = {"before": (BLUE, "s"), "after": (GREEN, "^"), "none": (VERMILLION, "o")}
 _SETTINGS = ["config.model.name", "config.activation"]
 _COLUMNS = ("network", "activation", "placement", "n", "accuracy", "accuracy_low", "accuracy_high")
-_PAIRED = (
-    "network",
-    "activation",
-    "comparison",
-    "n",
-    "gap",
-    "gap_low",
-    "gap_high",
-    "p_value",
-)
+_PAIRED = ("network", "activation", *PAIRED_COLUMNS)
 
 
 def exhibit(results_dir: str) -> Exhibit:
@@ -66,8 +58,8 @@ def exhibit(results_dir: str) -> Exhibit:
 def _table(runs: pd.DataFrame) -> Table:
     rows = []
     for values, of_row in runs.groupby([*_SETTINGS, "config.placement"], sort=True):
-        interval = statistics.interval_of_median(of_row["end_accuracy"].to_numpy())
-        median = float(of_row["end_accuracy"].median())
+        interval = statistics.interval_of_median(of_row["judged_final"].to_numpy())
+        median = float(of_row["judged_final"].median())
         rows.append([*values, len(of_row), median, interval.low, interval.high])
     caption = "Final test accuracy: median over seeds with its order-statistic interval."
     return Table("table", _COLUMNS, rows, caption)
@@ -78,18 +70,10 @@ def _paired(runs: pd.DataFrame) -> Table:
     for values, of_row in runs.groupby(_SETTINGS, sort=True):
         labelled = of_row.assign(label=of_row["config.placement"])
         for first, second in (("before", "after"), ("before", "none"), ("after", "none")):
-            pairs = statistics.pair(labelled, second, first, "end_accuracy")
-            if pairs.empty:
-                continue
-            gaps = (pairs["second"] - pairs["first"]).to_numpy()
-            interval = statistics.interval_of_median(gaps)
-            median, p_value = float(pd.Series(gaps).median()), statistics.sign_flip_test(gaps)
-            row = [f"{first} - {second}", len(gaps), median, interval.low, interval.high, p_value]
-            rows.append([*values, *row])
-    caption = (
-        "Differences of the final test accuracy on the same seed: median, its interval, and the "
-        "exact sign-flip test."
-    )
+            row = paired_row(labelled, first, second, "judged_final")
+            if row:
+                rows.append([*values, *row])
+    caption = f"Differences of the final test accuracy on the same seed: {PAIRED_CAPTION}."
     return Table("paired", _PAIRED, rows, caption)
 
 
@@ -111,7 +95,7 @@ def _findings(paired: Table) -> list[str]:
 def _draw(axes: Axes, runs: pd.DataFrame) -> None:
     """A row a placement: every seed as a mark, the median as a line."""
     for height, (placement, (color, marker)) in enumerate(_PLACEMENTS.items()):
-        accuracies = runs["end_accuracy"][runs["config.placement"] == placement]
+        accuracies = runs["judged_final"][runs["config.placement"] == placement]
         heights = [height] * len(accuracies)
         axes.plot(accuracies, heights, marker, color=color, mfc="none", mew=1.2, label=placement)
         axes.plot([accuracies.median()] * 2, [height - 0.3, height + 0.3], color=INK, lw=1.6)
@@ -125,7 +109,7 @@ def _draw(axes: Axes, runs: pd.DataFrame) -> None:
 
 def _describe(runs: pd.DataFrame) -> str:
     each = "; ".join(
-        f"{placement} {percent(of_row['end_accuracy'].median(), 2)}"
+        f"{placement} {percent(of_row['judged_final'].median(), 2)}"
         for placement, of_row in runs.groupby("config.placement", sort=True)
     )
     return f"Median final test accuracy over seeds, by placement of batch normalization: {each}."

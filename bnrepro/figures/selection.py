@@ -17,9 +17,8 @@ _DEFAULT_RESULTS = "results"
 class Selection:
     """The finished runs of a study and their curves, those of diverged runs carried on.
 
-    `runs` has the columns of `record.load_runs` and `end_accuracy`: the final accuracy, chance for
-    a run that diverged. `missing` says which runs are not there and the command that makes them,
-    in one line that is empty where all are.
+    `runs` is a frame of `statistics.judged`. `missing` says which runs are not there and which
+    command makes them, in one line that is empty where all are.
     """
 
     runs: pd.DataFrame
@@ -58,7 +57,7 @@ def select(name: str, results_dir: str, overrides: tuple[str, ...] = ()) -> Sele
     if not runs.empty:
         wanted = {(run.name, run.seed) for run in planned}
         found = zip(runs["name"], runs["seed"], strict=True)
-        runs = statistics.counted(runs[[key in wanted for key in found]]).reset_index(drop=True)
+        runs = statistics.judged(runs[[key in wanted for key in found]]).reset_index(drop=True)
     if runs.empty:
         raise ConfigError(
             f"study={name}: none of its {len(planned)} runs is below {results_dir}; "
@@ -68,16 +67,11 @@ def select(name: str, results_dir: str, overrides: tuple[str, ...] = ()) -> Sele
     absent = [run for run in planned if (run.name, run.seed) not in there]
     curves = load_curves(results_dir).merge(runs[["name", "seed"]])
     return Selection(
-        runs=runs.assign(end_accuracy=_end_accuracy(runs)),
+        runs=runs,
         curves=statistics.extend_diverged(curves, runs),
         missing=_missing_line(name, absent, len(planned), command),
         command=study.command(name, overrides),
     )
-
-
-def _end_accuracy(runs: pd.DataFrame) -> pd.Series:
-    diverged = runs["status"] == "diverged"
-    return runs["final_accuracy"].astype(float).mask(diverged, 1 / runs["data.num_classes"])
 
 
 def _missing_line(name: str, absent: list[study.PlannedRun], planned: int, command: str) -> str:

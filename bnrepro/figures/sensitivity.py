@@ -48,12 +48,12 @@ def sensitivity(base: Selection, varied: Selection) -> Table:
 def _measured(runs: pd.DataFrame, curves: pd.DataFrame) -> list[Any]:
     without = runs["config.placement"] == "none"
     labelled = runs.assign(label=without.map({True: "without", False: "with"}))
-    pairs = statistics.pair(labelled, "without", "with", "end_accuracy")
+    pairs = statistics.pair(labelled, "without", "with", "judged_final")
     gaps = (pairs["second"] - pairs["first"]).to_numpy()
     interval = statistics.interval_of_median(gaps)
     return [
         len(pairs),
-        *(_median(runs["end_accuracy"][chosen]) for chosen in (without, ~without)),
+        *(_median(runs["judged_final"][chosen]) for chosen in (without, ~without)),
         _median(pd.Series(gaps)),
         interval.low,
         interval.high,

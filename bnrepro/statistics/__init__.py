@@ -1,12 +1,14 @@
 """Pure functions from recorded curves to the numbers that a claim rests on.
 
-`curves`: crossings of a target, mean curves, slope, distance. `medians`: Kaplan-Meier medians,
-their intervals and ratios. `paired`: comparisons over the seeds that two experiments share.
+`accuracies`: what a run counts for. `curves`: crossings of a target, mean curves, slope, distance.
+`medians`: Kaplan-Meier medians, their intervals and ratios. `paired`: comparisons over the seeds
+that two experiments share.
 
 Data frames of curves are those of `record.load_curves`: a row an evaluation, with `label` and
 `seed` saying which run it belongs to. Steps are updates of the weights, accuracies fractions.
 """
 
+from bnrepro.statistics.accuracies import judged
 from bnrepro.statistics.curves import (
     COUNTED,
     counted,
@@ -39,6 +41,7 @@ __all__ = [
     "evaluation_grid",
     "extend_diverged",
     "interval_of_median",
+    "judged",
     "kaplan_meier_median",
     "mean_curves",
     "order_statistic",

@@ -1,13 +1,16 @@
-"""Accuracies of runs as claims count them: a diverged run counts as chance."""
+"""Accuracies of runs as they are compared: a diverged run counts as chance."""
 
 import numpy as np
 import pandas as pd
 
-from bnrepro.statistics import counted
+from bnrepro.statistics.curves import counted
 
 
 def judged(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs that are results, with `judged_best` and `judged_final` beside their accuracies."""
+    """The runs that are results, with `chance`, `judged_best` and `judged_final` beside them.
+
+    `runs` is a frame of `record.load_runs`.
+    """
     results = counted(runs)
     chance = 1 / results["data.num_classes"].astype(float)
     diverged = results["status"] == "diverged"
