@@ -4,7 +4,7 @@ from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bnrepro import statistics
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table
@@ -103,7 +103,7 @@ def _draw(axes: Axes, runs: pd.DataFrame) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(_PLACEMENTS) - 0.4, -0.6)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=1, symbol=" %"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
     axes.set_xlabel("final test accuracy: each seed, and the median")
 
 
