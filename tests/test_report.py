@@ -18,7 +18,7 @@ from bnrepro import report, study
 from bnrepro.config import to_flat
 from bnrepro.paper import settings
 from bnrepro.record import RecordError, read_record, write_record
-from bnrepro.report import deviations, markup
+from bnrepro.report import deviations, markup, tested_claims
 
 _VOID = {"meta", "link", "br", "use", "path", "img", "hr", "input", "rect", "image"}
 
@@ -299,3 +299,15 @@ def test_the_page_never_scrolls_sideways(text: str, width: int, tmp_path: Path) 
     found = re.search(r"<title>(\d+)</title>", dumped)
     assert found is not None
     assert int(found[1]) <= width
+
+
+def test_the_reason_stands_on_the_page_below_a_claim_that_is_not_reproduced(tmp_path: Path) -> None:
+    folder = tmp_path / "claims"
+    folder.mkdir()
+    for verdict in ("not reproduced", "reproduced"):
+        rows = (
+            f"claim,section,measured,criterion,verdict\nC4,3.3,share: 0.6,at least 0.9,{verdict}\n"
+        )
+        (folder / "verdicts.csv").write_text(rows)
+        body = tested_claims.section(str(tmp_path)).body
+        assert ("The paper argues" in body) == (verdict == "not reproduced")

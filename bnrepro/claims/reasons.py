@@ -3,7 +3,7 @@
 Reasons for what the studies show lie beside their records, in `results/<figure>/NOTES.md`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _REASONS = {
     "C4": (
@@ -17,6 +17,6 @@ _REASONS = {
 }
 
 
-def reason(claim: str, verdicts: Iterable[str]) -> str | None:
+def reason(claim: str, verdicts: Sequence[str]) -> str | None:
     """Why some of the verdicts on a claim are `not reproduced`; None where all is well."""
     return _REASONS.get(claim) if "not reproduced" in verdicts else None

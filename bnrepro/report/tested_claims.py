@@ -61,7 +61,7 @@ def _claim(name: str, verdicts: pd.DataFrame) -> str:
     rows = verdicts.drop(columns="claim")
     caption = f"{stated.statement} ({where})"
     table = markup.table(list(rows.columns), rows.to_numpy().tolist(), caption)
-    why = reason(name, verdicts["verdict"])
+    why = reason(name, list(verdicts["verdict"]))
     return f"<h3>{markup.escape(name)}</h3>{table}{markup.paragraph(why, 'note') if why else ''}"
 
 
