@@ -356,12 +356,39 @@ def test_placement_compares_on_the_same_seed(tmp_path: Path) -> None:
             final = finals[run.composition.config.placement] + run.seed / 100
             write_run(tmp_path, run.composition, HandMade(lambda step, final=final: final))
     made = figures.exhibit("placement", str(tmp_path))
+    assert any("placement_sensitivity" in line for line in made.missing)
     table, paired = (rows_of(table) for table in made.tables)
     assert len(table) == 2 * 2 * 3
     assert {row["placement"] for row in table} == set(finals)
     gaps = {row["comparison"]: row["gap"] for row in paired if row["network"] == "cnn"}
     assert gaps["before - after"] == pytest.approx(0.01)
     assert gaps["after - none"] == pytest.approx(0.06)
+
+
+def test_placement_under_other_settings_has_a_row_a_setting(tmp_path: Path) -> None:
+    planned = [*study.planned_runs("placement"), *study.planned_runs("placement_sensitivity")]
+    for run in planned:
+        config = run.composition.config
+        longer = config.train_steps == 50_000
+        # Of the longer trainings with ReLU there is one side only.
+        if run.seed < 2 and not (
+            longer and (config.activation, config.placement) == ("relu", "after")
+        ):
+            final = {"before": 0.97, "after": 0.90 if longer else 0.96, "none": 0.1}
+            made = HandMade(lambda step, at=final[config.placement] + run.seed / 100: at)
+            write_run(tmp_path, run.composition, made)
+    table = figures.exhibit("placement", str(tmp_path)).tables[2]
+    rows = {tuple(row[:4]): row[4:] for row in table.rows}
+    assert {key for key in rows if key[:2] == ("mlp", "sigmoid")} == {
+        ("mlp", "sigmoid", rate, steps)
+        for rate, steps in ((0.02, 5_000), (0.1, 5_000), (0.5, 5_000), (0.1, 50_000))
+    }
+    assert ("mlp", "relu", 0.1, 50_000) not in rows
+    assert rows["mlp", "sigmoid", 0.1, 50_000] == [
+        2,
+        *map(pytest.approx, (0.975, 0.905, 0.07, 0.07, 0.07)),
+    ]
+    assert rows["cnn", "tanh", 0.05, 1_000][3] == pytest.approx(0.01)
 
 
 def test_batch_size_counts_divergence_as_chance(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ from bnrepro import study
 from bnrepro.claims import figure_1, figure_2, figure_4, placement
 from bnrepro.claims.comparison import without_records
 from bnrepro.claims.verdict import Verdict
-from bnrepro.config import ConfigError
 from bnrepro.figures.figure_1 import load_percentiles
 from bnrepro.figures.figure_4 import exhibit
-from bnrepro.figures.selection import Selection, select
+from bnrepro.figures.selection import Selection, select_optional
 from bnrepro.record import load_runs
 
 # The smallest scale at which the Inception networks are evidence; smoke is none.
@@ -82,10 +81,7 @@ def _ensemble(results_dir: str) -> list[Verdict]:
 
 def _select(name: str, results_dir: str, *overrides: str) -> Selection | None:
     """The study's finished runs; None where there are none."""
-    try:
-        return select(name, results_dir, overrides)
-    except ConfigError:
-        return None
+    return select_optional(name, results_dir, overrides)[0]
 
 
 def _scales(results_dir: str) -> Iterator[str]:

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bnrepro import paper, statistics
-from bnrepro.config import ConfigError
 from bnrepro.figures.drawing import (
     Label,
     draw_mean,
@@ -17,9 +16,9 @@ from bnrepro.figures.drawing import (
     thin_and_thick,
 )
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table, rows_of
+from bnrepro.figures.figure_1_sensitivity import sensitivity
 from bnrepro.figures.figure_1_summary import NORMALIZED, PERCENTILE_CURVES, PLAIN, findings, summary
-from bnrepro.figures.selection import Selection, select
-from bnrepro.figures.sensitivity import sensitivity
+from bnrepro.figures.selection import Selection, select, select_optional
 from bnrepro.figures.style import INK, LINES, Panel
 from bnrepro.figures.wording import percent, setting
 from bnrepro.record import PERCENTILE_COLUMNS, RecordError
@@ -38,20 +37,17 @@ def exhibit(results_dir: str) -> Exhibit:
     chosen = select("figure_1", results_dir)
     mean = statistics.mean_curves(chosen.curves, chosen.num_classes)
     percentiles = load_percentiles(chosen.runs)
-    tables, missing = [summary(chosen, mean, percentiles)], [chosen.missing]
-    try:
-        varied = select("figure_1_sensitivity", results_dir)
+    varied, missing = select_optional("figure_1_sensitivity", results_dir)
+    tables = [summary(chosen, mean, percentiles)]
+    if varied is not None:
         tables.append(sensitivity(chosen, varied))
-        missing.append(varied.missing)
-    except ConfigError as error:
-        missing.append(str(error))
     return Exhibit(
         name="figure_1",
         title="Figure 1",
         setting=setting(chosen.runs),
         findings=findings(tables[0]),
         commands=[chosen.command, "bnrepro figure 1"],
-        missing=[line for line in missing if line],
+        missing=[line for line in (chosen.missing, missing) if line],
         drawings=[_drawing(chosen, mean, percentiles)],
         tables=tables,
         series=[

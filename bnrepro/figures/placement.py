@@ -9,7 +9,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from bnrepro import statistics
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table
 from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
-from bnrepro.figures.selection import select
+from bnrepro.figures.placement_sensitivity import sensitivity
+from bnrepro.figures.selection import select, select_optional
 from bnrepro.figures.style import BLUE, GREEN, INK, VERMILLION, Panel
 from bnrepro.figures.wording import percent, setting
 
@@ -21,15 +22,19 @@ _PAIRED = ("network", "activation", *PAIRED_COLUMNS)
 
 
 def exhibit(results_dir: str) -> Exhibit:
-    """Final accuracy by placement, from the records of the study `placement`.
+    """Final accuracy by placement, from the studies `placement` and `placement_sensitivity`.
 
     Raises:
-        ConfigError: if none of the runs is there.
+        ConfigError: if none of the runs of `placement` is there.
         RecordError: if a record or a curve cannot be read.
     """
     chosen = select("placement", results_dir)
     runs = chosen.runs
+    varied, missing = select_optional("placement_sensitivity", results_dir)
     paired = _paired(runs)
+    tables = [_table(runs), paired]
+    if varied is not None:
+        tables.append(sensitivity(chosen, varied))
     panels = [
         Panel(
             f"{network}_{activation}",
@@ -47,9 +52,9 @@ def exhibit(results_dir: str) -> Exhibit:
         setting=setting(runs),
         findings=_findings(paired),
         commands=[chosen.command, "bnrepro figure placement"],
-        missing=[chosen.missing] if chosen.missing else [],
+        missing=[line for line in (chosen.missing, missing) if line],
         drawings=[Drawing("placement", panels, layout)],
-        tables=[_table(runs), paired],
+        tables=tables,
         series=[],
         runs=runs,
     )

@@ -74,6 +74,23 @@ def select(name: str, results_dir: str, overrides: tuple[str, ...] = ()) -> Sele
     )
 
 
+def select_optional(
+    name: str, results_dir: str, overrides: tuple[str, ...] = ()
+) -> tuple[Selection | None, str]:
+    """The runs of a study that its reader can do without, and the line about what is missing.
+
+    None where none of its runs is there; the line is empty where all are.
+
+    Raises:
+        RecordError: if a record cannot be read.
+    """
+    try:
+        chosen = select(name, results_dir, overrides)
+    except ConfigError as error:
+        return None, str(error)
+    return chosen, chosen.missing
+
+
 def _missing_line(name: str, absent: list[study.PlannedRun], planned: int, command: str) -> str:
     if not absent:
         return ""
