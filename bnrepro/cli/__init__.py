@@ -1,9 +1,9 @@
 """The command `bnrepro`: words in, an exit code out.
 
-`words`: what stands on a command line. `commands`: the commands there are, and what each does with
-its words. `explain`: help pages. `completion`: tab completion. `summary`: what is printed before a
-run. Nothing here decides what a run is, and every room is imported inside the function that needs
-it, so that help and completion stay quick.
+`words`: what stands on a command line. `commands`: the commands there are; `training`, `exhibits`
+and `data_sets`: what each does with its words. `explain`: help pages. `completion`: tab completion.
+`summary`: what is printed before a run. Nothing here decides what a run is, and every room is
+imported inside the function that needs it, so that help and completion stay quick.
 """
 
 import os

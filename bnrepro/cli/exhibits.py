@@ -1,14 +1,71 @@
-"""The commands that show what the records say: figures, report, claims, ensembles, bench."""
+"""The commands that show what the records say, and `bench`."""
 
-from collections.abc import Callable
+import os
+import sys
 from functools import partial
+from pathlib import Path
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
-from bnrepro.cli.words import Words
+from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError
 from bnrepro.overrides import check_single, shown
 
-Work = Callable[[], int]
+
+def prepare_table(words: Words) -> Work:
+    """Tabulate records."""
+    target = _target(words.flags.get("--target"))
+    results_dir = _results_directory(words)
+    if words.study is not None:
+        from bnrepro.study import planned_runs
+
+        planned_runs(words.study, words.override_words())
+    else:
+        for override in words.overrides:
+            if override.key != "results_dir":
+                raise ConfigError(
+                    f"{shown(override.word())}: expected study=NAME beside it; name experiments "
+                    "(`bnrepro table bn_x5`) to choose among records"
+                )
+    return partial(_table, words, results_dir, target)
+
+
+def _table(words: Words, results_dir: str, target: float | None) -> int:
+    from bnrepro import record, tables
+
+    runs = record.load_runs(results_dir)
+    if words.study is not None:
+        from bnrepro import study
+
+        planned = study.planned_runs(words.study, words.override_words())
+        missing = study.missing(planned)
+        if missing:
+            command = study.command(words.study, words.override_words())
+            line = f"{len(missing)} of {len(planned)} runs are missing; make them with {command}"
+            print(line, file=sys.stderr)
+        wanted = {(run.name, run.seed) for run in planned}
+        chosen = [key in wanted for key in zip(runs["name"], runs["seed"], strict=True)]
+        runs = runs[chosen]
+    runs = tables.select(runs, words.plain)
+    curves = record.load_curves(results_dir)
+    reference = words.flags.get("--reference")
+    table = tables.table(runs, curves, target=target, reference=reference)
+    form = words.flags.get("--format", "text")
+    render = {"text": tables.to_text, "csv": tables.to_csv, "markdown": tables.to_markdown}[form]
+    sys.stdout.write(render(table))
+    return 0
+
+
+def _target(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        target = float(text)
+    except ValueError:
+        target = 0.0
+    if 0 < target <= 1:
+        return target
+    hint = f"; did you mean {target / 100:g}?" if 1 < target <= 100 else ""
+    raise ConfigError(f"--target {shown(text)}: expected an accuracy above 0 and up to 1{hint}")
 
 
 def prepare_figure(words: Words) -> Work:
@@ -77,6 +134,27 @@ def _bench(overrides: list[str], quick: bool, results_dir: str) -> int:
     from bnrepro import bench
 
     return bench.main(overrides, quick=quick, results_dir=results_dir)
+
+
+def prepare_tensorboard(words: Words) -> Work:
+    """Show the runs in TensorBoard."""
+    port = words.number("--port") or 6006
+    results_dir = _results_directory(words)
+    runs = Path(results_dir) / "runs"
+    if not any(runs.glob("*/seed_*/tensorboard")):
+        raise ConfigError(
+            f"results_dir={shown(results_dir)}: no run with TensorBoard files; "
+            "`bnrepro run` makes one"
+        )
+    command = ["--logdir", str(runs), "--port", str(port)]
+    if "--host" in words.flags:
+        command += ["--host", words.flags["--host"]]
+    return partial(_replace_process, [sys.executable, "-m", "tensorboard.main", *command])
+
+
+def _replace_process(command: list[str]) -> int:
+    sys.stdout.flush()
+    os.execv(command[0], command)
 
 
 def _results_directory(words: Words) -> str:

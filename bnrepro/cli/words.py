@@ -9,6 +9,9 @@ from pathlib import Path
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE, Override, read_all, shown
 
+# What a command does once its words are checked; gives the exit code.
+Work = Callable[[], int]
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -64,7 +67,7 @@ class Command:
     name: str
     summary: str
     usage: str
-    prepare: Callable[[Words], Callable[[], int]]
+    prepare: Callable[[Words], Work]
     flags: tuple[Flag, ...] = ()
     # The keys that it reads; None: all keys of a run.
     keys: tuple[str, ...] | None = ()

@@ -1,0 +1,171 @@
+"""The commands that train: `run` and `sweep`."""
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bnrepro.cli.results_folder import check_results_directory
+from bnrepro.cli.words import Words, Work
+from bnrepro.config import ConfigError
+
+if TYPE_CHECKING:
+    from bnrepro.composition import Composition
+    from bnrepro.config import DataConfig, RunConfig
+    from bnrepro.record import RunRecord
+
+# What the shell would say of a process that the signal had ended.
+_EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
+_MODULES = {"tensorflow": "tensorflow", "jax": "jax"}
+
+
+def prepare_run(words: Words) -> Work:
+    """Train one network."""
+    from bnrepro.composition import compose, show
+
+    overrides = words.override_words()
+    composition = compose(overrides)
+    if "--cfg" in words.flags or "--info" in words.flags:
+        return lambda: show(overrides, words.flags.get("--cfg"), words.flags.get("--info"))
+    _check_surroundings(composition.config)
+    return partial(_run, composition)
+
+
+def _run(composition: "Composition") -> int:
+    from bnrepro.record import run_directory
+    from bnrepro.tables import result_row
+
+    codes = []
+    for record in _records(composition):
+        print(result_row(record))
+        print(run_directory(composition.config.results_dir, record.name, record.seed))
+        codes.append(_EXIT_CODES.get(record.error or "", int(record.status == "failed")))
+    return max(codes)
+
+
+def _records(composition: "Composition") -> list["RunRecord"]:
+    """The record of the run, or of each replica; what is not finished is trained."""
+    from dataclasses import replace
+
+    from bnrepro import backend
+    from bnrepro.cli.summary import summary
+    from bnrepro.run_directory import find_finished, recorded_threads
+
+    alone = composition.config.replicas == 1
+    finished = find_finished(composition) if alone else None
+    if finished is not None:
+        return [finished]
+    threads = recorded_threads(composition) or composition.config.threads
+    composition = replace(composition, config=replace(composition.config, threads=threads))
+    with _leaving_at_once():
+        print(summary(composition), flush=True)
+        backend.select(composition.config)
+        with _quiet():
+            from bnrepro import engine, training
+
+            engine.find_devices()
+
+    if alone:
+        return [training.run(composition)]
+    from bnrepro.training.replicas import run_replicas
+
+    return run_replicas(composition)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what libraries write to standard error, unless loading them fails.
+
+    TensorFlow's write notes about processor and drivers, whatever their settings say.
+    """
+    sys.stderr.flush()
+    before = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(before, held.read())
+            raise
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+
+
+@contextmanager
+def _leaving_at_once() -> Iterator[None]:
+    """Inside, Ctrl-C ends the process: nothing is begun, and a KeyboardInterrupt may get lost.
+
+    Python drops an exception that is raised in a callback, and loading a framework is full of them.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(_EXIT_CODES["SIGINT"]))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def prepare_sweep(words: Words) -> Work:
+    """Run a grid or a study."""
+    from bnrepro.sweep import plan, run_sweep
+
+    overrides = words.override_words()
+    if words.study is not None:
+        overrides.insert(0, f"study={words.study}")
+    starts = words.flags.keys().isdisjoint(("--dry-run", "--status"))
+    for run in plan(overrides):
+        if starts:
+            _check_surroundings(run.composition.config)
+    return partial(
+        run_sweep,
+        overrides,
+        workers=words.number("--workers"),
+        gpus=words.flags.get("--gpus"),
+        per_gpu=words.number("--per-gpu") or 1,
+        dry_run="--dry-run" in words.flags,
+        status="--status" in words.flags,
+        retry_failed="--retry-failed" in words.flags,
+        fail_fast="--fail-fast" in words.flags,
+        max_failures=words.number("--max-failures"),
+        replicas="--replicas" in words.flags,
+    )
+
+
+def _check_surroundings(config: "RunConfig") -> None:
+    """Refuse now what a run would refuse after the seconds that TensorFlow takes to load."""
+    check_results_directory(config.results_dir)
+    _check_backend(config.backend)
+    _check_data(config.data)
+
+
+@cache
+def _check_data(config: "DataConfig") -> None:
+    from bnrepro import data
+    from bnrepro.data.download import SOURCES, describe
+    from bnrepro.data.source import data_root
+
+    if config.name in SOURCES:
+        rows = describe(data_root(config.root))
+        absent = not next(row.present for row in rows if row.name == config.name)
+    else:
+        absent = config.root is not None and not Path(config.root).expanduser().is_dir()
+    if absent:
+        # Raises, and says what is missing.
+        data.load(config)
+
+
+def _check_backend(name: str) -> None:
+    if find_spec(_MODULES[name]) is None:
+        extra = "bnrepro" if name == "tensorflow" else f"'bnrepro[{name}]'"
+        other = next(backend for backend in _MODULES if backend != name)
+        raise ConfigError(
+            f"backend={name}: {name} is not installed; run `pip install {extra}`, "
+            f"or use backend={other}"
+        )
