@@ -16,7 +16,7 @@ from bnrepro.config import ConfigError
 from bnrepro.figures import drawing, style
 from bnrepro.figures.drawing import Label
 from bnrepro.figures.exhibit import Exhibit, Table
-from bnrepro.figures.figure_2 import ROWS
+from bnrepro.figures.figure_2_tables import ROWS
 from bnrepro.figures.selection import select
 from bnrepro.record import RecordError
 
@@ -260,9 +260,23 @@ def test_the_fixed_targets_are_those_of_the_whole_curve(figure_2: Exhibit) -> No
     )
 
 
+def test_after_equal_steps_nobody_has_trained_for_longer(figure_2: Exhibit) -> None:
+    rows = rows_of(figure_2.tables[1])
+    assert [row["experiment"] for row in rows[:5]] == list(ROWS)
+    assert {row["steps"] for row in rows} == {12_000}
+    accuracies = {row["experiment"]: row["accuracy"] for row in rows}
+    assert accuracies["inception"] == pytest.approx(0.35)  # it has its 0.70 after 20,000
+    assert accuracies["bn_baseline"] == pytest.approx(0.72)
+    # Two of three diverged and count as chance.
+    assert accuracies["inception_x5"] == pytest.approx(0.1)
+    paired = {(row["measure"], row["comparison"]): row for row in rows_of(figure_2.tables[2])}
+    gap = paired["accuracy after 12,000 steps", "bn_baseline - inception"]["gap"]
+    assert gap == pytest.approx(0.72 - 0.35)
+
+
 def test_best_accuracies_are_compared_on_the_same_seeds(figure_2: Exhibit) -> None:
-    table = figure_2.tables[1]
-    rows = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    paired = rows_of(figure_2.tables[2])
+    rows = {row["comparison"]: row for row in paired if row["measure"] == "best accuracy"}
     assert rows["bn_x5 - inception"]["gap"] == pytest.approx(0.04)
     # Three seeds with the same sign: 2 of the 8 assignments of signs are as far from 0.
     assert rows["bn_x5 - inception"]["p_value"] == pytest.approx(0.25)
@@ -463,11 +477,11 @@ def test_bad_input_is_refused_with_the_remedy(
 def test_every_network_of_figure_2_has_its_own_line() -> None:
     experiments = {run.experiment for run in study.planned_runs("figure_2", CPU)}
     assert experiments <= set(style.LINES)
-    five = [line for name, line in style.LINES.items() if name in figures.figure_2.ROWS]
+    five = [line for name, line in style.LINES.items() if name in ROWS]
     controls = [
         style.LINES[name]
         for name in style.LINES
-        if name in {"inception", *experiments} - set(figures.figure_2.ROWS[1:])
+        if name in {"inception", *experiments} - set(ROWS[1:])
     ]
     for lines in (five, controls):
         assert len({(line.style, line.marker) for line in lines}) == len(lines)

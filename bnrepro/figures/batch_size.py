@@ -66,9 +66,8 @@ def _measured(chosen: Selection) -> pd.DataFrame:
     for (network, size), of_row in runs.groupby(["network", "batch_size"], sort=True):
         row: dict[str, Any] = {"network": network, "batch_size": size, "n": len(of_row)}
         for quantity in _QUANTITIES:
-            interval = statistics.interval_of_median(of_row[quantity].to_numpy())
-            row[quantity] = of_row[quantity].median()
-            row[f"{quantity}_low"], row[f"{quantity}_high"] = interval.low, interval.high
+            median, low, high = statistics.median_with_interval(of_row[quantity])
+            row |= {quantity: median, f"{quantity}_low": low, f"{quantity}_high": high}
         rows.append({**row, "diverged": int((of_row["status"] == "diverged").sum())})
     return pd.DataFrame(rows)
 

@@ -49,14 +49,11 @@ def _measured(runs: pd.DataFrame, curves: pd.DataFrame) -> list[Any]:
     without = runs["config.placement"] == "none"
     labelled = runs.assign(label=without.map({True: "without", False: "with"}))
     pairs = statistics.pair(labelled, "without", "with", "judged_final")
-    gaps = (pairs["second"] - pairs["first"]).to_numpy()
-    interval = statistics.interval_of_median(gaps)
+    gap = pairs["second"] - pairs["first"]
     return [
         len(pairs),
         *(_median(runs["judged_final"][chosen]) for chosen in (without, ~without)),
-        _median(pd.Series(gaps)),
-        interval.low,
-        interval.high,
+        *(statistics.median_with_interval(gap) if len(gap) else (None, None, None)),
         *(_steps(runs[chosen], curves) for chosen in (without, ~without)),
     ]
 

@@ -124,9 +124,8 @@ def _between(row: dict[str, Any], form: str, factor: float = 1) -> str:
 
 
 def _over_seeds(values: pd.Series) -> dict[str, Any]:
-    interval = statistics.interval_of_median(values.to_numpy())
-    ends = {"low": interval.low, "high": interval.high}
-    return {"n": len(values), "measured": float(values.median()), **ends}
+    median, low, high = statistics.median_with_interval(values)
+    return {"n": len(values), "measured": median, "low": low, "high": high}
 
 
 def _accuracies(chosen: Selection, mean: pd.DataFrame) -> Iterator[Quantity]:

@@ -15,27 +15,14 @@ from bnrepro import paper, statistics
 from bnrepro.figures.drawing import Label, draw_mean, label_ends, short_steps, step_axis
 from bnrepro.figures.exhibit import DEFAULT_SCALE, Drawing, Exhibit, Table, folder, rows_of
 from bnrepro.figures.figure_2_findings import REFERENCE, findings
-from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
+from bnrepro.figures.figure_2_tables import ROWS, tables
 from bnrepro.figures.selection import Selection, select
 from bnrepro.figures.style import INK, LINES, Panel
 from bnrepro.figures.wording import percent, setting
 
-ROWS = tuple(row.experiment for row in paper.FIGURE_3)
 # Where the curves of the first steps end: up to there the grid of evaluations is the finer one.
 _EARLY_STEPS = 5_000
 _EVERY_TARGET = 0.01
-# Ours, fixed beforehand: accuracies that do not depend on how far Inception comes.
-_FIXED_TARGETS = (0.5, 0.6, 0.65, 0.7)
-_FIXED_COLUMNS = (
-    "target_accuracy",
-    "experiment",
-    "n",
-    "reached",
-    "steps",
-    "steps_low",
-    "steps_high",
-)
-_MORE_COMPARISONS = (("bn_x5", "bn_baseline"), ("bn_x30", "bn_baseline"), ("bn_x30", "bn_x5"))
 
 
 def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
@@ -58,7 +45,7 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         commands=[chosen.command, f"bnrepro figure 2 scale={scale}"],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=drawings,
-        tables=[_fixed_targets(chosen), _paired(chosen)],
+        tables=tables(chosen),
         series=[
             Table("accuracy", list(mean.columns), rows_of(mean)),
             Table("steps_against_target", list(against.columns), rows_of(against)),
@@ -79,32 +66,6 @@ def _steps_against_target(chosen: Selection) -> pd.DataFrame:
     targets = [round(n * _EVERY_TARGET, 2) for n in range(first, int(highest / _EVERY_TARGET) + 1)]
     frame = statistics.steps_against_target(chosen.curves, targets)
     return frame.rename(columns={"label": "experiment"})
-
-
-def _fixed_targets(chosen: Selection) -> Table:
-    frame = statistics.steps_against_target(chosen.curves, list(_FIXED_TARGETS))
-    frame = frame[frame["label"].isin(ROWS)].rename(
-        columns={"label": "experiment", "target": "target_accuracy"}
-    )
-    order = frame["experiment"].map(ROWS.index)
-    frame = frame.assign(order=order).sort_values(["target_accuracy", "order"])
-    caption = (
-        "Steps to fixed accuracies: how many seeds reach them, and the median over seeds with its "
-        "order-statistic interval."
-    )
-    return Table("targets", _FIXED_COLUMNS, rows_of(frame[list(_FIXED_COLUMNS)]), caption)
-
-
-def _paired(chosen: Selection) -> Table:
-    others = [label for label in chosen.labels if label != REFERENCE]
-    comparisons = [*((label, REFERENCE) for label in others), *_MORE_COMPARISONS]
-    rows = [
-        row
-        for first, second in comparisons
-        if (row := paired_row(chosen.runs, first, second, "judged_best"))
-    ]
-    caption = f"Differences of the best test accuracy on the same seed: {PAIRED_CAPTION}."
-    return Table("paired", PAIRED_COLUMNS, rows, caption)
 
 
 def _curves(chosen: Selection, mean: pd.DataFrame) -> Drawing:

@@ -18,8 +18,6 @@ def paired_row(
     pairs = statistics.pair(runs, first, second, column)
     if pairs.empty:
         return None
-    gaps = pairs["first"] - pairs["second"]
-    interval = statistics.interval_of_median(gaps.to_numpy())
-    p_value = statistics.sign_flip_test(gaps.to_numpy())
-    name = f"{first} - {second}"
-    return [name, len(gaps), float(gaps.median()), interval.low, interval.high, p_value]
+    gap = pairs["first"] - pairs["second"]
+    p_value = statistics.sign_flip_test(gap.to_numpy())
+    return [f"{first} - {second}", len(gap), *statistics.median_with_interval(gap), p_value]

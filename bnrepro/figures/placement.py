@@ -63,9 +63,8 @@ def exhibit(results_dir: str) -> Exhibit:
 def _table(runs: pd.DataFrame) -> Table:
     rows = []
     for values, of_row in runs.groupby([*_SETTINGS, "config.placement"], sort=True):
-        interval = statistics.interval_of_median(of_row["judged_final"].to_numpy())
-        median = float(of_row["judged_final"].median())
-        rows.append([*values, len(of_row), median, interval.low, interval.high])
+        median = statistics.median_with_interval(of_row["judged_final"])
+        rows.append([*values, len(of_row), *median])
     caption = "Final test accuracy: median over seeds with its order-statistic interval."
     return Table("table", _COLUMNS, rows, caption)
 

@@ -25,10 +25,9 @@ def sensitivity(base: Selection, varied: Selection) -> Table:
         pairs = statistics.pair(labelled, "before", "after", "judged_final")
         if pairs.empty:
             continue
-        gaps = pairs["first"] - pairs["second"]
-        interval = statistics.interval_of_median(gaps.to_numpy())
-        medians = (float(column.median()) for column in (pairs["first"], pairs["second"], gaps))
-        rows.append([*values, len(pairs), *medians, interval.low, interval.high])
+        medians = (float(pairs[side].median()) for side in ("first", "second"))
+        gap = statistics.median_with_interval(pairs["first"] - pairs["second"])
+        rows.append([*values, len(pairs), *medians, *gap])
     caption = (
         "Medians over seeds of the final test accuracy; the gap is before minus after on the same "
         "seed, with its order-statistic interval."

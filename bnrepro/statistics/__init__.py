@@ -27,6 +27,7 @@ from bnrepro.statistics.medians import (
     Speedup,
     interval_of_median,
     kaplan_meier_median,
+    median_with_interval,
     order_statistic,
     speedup,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "judged",
     "kaplan_meier_median",
     "mean_curves",
+    "median_with_interval",
     "order_statistic",
     "pair",
     "root_mean_square_distance",

@@ -81,6 +81,12 @@ def interval_of_median(values: npt.ArrayLike, reached: npt.ArrayLike | None = No
     return Interval(_closed(low), _closed(high), coverage)
 
 
+def median_with_interval(values: pd.Series) -> tuple[float, float | None, float | None]:
+    """The median of values that are all known, and the ends of its `interval_of_median`."""
+    interval = interval_of_median(values.to_numpy())
+    return float(values.median()), interval.low, interval.high
+
+
 def speedup(reference: pd.DataFrame, experiment: pd.DataFrame) -> Speedup:
     """How many times fewer steps the experiment needs than the reference.
 

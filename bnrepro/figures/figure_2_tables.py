@@ -1,0 +1,84 @@
+"""The tables of figure 2: fixed targets, accuracies after equal steps, differences within seeds."""
+
+import pandas as pd
+
+from bnrepro import paper, statistics
+from bnrepro.figures.exhibit import Table, rows_of
+from bnrepro.figures.figure_2_findings import REFERENCE
+from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
+from bnrepro.figures.selection import Selection
+
+ROWS = tuple(row.experiment for row in paper.FIGURE_3)
+# Ours, fixed beforehand: accuracies that do not depend on how far Inception comes.
+_FIXED_TARGETS = (0.5, 0.6, 0.65, 0.7)
+_FIXED_COLUMNS = (
+    "target_accuracy",
+    "experiment",
+    "n",
+    "reached",
+    "steps",
+    "steps_low",
+    "steps_high",
+)
+_EQUAL_COLUMNS = ("experiment", "n", "steps", "accuracy", "accuracy_low", "accuracy_high")
+_MORE_COMPARISONS = (("bn_x5", "bn_baseline"), ("bn_x30", "bn_baseline"), ("bn_x30", "bn_x5"))
+
+
+def tables(chosen: Selection) -> list[Table]:
+    """All of them, from the runs of the study `figure_2`."""
+    steps = int(chosen.runs["config.train_steps"].min())
+    runs = _with_accuracy_after(steps, chosen)
+    return [
+        _fixed_targets(chosen),
+        _equal_steps(runs, chosen.labels, steps),
+        _paired(runs, chosen.labels, steps),
+    ]
+
+
+def _with_accuracy_after(steps: int, chosen: Selection) -> pd.DataFrame:
+    """The runs and, as `accuracy`, theirs after so many steps; diverged runs are at chance."""
+    curves = chosen.curves[chosen.curves["step"] == steps]
+    runs = chosen.runs.merge(curves[["name", "seed", "evaluation_accuracy"]])
+    return runs.assign(accuracy=runs["evaluation_accuracy"].fillna(runs["chance"]))
+
+
+def _fixed_targets(chosen: Selection) -> Table:
+    frame = statistics.steps_against_target(chosen.curves, list(_FIXED_TARGETS))
+    frame = frame[frame["label"].isin(ROWS)].rename(
+        columns={"label": "experiment", "target": "target_accuracy"}
+    )
+    order = frame["experiment"].map(ROWS.index)
+    frame = frame.assign(order=order).sort_values(["target_accuracy", "order"])
+    caption = (
+        "Steps to fixed accuracies: how many seeds reach them, and the median over seeds with its "
+        "order-statistic interval."
+    )
+    return Table("targets", _FIXED_COLUMNS, rows_of(frame[list(_FIXED_COLUMNS)]), caption)
+
+
+def _equal_steps(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
+    rows = []
+    for label in labels:
+        accuracies = runs["accuracy"][runs["label"] == label]
+        rows.append([label, len(accuracies), steps, *statistics.median_with_interval(accuracies)])
+    caption = (
+        "Some networks train for longer than others. Here all have made as many steps as the "
+        "shortest training: test accuracy, median over seeds with its order-statistic interval."
+    )
+    return Table("equal_steps", _EQUAL_COLUMNS, rows, caption)
+
+
+def _paired(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
+    others = [label for label in labels if label != REFERENCE]
+    comparisons = [*((label, REFERENCE) for label in others), *_MORE_COMPARISONS]
+    rows = [
+        [measure, *row]
+        for measure, column in (
+            ("best accuracy", "judged_best"),
+            (f"accuracy after {steps:,} steps", "accuracy"),
+        )
+        for first, second in comparisons
+        if (row := paired_row(runs, first, second, column))
+    ]
+    caption = f"Differences of test accuracies on the same seed: {PAIRED_CAPTION}."
+    return Table("paired", ("measure", *PAIRED_COLUMNS), rows, caption)
