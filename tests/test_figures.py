@@ -151,8 +151,9 @@ def test_the_summary_of_figure_1_is_exact(figure_1: Exhibit) -> None:
     assert found["final spread", "figure_1_bn", "mean"]["as_expected"] == "yes"
     median = found["extreme of the median", "figure_1_plain", "mean"]
     assert (median["measured"], median["as_expected"]) == (1.0, "yes")
-    (sentence,) = figure_1.findings
-    assert "ends 1.00 (1.00 to 1.00) points higher; in the paper 0.9" in sentence
+    gap, distance = figure_1.findings
+    assert "ends 1.00 (1.00 to 1.00) points higher; in the paper 0.9" in gap
+    assert "from step 5,000 on: 0.0" in distance
 
 
 def test_the_distance_to_the_paper_is_from_step_5000(figure_1: Exhibit) -> None:
@@ -214,6 +215,8 @@ def test_sensitivity_has_a_row_a_setting(figure_1_dir: Path, tmp_path: Path) -> 
     assert all(row["gap"] == pytest.approx(0.01) for row in rows)
     assert rows[-1]["without_bn_steps_to_90"] == 10_000
     assert any("figure_1_sensitivity" in line for line in made.missing)
+    assert "Over 7 settings" in made.findings[2]
+    assert "1.00 points (rate 0.1, initial deviation 0.01, binary images)" in made.findings[2]
 
 
 # Figure 2.
@@ -316,12 +319,14 @@ def test_the_papers_figure_2_stands_on_its_own_axes(figure_2: Exhibit) -> None:
 
 
 def test_the_speed_up_is_split_over_the_controls(figure_2: Exhibit) -> None:
-    speedups, split, slope = figure_2.findings
+    speedups, split, slope, equal_steps = figure_2.findings
     assert "BN-Baseline 2.0, BN-x5 10.0, BN-x30 8.0, BN-x5-Sigmoid less than 1.7" in speedups
     assert "BN-Baseline 2.3, BN-x5 14.8, BN-x30 11.5" in speedups
     assert "factor of 10.0 to 70.0 % (seeds 0, 1, 2) is 2.0 from normalization, times 2.0" in split
     assert "times 2.5 from the other changes" in split
     assert "Inception" in slope
+    assert "After 12,000 steps" in equal_steps
+    assert "Inception 35.0 %, BN-Baseline 72.0 %" in equal_steps
 
 
 def test_another_scale_has_its_own_folder(tmp_path: Path) -> None:
@@ -438,6 +443,7 @@ def test_main_says_what_is_missing_before_it_draws(
     assert figures.main("1", str(figure_1_dir)) == 0
     printed = capsys.readouterr()
     assert "runs are missing" in printed.err
+    assert printed.out.startswith("With batch normalization the MNIST network ends")
     assert "figure_1.svg" in printed.out
 
 

@@ -47,7 +47,7 @@ def exhibit(number: str, results_dir: str = "results", scale: str | None = None)
 
 
 def main(number: str, results_dir: str = "results", scale: str | None = None) -> int:
-    """Say which runs are missing, then draw what is there.
+    """Say which runs are missing and what the others show, then draw it.
 
     Raises:
         ConfigError: as `exhibit`.
@@ -56,6 +56,8 @@ def main(number: str, results_dir: str = "results", scale: str | None = None) ->
     made = exhibit(number, results_dir, scale)
     for line in made.missing:
         print(line, file=sys.stderr)
+    for finding in made.findings:
+        print(finding)
     for path in made.write(results_dir):
         print(path)
     return 0

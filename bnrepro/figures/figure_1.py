@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bnrepro import paper, statistics
+from bnrepro.figures import figure_1_sensitivity
 from bnrepro.figures.drawing import (
     Label,
     draw_mean,
@@ -16,7 +17,6 @@ from bnrepro.figures.drawing import (
     thin_and_thick,
 )
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table, rows_of
-from bnrepro.figures.figure_1_sensitivity import sensitivity
 from bnrepro.figures.figure_1_summary import NORMALIZED, PERCENTILE_CURVES, PLAIN, findings, summary
 from bnrepro.figures.selection import Selection, select, select_optional
 from bnrepro.figures.style import INK, LINES, Panel
@@ -39,13 +39,15 @@ def exhibit(results_dir: str) -> Exhibit:
     percentiles = load_percentiles(chosen.runs)
     varied, missing = select_optional("figure_1_sensitivity", results_dir)
     tables = [summary(chosen, mean, percentiles)]
+    found = findings(tables[0])
     if varied is not None:
-        tables.append(sensitivity(chosen, varied))
+        tables.append(figure_1_sensitivity.sensitivity(chosen, varied))
+        found += figure_1_sensitivity.findings(tables[1])
     return Exhibit(
         name="figure_1",
         title="Figure 1",
         setting=setting(chosen.runs),
-        findings=findings(tables[0]),
+        findings=found,
         commands=[chosen.command, "bnrepro figure 1"],
         missing=[line for line in (chosen.missing, missing) if line],
         drawings=[_drawing(chosen, mean, percentiles)],

@@ -1,5 +1,6 @@
 """Figure 1 under other settings: what the paper left open, varied one at a time."""
 
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -43,6 +44,27 @@ def sensitivity(base: Selection, varied: Selection) -> Table:
         "is with minus without BN on the same seed, with its order-statistic interval."
     )
     return Table("sensitivity", _COLUMNS, rows, caption)
+
+
+def findings(table: Table) -> list[str]:
+    """The smallest and the largest gap, in a sentence."""
+    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in table.rows]
+    known = [row for row in rows if row["gap"] is not None]
+    if not known:
+        return []
+    least, most = (_in_words(pick(known, key=itemgetter("gap"))) for pick in (min, max))
+    return [
+        f"Over {len(known)} settings of what the paper leaves open the final gap lies between "
+        f"{least} and {most}."
+    ]
+
+
+def _in_words(row: dict[str, Any]) -> str:
+    images = "binary" if row["binary_input"] else "grey"
+    return (
+        f"{100 * row['gap']:.2f} points (rate {row['learning_rate']:g}, initial deviation "
+        f"{row['initial_scale']:g}, {images} images)"
+    )
 
 
 def _measured(runs: pd.DataFrame, curves: pd.DataFrame) -> list[Any]:

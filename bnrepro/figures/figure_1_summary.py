@@ -18,6 +18,7 @@ TARGETS = (0.90, 0.95)
 # The paper's curves begin at about 3,600 steps, where the one without BN is nearly vertical.
 COMPARED_FROM = 5_000
 _GAP_NAME, _RATIO_NAME = "final gap", "steps to {:.2f}: how many times fewer"
+_DISTANCE_NAME = f"root-mean-square distance to the paper's curve from step {COMPARED_FROM}"
 COLUMNS = (
     "quantity",
     "experiment",
@@ -97,11 +98,27 @@ def summary(chosen: Selection, mean: pd.DataFrame, percentiles: pd.DataFrame) ->
 
 
 def findings(table: Table) -> list[str]:
-    """The summary's gap and ratio in a sentence."""
-    by_name = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in table.rows}
-    gap, ratio = by_name.get(_GAP_NAME), by_name.get(_RATIO_NAME.format(TARGETS[-1]))
-    if gap is None or ratio is None:
-        return []
+    """The summary's gap, ratio and distances to the paper, a sentence each."""
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.rows]
+    by_name = {row["quantity"]: row for row in rows}
+    sentences = []
+    if _GAP_NAME in by_name:
+        sentences.append(
+            _gap_in_words(by_name[_GAP_NAME], by_name[_RATIO_NAME.format(TARGETS[-1])])
+        )
+    distances = {
+        row["experiment"]: row["measured"] for row in rows if row["quantity"] == _DISTANCE_NAME
+    }
+    if len(distances) == 2:
+        sentences.append(
+            f"Root-mean-square distance to the paper's curves from step {COMPARED_FROM:,} on: "
+            f"{distances[NORMALIZED]:.4f} with and {distances[PLAIN]:.4f} without batch "
+            "normalization."
+        )
+    return sentences
+
+
+def _gap_in_words(gap: dict[str, Any], ratio: dict[str, Any]) -> str:
     sentence = (
         f"With batch normalization the MNIST network ends {_between(gap, '.2f', 100)} points "
         f"higher; in the paper {100 * gap['paper']:.1f}."
@@ -111,7 +128,7 @@ def findings(table: Table) -> list[str]:
             f" It reaches {100 * TARGETS[-1]:.0f} % in {_between(ratio, '.1f')} times fewer steps; "
             f"in the paper {ratio['paper']}."
         )
-    return [sentence]
+    return sentence
 
 
 def _between(row: dict[str, Any], form: str, factor: float = 1) -> str:
@@ -136,9 +153,8 @@ def _accuracies(chosen: Selection, mean: pd.DataFrame) -> Iterator[Quantity]:
         yield Quantity("final accuracy", experiment, **_over_seeds(final), paper=end)
         if drawn is not None and ours["step"].max() >= COMPARED_FROM:
             distance = statistics.root_mean_square_distance(ours, drawn, COMPARED_FROM)
-            name = f"root-mean-square distance to the paper's curve from step {COMPARED_FROM}"
             n = chosen.num_seeds(experiment)
-            yield Quantity(name, experiment, n, distance, expected=_DISTANCE)
+            yield Quantity(_DISTANCE_NAME, experiment, n, distance, expected=_DISTANCE)
     pairs = statistics.pair(chosen.runs, PLAIN, NORMALIZED, "judged_final")
     if len(pairs):
         gaps, both = pairs["second"] - pairs["first"], f"{NORMALIZED} - {PLAIN}"

@@ -15,7 +15,7 @@ from bnrepro import paper, statistics
 from bnrepro.figures.drawing import Label, draw_mean, label_ends, short_steps, step_axis
 from bnrepro.figures.exhibit import DEFAULT_SCALE, Drawing, Exhibit, Table, folder, rows_of
 from bnrepro.figures.figure_2_findings import REFERENCE, findings
-from bnrepro.figures.figure_2_tables import ROWS, tables
+from bnrepro.figures.figure_2_tables import ROWS, after_equal_steps, tables
 from bnrepro.figures.selection import Selection, select
 from bnrepro.figures.style import INK, LINES, Panel
 from bnrepro.figures.wording import percent, setting
@@ -37,15 +37,19 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     mean = statistics.mean_curves(chosen.curves, chosen.num_classes)
     against = _steps_against_target(chosen)
     drawings = [_curves(chosen, mean), _targets(against)]
+    fixed_targets, equal_steps, paired = tables(chosen)
     return Exhibit(
         name=folder("figure_2", scale),
         title="Figure 2",
         setting=setting(chosen.runs),
-        findings=findings(chosen, target_accuracy(chosen.runs)),
+        findings=[
+            *findings(chosen, target_accuracy(chosen.runs)),
+            *after_equal_steps(equal_steps),
+        ],
         commands=[chosen.command, f"bnrepro figure 2 scale={scale}"],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=drawings,
-        tables=tables(chosen),
+        tables=[fixed_targets, equal_steps, paired],
         series=[
             Table("accuracy", list(mean.columns), rows_of(mean)),
             Table("steps_against_target", list(against.columns), rows_of(against)),

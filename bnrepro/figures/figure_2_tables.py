@@ -7,6 +7,8 @@ from bnrepro.figures.exhibit import Table, rows_of
 from bnrepro.figures.figure_2_findings import REFERENCE
 from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
 from bnrepro.figures.selection import Selection
+from bnrepro.figures.style import LINES
+from bnrepro.figures.wording import percent
 
 ROWS = tuple(row.experiment for row in paper.FIGURE_3)
 # Ours, fixed beforehand: accuracies that do not depend on how far Inception comes.
@@ -66,6 +68,15 @@ def _equal_steps(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
         "shortest training: test accuracy, median over seeds with its order-statistic interval."
     )
     return Table("equal_steps", _EQUAL_COLUMNS, rows, caption)
+
+
+def after_equal_steps(table: Table) -> list[str]:
+    """The accuracies of the paper's five networks in the table `equal_steps`, in a sentence."""
+    rows = [row for row in table.rows if row[0] in ROWS]
+    if len(rows) < 2:
+        return []
+    each = ", ".join(f"{LINES[row[0]].label} {percent(row[3])}" for row in rows)
+    return [f"After {rows[0][2]:,} steps, as many as the shortest training has: {each}."]
 
 
 def _paired(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
