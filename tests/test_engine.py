@@ -11,6 +11,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from bnrepro.config import ACTIVATIONS
+
 PROBE = """
 import json, sys
 from bnrepro import backend
@@ -96,6 +98,14 @@ def logits(trainer):
     return {"shape": list(scores.shape), "error": float(np.abs(scores[:1] - alone).max())}
 
 
+def compiled(trainer):
+    trainer.train(0, 2)
+    images = trainer.dataset.evaluation.images[:8]
+    batch = trainer.assembler.assemble(images, np.arange(8), {})
+    plain = np.asarray(trainer.model()(batch, training=False))
+    return {"error": float(np.abs(trainer.forward(images) - plain).max())}
+
+
 answers = [globals()[task](build_engine(compose(overrides))) for task, overrides in asked]
 print(json.dumps(answers))
 """
@@ -139,6 +149,7 @@ QUESTIONS = {
         ("divergence", DIVERGING),
         ("gradient", PLAIN),
         ("logits", ["model=mlp"]),
+        *(("compiled", [*CNN, f"activation={activation}"]) for activation in ACTIVATIONS),
     ],
     "float32 slow": [("cuts", CNN)],
 }
@@ -200,4 +211,11 @@ def test_the_gradient_that_is_watched_is_the_one_of_the_next_step(backend):
 def test_an_image_has_the_same_scores_alone_as_in_the_whole_split(backend):
     answer = ask(backend, "logits", ["model=mlp"])
     assert answer["shape"][1] == 10
+    assert answer["error"] < 1e-5
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@BACKENDS
+def test_the_compiled_scores_are_those_of_the_model(backend, activation):
+    answer = ask(backend, "compiled", [*CNN, f"activation={activation}"])
     assert answer["error"] < 1e-5

@@ -39,6 +39,10 @@ class TensorFlowEngine(Engine):
         self._xla = config.model.name == "mlp" or bool(tf.config.list_physical_devices("GPU"))
         self.kind = "tensorflow xla loop" if self._xla else "tensorflow graph loop"
         self.segment_steps = _XLA_SEGMENT_STEPS if self._xla else _GRAPH_SEGMENT_STEPS
+        # The graph optimizer puts convolution, batch normalization and tanh into one operation, of
+        # which there is none for a CPU (tensorflow#53459).
+        fuses = config.activation != "tanh"
+        tf.config.optimizer.set_experimental_options({"remapping": fuses})
         self._weights = network.model.trainable_variables
         self._kernels = kernel_positions(network.model)
         self._state = {
