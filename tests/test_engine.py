@@ -138,6 +138,7 @@ CNN = ["model=cnn", "model.width=0.1", "dropout=0.4", "optimizer=momentum", "l2=
 DISTORTED = [*CNN, "dropout=0", "distortion=1", "data.flip=true", "data.crop_padding=1"]
 INCEPTION = ["model=inception", "model.width=0.05", "dropout=0"]
 MLP_DROPOUT = ["model=mlp", "dropout=0.4"]
+ONE_LAYER = ["model=mlp", "model.hidden_layers=1"]
 DIVERGING = ["model=mlp", "bn=none", "activation=relu", "learning_rate=1e30"]
 PLAIN = ["model=mlp", "optimizer=sgd", "l2=0.01"]
 QUESTIONS = {
@@ -146,6 +147,7 @@ QUESTIONS = {
     "float32": [
         ("cuts", MLP_DROPOUT),
         ("watching", MLP_DROPOUT),
+        ("watching", ONE_LAYER),
         ("divergence", DIVERGING),
         ("gradient", PLAIN),
         ("logits", ["model=mlp"]),
@@ -190,6 +192,13 @@ def test_watching_changes_nothing(backend):
     answer = ask(backend, "watching", MLP_DROPOUT)
     assert answer["unchanged"]
     assert answer["shapes"] == {f"hidden_{layer}": [50, 100] for layer in (1, 2, 3)}
+
+
+@BACKENDS
+def test_one_hidden_layer_is_watched_too(backend):
+    answer = ask(backend, "watching", ONE_LAYER)
+    assert answer["unchanged"]
+    assert answer["shapes"] == {"hidden_1": [50, 100]}
 
 
 @BACKENDS

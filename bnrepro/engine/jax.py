@@ -234,7 +234,9 @@ class JaxEngine(Engine):
             trainable = [values[f"model/{v.path}"] for v in watched.trainable_variables]
             non_trainable = [values[f"model/{v.path}"] for v in watched.non_trainable_variables]
             batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
-            return reduce(watched.stateless_call(trainable, non_trainable, batch, training=True)[0])
+            inner, _ = watched.stateless_call(trainable, non_trainable, batch, training=True)
+            # Keras gives a single tensor without its list.
+            return reduce(keras.tree.flatten(inner))
 
         return jax.jit(watch)
 

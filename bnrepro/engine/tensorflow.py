@@ -182,7 +182,10 @@ class TensorFlowEngine(Engine):
         def watch(images: Any) -> list[Any]:
             rows = tf.range(tf.shape(images)[0])
             batch = self.assembler.assemble(images, rows, {})
-            return self._undisturbed(lambda: reduce(watched(batch, training=True)))
+            # Keras gives a single tensor without its list.
+            return self._undisturbed(
+                lambda: reduce(keras.tree.flatten(watched(batch, training=True)))
+            )
 
         return self._compiled(watch)
 
