@@ -39,6 +39,7 @@ class HandMade:
     diverged_at_step: int | None = None
     percentiles: Callable[[str, int], tuple[float, float, float]] | None = None
     predictions: tuple[np.ndarray, np.ndarray] | None = None
+    population_accuracy: float | None = None
 
 
 def evaluated_steps(config: RunConfig) -> list[int]:
@@ -104,7 +105,7 @@ def _record(
         best_accuracy=best,
         best_accuracy_step=best_step,
         final_accuracy=curve[-1][1],
-        final_accuracy_population=None,
+        final_accuracy_population=made.population_accuracy,
         seconds={"train": end / 1000, "evaluate": 1.0, "total": end / 1000 + 2},
         weights_digest=None,
         error=None,

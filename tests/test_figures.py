@@ -370,18 +370,29 @@ def test_figure_4_has_every_network_their_mean_and_the_ensemble(tmp_path: Path) 
 
 def test_placement_compares_on_the_same_seed(tmp_path: Path) -> None:
     finals = {"before": 0.97, "after": 0.96, "none": 0.9}
+    populations = {"before": 0.96, "after": 0.93}
     for run in study.planned_runs("placement"):
         if run.seed < 2:
-            final = finals[run.composition.config.placement] + run.seed / 100
-            write_run(tmp_path, run.composition, HandMade(lambda step, final=final: final))
+            placement = run.composition.config.placement
+            final = finals[placement] + run.seed / 100
+            population = populations[placement] + run.seed / 100 if placement != "none" else None
+            made = HandMade(lambda step, final=final: final, population_accuracy=population)
+            write_run(tmp_path, run.composition, made)
     made = figures.exhibit("placement", str(tmp_path))
     assert any("placement_sensitivity" in line for line in made.missing)
     table, paired = (rows_of(table) for table in made.tables)
     assert len(table) == 2 * 2 * 3
     assert {row["placement"] for row in table} == set(finals)
-    gaps = {row["comparison"]: row["gap"] for row in paired if row["network"] == "cnn"}
-    assert gaps["before - after"] == pytest.approx(0.01)
-    assert gaps["after - none"] == pytest.approx(0.06)
+    gaps = {
+        (row["measure"], row["comparison"]): row["gap"] for row in paired if row["network"] == "cnn"
+    }
+    assert gaps["moving averages", "before - after"] == pytest.approx(0.01)
+    assert gaps["moving averages", "after - none"] == pytest.approx(0.06)
+    assert gaps["population statistics", "before - after"] == pytest.approx(0.03)
+    # Without normalization there is one accuracy.
+    assert gaps["population statistics", "after - none"] == pytest.approx(0.03)
+    assert "CNN, relu +1.00" in made.findings[0]
+    assert "with population statistics by, in points: CNN, relu +3.00" in made.findings[1]
 
 
 def test_placement_under_other_settings_has_a_row_a_setting(tmp_path: Path) -> None:
@@ -396,18 +407,23 @@ def test_placement_under_other_settings_has_a_row_a_setting(tmp_path: Path) -> N
             final = {"before": 0.97, "after": 0.90 if longer else 0.96, "none": 0.1}
             made = HandMade(lambda step, at=final[config.placement] + run.seed / 100: at)
             write_run(tmp_path, run.composition, made)
-    table = figures.exhibit("placement", str(tmp_path)).tables[2]
-    rows = {tuple(row[:4]): row[4:] for row in table.rows}
+    made = figures.exhibit("placement", str(tmp_path))
+    table = made.tables[2]
+    rows = {tuple(row[1:6]): row[6:] for row in table.rows if row[0] == "moving averages"}
+    assert len(table.rows) == 2 * len(rows)
     assert {key for key in rows if key[:2] == ("mlp", "sigmoid")} == {
-        ("mlp", "sigmoid", rate, steps)
+        ("mlp", "sigmoid", rate, steps, 0.9)
         for rate, steps in ((0.02, 5_000), (0.1, 5_000), (0.5, 5_000), (0.1, 50_000))
     }
-    assert ("mlp", "relu", 0.1, 50_000) not in rows
-    assert rows["mlp", "sigmoid", 0.1, 50_000] == [
+    assert ("mlp", "relu", 0.1, 50_000, 0.9) not in rows
+    assert rows["mlp", "sigmoid", 0.1, 50_000, 0.9] == [
         2,
         *map(pytest.approx, (0.975, 0.905, 0.07, 0.07, 0.07)),
     ]
-    assert rows["cnn", "tanh", 0.05, 1_000][3] == pytest.approx(0.01)
+    assert rows["cnn", "tanh", 0.05, 1_000, 0.9][3] == pytest.approx(0.01)
+    assert ("cnn", "sigmoid", 0.05, 1_000, 0.99) in rows
+    assert f"Over {len(rows)} settings the difference with moving averages" in made.findings[2]
+    assert "+7.00 points (MLP, sigmoid, rate 0.1, 50,000 steps, momentum 0.9)" in made.findings[2]
 
 
 def test_batch_size_counts_divergence_as_chance(tmp_path: Path) -> None:

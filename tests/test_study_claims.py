@@ -20,6 +20,7 @@ from bnrepro.paper import CLAIMS
 from bnrepro.paper.criteria import EXACT, FIGURE_2, SEEDS
 
 STEPS = range(0, 1001, 100)
+ACCURACIES = ("best_accuracy", "final_accuracy", "final_accuracy_population")
 # Best accuracy, and the step at which it is reached on a straight line.
 PAPER_LIKE = {
     "inception": (0.722, 1000),
@@ -48,7 +49,8 @@ def frames(networks, seeds=(0, 1, 2), diverged=(), sha256="a", noise=0.001):
                 "config.early_steps": 0,
             }
             data = {"data.num_classes": 10, "data.sha256": sha256}
-            runs.append({**run, **config, **data, "best_accuracy": top, "final_accuracy": top})
+            accuracies = dict.fromkeys(ACCURACIES, top)
+            runs.append({**run, **config, **data, **accuracies})
             for step in STEPS:
                 accuracy = 0.1 + (top - 0.1) * min(1, step / at)
                 curve = {**run, "diverged_at_step": None, "step": step}
@@ -277,8 +279,7 @@ def scales(plain, normalized, seeds=(0, 1, 2)):
                         "config.learning_rate": 0.1,
                         "config.data.binary": True,
                         "config.initializer.scale": scale,
-                        "best_accuracy": accuracy_of(scale),
-                        "final_accuracy": accuracy_of(scale),
+                        **dict.fromkeys(ACCURACIES, accuracy_of(scale)),
                     }
                 )
     return pd.DataFrame(rows)
@@ -314,8 +315,7 @@ def test_placements_are_compared_for_each_network_and_activation():
                         "config.placement": placed,
                         "config.model.name": "mlp",
                         "config.activation": activation,
-                        "best_accuracy": accuracy,
-                        "final_accuracy": accuracy,
+                        **dict.fromkeys(ACCURACIES, accuracy),
                     }
                 )
     found = {v.measured.split(":")[0]: v.verdict for v in placement.verdicts(pd.DataFrame(rows))}
@@ -344,6 +344,15 @@ def test_without_records_the_command_that_makes_them_is_named(tmp_path):
             assert verdict.verdict == "inconclusive"
             assert "no records; bnrepro sweep study=" in verdict.measured
     assert not list(tmp_path.iterdir())
+
+
+def test_one_network_is_no_ensemble_yet(tmp_path):
+    run = study.planned_runs("figure_4", ["scale=cpu"])[0]
+    predictions = (np.full((20, 10), 0.1), np.arange(20) % 10)
+    write_run(tmp_path, run.composition, HandMade(lambda step: 0.5, predictions=predictions))
+    (verdict,) = studies.run("C23", str(tmp_path))
+    assert verdict.verdict == "inconclusive"
+    assert "bnrepro sweep study=figure_4" in verdict.measured
 
 
 def test_records_on_disk_are_judged(tmp_path):

@@ -10,6 +10,7 @@ from bnrepro import study
 from bnrepro.claims import figure_1, figure_2, figure_4, placement
 from bnrepro.claims.comparison import without_records
 from bnrepro.claims.verdict import Verdict
+from bnrepro.config import ConfigError
 from bnrepro.figures.figure_1 import load_percentiles
 from bnrepro.figures.figure_4 import exhibit
 from bnrepro.figures.selection import Selection, select_optional
@@ -72,10 +73,13 @@ def _inception(results_dir: str, keys: tuple[str, ...]) -> list[Verdict]:
 def _ensemble(results_dir: str) -> list[Verdict]:
     found = []
     for scale in _scales(results_dir):
-        if _select("figure_4", results_dir, f"scale={scale}") is not None:
+        try:
             table = exhibit(results_dir, scale).tables[0]
-            errors = pd.DataFrame(table.rows, columns=list(table.columns))
-            found.append(figure_4.verdict(errors, f"scale={scale}: "))
+        except ConfigError:
+            # None of its networks is there, or one alone.
+            continue
+        errors = pd.DataFrame(table.rows, columns=list(table.columns))
+        found.append(figure_4.verdict(errors, f"scale={scale}: "))
     return found or _without(results_dir, ("C23.ensemble",), "figure_4", f"scale={_SCALES[0]}")
 
 

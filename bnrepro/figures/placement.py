@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bnrepro import statistics
+from bnrepro.figures import placement_sensitivity
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table
 from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
-from bnrepro.figures.placement_sensitivity import sensitivity
+from bnrepro.figures.placement_sensitivity import MEASURES
 from bnrepro.figures.selection import select, select_optional
 from bnrepro.figures.style import BLUE, GREEN, INK, VERMILLION, Panel
 from bnrepro.figures.wording import percent, setting
@@ -17,8 +18,19 @@ from bnrepro.figures.wording import percent, setting
 # From top to bottom.
 _PLACEMENTS = {"before": (BLUE, "s"), "after": (GREEN, "^"), "none": (VERMILLION, "o")}
 _SETTINGS = ["config.model.name", "config.activation"]
-_COLUMNS = ("network", "activation", "placement", "n", "accuracy", "accuracy_low", "accuracy_high")
-_PAIRED = ("network", "activation", *PAIRED_COLUMNS)
+_COLUMNS = (
+    "network",
+    "activation",
+    "placement",
+    "n",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "population_accuracy",
+    "population_low",
+    "population_high",
+)
+_PAIRED = ("measure", "network", "activation", *PAIRED_COLUMNS)
 
 
 def exhibit(results_dir: str) -> Exhibit:
@@ -32,9 +44,10 @@ def exhibit(results_dir: str) -> Exhibit:
     runs = chosen.runs
     varied, missing = select_optional("placement_sensitivity", results_dir)
     paired = _paired(runs)
-    tables = [_table(runs), paired]
+    tables, found = [_table(runs), paired], _findings(paired)
     if varied is not None:
-        tables.append(sensitivity(chosen, varied))
+        tables.append(placement_sensitivity.sensitivity(chosen, varied))
+        found += placement_sensitivity.findings(tables[2])
     panels = [
         Panel(
             f"{network}_{activation}",
@@ -50,7 +63,7 @@ def exhibit(results_dir: str) -> Exhibit:
         name="placement",
         title="Placement",
         setting=setting(runs),
-        findings=_findings(paired),
+        findings=found,
         commands=[chosen.command, "bnrepro figure placement"],
         missing=[line for line in (chosen.missing, missing) if line],
         drawings=[Drawing("placement", panels, layout)],
@@ -63,57 +76,84 @@ def exhibit(results_dir: str) -> Exhibit:
 def _table(runs: pd.DataFrame) -> Table:
     rows = []
     for values, of_row in runs.groupby([*_SETTINGS, "config.placement"], sort=True):
-        median = statistics.median_with_interval(of_row["judged_final"])
-        rows.append([*values, len(of_row), *median])
-    caption = "Final test accuracy: median over seeds with its order-statistic interval."
+        medians = [
+            each
+            for column in MEASURES.values()
+            for each in statistics.median_with_interval(of_row[column])
+        ]
+        rows.append([*values, len(of_row), *medians])
+    caption = (
+        "Final test accuracy by moving averages, and with population statistics (Algorithm 2): "
+        "median over seeds with its order-statistic interval."
+    )
     return Table("table", _COLUMNS, rows, caption)
 
 
 def _paired(runs: pd.DataFrame) -> Table:
-    rows = []
-    for values, of_row in runs.groupby(_SETTINGS, sort=True):
-        labelled = of_row.assign(label=of_row["config.placement"])
-        for first, second in (("before", "after"), ("before", "none"), ("after", "none")):
-            row = paired_row(labelled, first, second, "judged_final")
-            if row:
-                rows.append([*values, *row])
+    labelled = runs.assign(label=runs["config.placement"])
+    rows = [
+        [measure, *values, *row]
+        for measure, column in MEASURES.items()
+        for values, of_row in labelled.groupby(_SETTINGS, sort=True)
+        for first, second in (("before", "after"), ("before", "none"), ("after", "none"))
+        if (row := paired_row(of_row, first, second, column))
+    ]
     caption = f"Differences of the final test accuracy on the same seed: {PAIRED_CAPTION}."
     return Table("paired", _PAIRED, rows, caption)
 
 
 def _findings(paired: Table) -> list[str]:
     rows = [dict(zip(_PAIRED, row, strict=True)) for row in paired.rows]
-    gaps = [
-        f"{row['network'].upper()}, {row['activation']} {100 * row['gap']:+.2f}"
-        for row in rows
-        if row["comparison"] == "before - after"
-    ]
-    if not gaps:
-        return []
+    of_measure: dict[str, list[str]] = {measure: [] for measure in MEASURES}
+    for row in rows:
+        if row["comparison"] == "before - after":
+            gap = f"{row['network'].upper()}, {row['activation']} {100 * row['gap']:+.2f}"
+            of_measure[row["measure"]].append(gap)
     return [
         "Batch normalization before rather than after the activation changes the final test "
-        f"accuracy by, in points: {'; '.join(gaps)}."
+        f"accuracy with {measure} by, in points: {'; '.join(gaps)}."
+        for measure, gaps in of_measure.items()
+        if gaps
     ]
 
 
 def _draw(axes: Axes, runs: pd.DataFrame) -> None:
-    """A row a placement: every seed as a mark, the median as a line."""
+    """A row a placement and measure: every seed as a mark, the median as a line."""
     for height, (placement, (color, marker)) in enumerate(_PLACEMENTS.items()):
-        accuracies = runs["judged_final"][runs["config.placement"] == placement]
-        heights = [height] * len(accuracies)
-        axes.plot(accuracies, heights, marker, color=color, mfc="none", mew=1.2, label=placement)
-        axes.plot([accuracies.median()] * 2, [height - 0.3, height + 0.3], color=INK, lw=1.6)
+        of_placement = runs[runs["config.placement"] == placement]
+        apart = 0 if placement == "none" else 0.17
+        _draw_seeds(axes, of_placement["judged_final"], height - apart, marker, color, "none")
+        if apart:
+            _draw_seeds(
+                axes, of_placement["judged_population"], height + apart, marker, color, color
+            )
     names = ["no BN" if name == "none" else f"BN {name}" for name in _PLACEMENTS]
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(_PLACEMENTS) - 0.4, -0.6)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
-    axes.set_xlabel("final test accuracy: each seed, and the median")
+    axes.set_xlabel(
+        "final test accuracy: each seed, and the median\n"
+        "(open: moving averages, filled: population statistics)"
+    )
+
+
+def _draw_seeds(
+    axes: Axes, accuracies: pd.Series, height: float, marker: str, color: str, fill: str
+) -> None:
+    heights = [height] * len(accuracies)
+    axes.plot(accuracies, heights, marker, color=color, mfc=fill, mew=1.2)
+    axes.plot([accuracies.median()] * 2, [height - 0.15, height + 0.15], color=INK, lw=1.6)
 
 
 def _describe(runs: pd.DataFrame) -> str:
     each = "; ".join(
         f"{placement} {percent(of_row['judged_final'].median(), 2)}"
+        + (
+            f" (with population statistics {percent(of_row['judged_population'].median(), 2)})"
+            if placement != "none"
+            else ""
+        )
         for placement, of_row in runs.groupby("config.placement", sort=True)
     )
     return f"Median final test accuracy over seeds, by placement of batch normalization: {each}."

@@ -1,4 +1,7 @@
-"""Before against after the activation under other lengths, rates and activations."""
+"""Before against after the activation under other lengths, rates, activations and averaging."""
+
+from operator import itemgetter
+from typing import Any
 
 import pandas as pd
 
@@ -6,30 +9,61 @@ from bnrepro import statistics
 from bnrepro.figures.exhibit import Table
 from bnrepro.figures.selection import Selection
 
+# Of the final test accuracy: the two ways to the statistics at inference (section 3.1).
+MEASURES = {"moving averages": "judged_final", "population statistics": "judged_population"}
 # A setting, and the names of the table's columns.
 _VARIED = {
     "config.model.name": "network",
     "config.activation": "activation",
     "config.learning_rate": "learning_rate",
     "config.train_steps": "steps",
+    "config.batch_normalization.momentum": "momentum",
 }
-_COLUMNS = (*_VARIED.values(), "n", "before", "after", "gap", "gap_low", "gap_high")
+_COLUMNS = ("measure", *_VARIED.values(), "n", "before", "after", "gap", "gap_low", "gap_high")
 
 
 def sensitivity(base: Selection, varied: Selection) -> Table:
-    """A row a setting, those of the study `placement` included; `n`: the seeds that both have."""
+    """A row a measure and setting, those of the study `placement` included.
+
+    `n`: the seeds that both placements have.
+    """
     runs = pd.concat([base.runs, varied.runs], ignore_index=True)
+    labelled = runs.assign(label=runs["config.placement"])
     rows = []
-    for values, of_setting in runs.groupby(list(_VARIED), sort=True):
-        labelled = of_setting.assign(label=of_setting["config.placement"])
-        pairs = statistics.pair(labelled, "before", "after", "judged_final")
-        if pairs.empty:
-            continue
-        medians = (float(pairs[side].median()) for side in ("first", "second"))
-        gap = statistics.median_with_interval(pairs["first"] - pairs["second"])
-        rows.append([*values, len(pairs), *medians, *gap])
+    for measure, column in MEASURES.items():
+        for values, of_setting in labelled.groupby(list(_VARIED), sort=True):
+            pairs = statistics.pair(of_setting, "before", "after", column)
+            if pairs.empty:
+                continue
+            medians = (float(pairs[side].median()) for side in ("first", "second"))
+            gap = statistics.median_with_interval(pairs["first"] - pairs["second"])
+            rows.append([measure, *values, len(pairs), *medians, *gap])
     caption = (
         "Medians over seeds of the final test accuracy; the gap is before minus after on the same "
-        "seed, with its order-statistic interval."
+        "seed, with its order-statistic interval. Momentum is that of the moving averages."
     )
     return Table("sensitivity", _COLUMNS, rows, caption)
+
+
+def findings(table: Table) -> list[str]:
+    """The least and the largest gap of each measure, a sentence each."""
+    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in table.rows]
+    sentences = []
+    for measure in MEASURES:
+        of_measure = [row for row in rows if row["measure"] == measure]
+        if of_measure:
+            least, most = (
+                _in_words(pick(of_measure, key=itemgetter("gap"))) for pick in (min, max)
+            )
+            sentences.append(
+                f"Over {len(of_measure)} settings the difference with {measure} lies between "
+                f"{least} and {most}."
+            )
+    return sentences
+
+
+def _in_words(row: dict[str, Any]) -> str:
+    return (
+        f"{100 * row['gap']:+.2f} points ({row['network'].upper()}, {row['activation']}, rate "
+        f"{row['learning_rate']:g}, {row['steps']:,} steps, momentum {row['momentum']:g})"
+    )

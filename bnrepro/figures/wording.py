@@ -1,6 +1,6 @@
 """In words: what the runs of an exhibit were made on."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -29,7 +29,8 @@ def setting_of_one_each(runs: pd.DataFrame) -> str:
 def _network(runs: pd.DataFrame) -> str:
     data = _each(_DATA.get(name, name) for name in runs["data.name"])
     binary = "binary " if runs["config.data.binary"].all() else ""
-    models = _each(_model(run) for run in runs.to_dict("records"))
+    shapes = ["config.model.name", "config.model.width", "config.model.hidden_layers"]
+    models = _each(_model(shape, of_shape) for shape, of_shape in runs.groupby(shapes))
     batch = _each(f"{size}" for size in runs["config.batch_size"])
     return f"{binary}{data}, {models}, batch {batch}"
 
@@ -45,11 +46,11 @@ def percent(fraction: float, digits: int = 1) -> str:
     return f"{100 * fraction:.{digits}f} %"
 
 
-def _model(run: Mapping[Hashable, Any]) -> str:
-    name, width = run["config.model.name"], run["config.model.width"]
+def _model(shape: Any, runs: pd.DataFrame) -> str:
+    name, width, hidden_layers = shape
     if name == "mlp":
-        units = f"{100 * width:g} {run['config.activation']} units"
-        return f"{run['config.model.hidden_layers']} layers of {units}"
+        units = f"{100 * width:g} {_each(runs['config.activation'])} units"
+        return f"{hidden_layers} layers of {units}"
     return f"{_MODELS[name]} at width {width:g}"
 
 

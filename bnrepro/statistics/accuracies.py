@@ -7,15 +7,20 @@ from bnrepro.statistics.curves import counted
 
 
 def judged(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs that are results, with `chance`, `judged_best` and `judged_final` beside them.
+    """The runs that are results, with `chance` and what they count for beside them.
 
-    `runs` is a frame of `record.load_runs`.
+    `judged_best` and `judged_final` are by moving averages; `judged_population` is the final
+    accuracy with population statistics (Algorithm 2), that of `judged_final` where nothing is
+    normalized by mini-batches. `runs` is a frame of `record.load_runs`.
     """
     results = counted(runs)
     chance = 1 / results["data.num_classes"].astype(float)
     diverged = results["status"] == "diverged"
+    final = results["final_accuracy"].astype(float)
+    population = results["final_accuracy_population"].astype(float).fillna(final)
     return results.assign(
         chance=chance,
         judged_best=np.where(diverged, chance, results["best_accuracy"].astype(float)),
-        judged_final=np.where(diverged, chance, results["final_accuracy"].astype(float)),
+        judged_final=np.where(diverged, chance, final),
+        judged_population=np.where(diverged, chance, population),
     )
