@@ -391,8 +391,8 @@ def test_placement_compares_on_the_same_seed(tmp_path: Path) -> None:
     assert gaps["population statistics", "before - after"] == pytest.approx(0.03)
     # Without normalization there is one accuracy.
     assert gaps["population statistics", "after - none"] == pytest.approx(0.03)
-    assert "CNN, relu +1.00" in made.findings[0]
-    assert "with population statistics by, in points: CNN, relu +3.00" in made.findings[1]
+    (finding,) = made.findings
+    assert "CNN, relu +1.00 (+3.00); CNN, sigmoid +1.00 (+3.00)" in finding
 
 
 def test_placement_under_other_settings_has_a_row_a_setting(tmp_path: Path) -> None:
@@ -422,8 +422,8 @@ def test_placement_under_other_settings_has_a_row_a_setting(tmp_path: Path) -> N
     ]
     assert rows["cnn", "tanh", 0.05, 1_000, 0.9][3] == pytest.approx(0.01)
     assert ("cnn", "sigmoid", 0.05, 1_000, 0.99) in rows
-    assert f"Over {len(rows)} settings the difference with moving averages" in made.findings[2]
-    assert "+7.00 points (MLP, sigmoid, rate 0.1, 50,000 steps, momentum 0.9)" in made.findings[2]
+    assert f"Over {len(rows)} settings the difference with moving averages" in made.findings[1]
+    assert "+7.00 points (MLP, sigmoid, rate 0.1, 50,000 steps, momentum 0.9)" in made.findings[1]
 
 
 def test_batch_size_counts_divergence_as_chance(tmp_path: Path) -> None:

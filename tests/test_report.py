@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hand_made_records import ENVIRONMENT, HandMade, write_run
 
-from bnrepro import report, study
+from bnrepro import figures, report, study
 from bnrepro.config import to_flat
 from bnrepro.paper import settings
 from bnrepro.record import RecordError, read_record, write_record
@@ -143,6 +143,22 @@ def test_missing_exhibits_are_left_out_with_their_command(page: Page) -> None:
     assert "study=placement: none of its" in page.text
     assert "bnrepro sweep study=batch_size" in page.text
     assert "study=figure_1: 8 of 12 runs are missing" in page.text
+
+
+def test_findings_stand_in_their_section_and_the_first_of_each_in_short(
+    page: Page, results: Path
+) -> None:
+    first, *others = figures.exhibit("2", str(results)).findings
+    assert len(others) >= 2
+    assert page.text.count(first) == 2
+    assert [page.text.count(finding) for finding in others] == [1] * len(others)
+
+
+def test_a_p_value_is_no_percentage() -> None:
+    columns = ("measure", "gap", "p_value")
+    shown = markup.table(columns, [("best accuracy", 0.012, 0.25)], "Differences.")
+    assert "1.20 points" in shown
+    assert ">0.25<" in shown
 
 
 def test_exhibits_say_command_time_and_machine(page: Page) -> None:

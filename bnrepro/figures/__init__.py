@@ -1,6 +1,7 @@
 """`bnrepro figure N`: the paper's figures, drawn from the records on disk.
 
-One file an exhibit; `exhibit` says what one consists of, `selection` which records it is made of,
+One file an exhibit, with its tables and sentences in files beside it; `exhibit` says what one
+consists of, `selection` which records it is made of, `sensitivity` what a further study adds,
 `style` and `drawing` how it looks. Figure 3 is a table: `bnrepro table study=figure_2`. Two studies
 of what later courses say, `placement` and `batch_size`, are drawn under their names.
 """

@@ -18,7 +18,8 @@ from bnrepro.figures.drawing import (
 )
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table, rows_of
 from bnrepro.figures.figure_1_summary import NORMALIZED, PERCENTILE_CURVES, PLAIN, findings, summary
-from bnrepro.figures.selection import Selection, select, select_optional
+from bnrepro.figures.selection import Selection, select
+from bnrepro.figures.sensitivity import with_sensitivity
 from bnrepro.figures.style import INK, LINES, Panel
 from bnrepro.figures.wording import percent, setting
 from bnrepro.record import PERCENTILE_COLUMNS, RecordError
@@ -37,26 +38,28 @@ def exhibit(results_dir: str) -> Exhibit:
     chosen = select("figure_1", results_dir)
     mean = statistics.mean_curves(chosen.curves, chosen.num_classes)
     percentiles = load_percentiles(chosen.runs)
-    varied, missing = select_optional("figure_1_sensitivity", results_dir)
-    tables = [summary(chosen, mean, percentiles)]
-    found = findings(tables[0])
-    if varied is not None:
-        tables.append(figure_1_sensitivity.sensitivity(chosen, varied))
-        found += figure_1_sensitivity.findings(tables[1])
-    return Exhibit(
+    numbers = summary(chosen, mean, percentiles)
+    made = Exhibit(
         name="figure_1",
         title="Figure 1",
         setting=setting(chosen.runs),
-        findings=found,
+        findings=findings(numbers),
         commands=[chosen.command, "bnrepro figure 1"],
-        missing=[line for line in (chosen.missing, missing) if line],
+        missing=[chosen.missing] if chosen.missing else [],
         drawings=[_drawing(chosen, mean, percentiles)],
-        tables=tables,
+        tables=[numbers],
         series=[
             Table("accuracy", list(mean.columns), rows_of(mean)),
             Table("percentiles", list(percentiles.columns), rows_of(percentiles)),
         ],
         runs=chosen.runs,
+    )
+    return with_sensitivity(
+        made,
+        "figure_1_sensitivity",
+        results_dir,
+        partial(figure_1_sensitivity.sensitivity, chosen),
+        figure_1_sensitivity.findings,
     )
 
 

@@ -11,7 +11,8 @@ from bnrepro.figures import placement_sensitivity
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table
 from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
 from bnrepro.figures.placement_sensitivity import MEASURES
-from bnrepro.figures.selection import select, select_optional
+from bnrepro.figures.selection import select
+from bnrepro.figures.sensitivity import with_sensitivity
 from bnrepro.figures.style import BLUE, GREEN, INK, VERMILLION, Panel
 from bnrepro.figures.wording import percent, setting
 
@@ -27,8 +28,8 @@ _COLUMNS = (
     "accuracy_low",
     "accuracy_high",
     "population_accuracy",
-    "population_low",
-    "population_high",
+    "population_accuracy_low",
+    "population_accuracy_high",
 )
 _PAIRED = ("measure", "network", "activation", *PAIRED_COLUMNS)
 
@@ -42,12 +43,7 @@ def exhibit(results_dir: str) -> Exhibit:
     """
     chosen = select("placement", results_dir)
     runs = chosen.runs
-    varied, missing = select_optional("placement_sensitivity", results_dir)
     paired = _paired(runs)
-    tables, found = [_table(runs), paired], _findings(paired)
-    if varied is not None:
-        tables.append(placement_sensitivity.sensitivity(chosen, varied))
-        found += placement_sensitivity.findings(tables[2])
     panels = [
         Panel(
             f"{network}_{activation}",
@@ -59,17 +55,24 @@ def exhibit(results_dir: str) -> Exhibit:
     ]
     names = [panel.name for panel in panels]
     layout = [names[row : row + 2] for row in range(0, len(names), 2)]
-    return Exhibit(
+    made = Exhibit(
         name="placement",
         title="Placement",
         setting=setting(runs),
-        findings=found,
+        findings=_findings(paired),
         commands=[chosen.command, "bnrepro figure placement"],
-        missing=[line for line in (chosen.missing, missing) if line],
+        missing=[chosen.missing] if chosen.missing else [],
         drawings=[Drawing("placement", panels, layout)],
-        tables=tables,
+        tables=[_table(runs), paired],
         series=[],
         runs=runs,
+    )
+    return with_sensitivity(
+        made,
+        "placement_sensitivity",
+        results_dir,
+        partial(placement_sensitivity.sensitivity, chosen),
+        placement_sensitivity.findings,
     )
 
 
@@ -103,17 +106,20 @@ def _paired(runs: pd.DataFrame) -> Table:
 
 
 def _findings(paired: Table) -> list[str]:
-    rows = [dict(zip(_PAIRED, row, strict=True)) for row in paired.rows]
-    of_measure: dict[str, list[str]] = {measure: [] for measure in MEASURES}
-    for row in rows:
+    gaps: dict[str, list[str]] = {}
+    for row in (dict(zip(_PAIRED, row, strict=True)) for row in paired.rows):
         if row["comparison"] == "before - after":
-            gap = f"{row['network'].upper()}, {row['activation']} {100 * row['gap']:+.2f}"
-            of_measure[row["measure"]].append(gap)
+            name = f"{row['network'].upper()}, {row['activation']}"
+            gaps.setdefault(name, []).append(f"{100 * row['gap']:+.2f}")
+    if not gaps:
+        return []
+    each = "; ".join(
+        f"{name} {moving} ({population})" for name, (moving, population) in gaps.items()
+    )
     return [
         "Batch normalization before rather than after the activation changes the final test "
-        f"accuracy with {measure} by, in points: {'; '.join(gaps)}."
-        for measure, gaps in of_measure.items()
-        if gaps
+        "accuracy by, in points with moving averages (in brackets: with population statistics): "
+        f"{each}."
     ]
 
 
@@ -134,7 +140,7 @@ def _draw(axes: Axes, runs: pd.DataFrame) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
     axes.set_xlabel(
         "final test accuracy: each seed, and the median\n"
-        "(open: moving averages, filled: population statistics)"
+        "(open: moving averages, filled: population)"
     )
 
 

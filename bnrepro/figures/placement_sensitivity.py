@@ -19,7 +19,16 @@ _VARIED = {
     "config.train_steps": "steps",
     "config.batch_normalization.momentum": "momentum",
 }
-_COLUMNS = ("measure", *_VARIED.values(), "n", "before", "after", "gap", "gap_low", "gap_high")
+_COLUMNS = (
+    "measure",
+    *_VARIED.values(),
+    "n",
+    "before_accuracy",
+    "after_accuracy",
+    "gap",
+    "gap_low",
+    "gap_high",
+)
 
 
 def sensitivity(base: Selection, varied: Selection) -> Table:

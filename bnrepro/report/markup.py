@@ -11,6 +11,7 @@ from bnrepro.figures.style import GRID, INK, LINES, PALETTE, SURFACE, Panel, bui
 
 _PERCENT = ("accuracy", "error")
 _POINTS = ("gap",)
+_WITHOUT_UNIT = ("p_value",)
 _ENDS = ("_low", "_high")
 _ABSENT = "–"
 # A cell of so many characters, such as "at most 1e-09", is not broken.
@@ -37,6 +38,12 @@ def code(text: str) -> str:
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph of plain text."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def findings(sentences: Iterable[str]) -> str:
+    """A list of sentences in HTML; nothing without any."""
+    items = "".join(f"<li>{sentence}</li>" for sentence in sentences)
+    return f'<ul class="findings">{items}</ul>' if items else ""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -> str:
@@ -66,7 +73,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -
 
 def _text(column: str, values: Mapping[str, Any], name: str) -> str:
     """A cell's text, with its interval where there is one; `name` is that of the row."""
-    unit = _unit(column) or _unit(name)
+    unit = "" if column in _WITHOUT_UNIT else _unit(column) or _unit(name)
     text = readable(values[column], unit)
     low, high = (values.get(f"{column}_{end}") for end in ("low", "high"))
     if low is None and high is None:

@@ -44,6 +44,7 @@ def exhibit(number: str, title: str, results_dir: str, scale: str | None = None)
         markup.paragraph(made.setting, "setting"),
         _how(made.commands, made.runs),
         *(markup.missing(line) for line in made.missing),
+        markup.findings(map(markup.escape, made.findings)),
         _panels(panels, identifier),
         *(markup.table(table.columns, table.rows, table.caption) for table in made.tables),
         _data_files(made),
@@ -52,16 +53,15 @@ def exhibit(number: str, title: str, results_dir: str, scale: str | None = None)
 
 
 def in_short(parts: Sequence[Section]) -> Section:
-    """What comes out of the other parts, each linked to its own."""
+    """The first finding of each of the other parts, linked to it."""
     found = [
-        f'<li>{markup.escape(finding)} <a href="#{part.identifier}">'
-        f"{markup.escape(part.title.partition(':')[0])}</a></li>"
+        f'{markup.escape(part.findings[0])} <a href="#{part.identifier}">'
+        f"{markup.escape(part.title.partition(':')[0])}</a>"
         for part in parts
-        for finding in part.findings
+        if part.findings
     ]
-    if not found:
-        return Section("in-short", "In short", markup.missing("there are no records yet"))
-    return Section("in-short", "In short", f'<ul class="findings">{"".join(found)}</ul>')
+    nothing = markup.missing("there are no records yet")
+    return Section("in-short", "In short", markup.findings(found) if found else nothing)
 
 
 def figure_3(results_dir: str, scale: str) -> Section:
