@@ -5,6 +5,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -259,6 +260,22 @@ def test_a_saved_model_is_the_same_when_loaded(normalization, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(array(loaded(images())), array(model(images())))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_offsets_are_read_off_a_saved_model(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parent.parent / "scripts")
+    from normalization_offsets import offsets
+
+    network = build("model=mlp", "bn=x1", "batch_normalization.epsilon=1")
+    first, *others = network.batch_normalizations
+    first.moving_mean.assign(np.linspace(-6, -2, 100))
+    first.moving_variance.assign(np.full(100, 3.0))
+    network.model.save(tmp_path / "model.keras")
+    assert list(offsets(tmp_path)) == [
+        (first.name, pytest.approx(2.0)),
+        *((layer.name, 0.0) for layer in others),
+    ]
 
 
 # Initial weights.
