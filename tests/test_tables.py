@@ -265,6 +265,13 @@ def test_unequal_seeds_are_paired_and_said(study):
     assert "bn_x5: speed-up over the seeds that both have: 0, 1, 2" in made.notes
 
 
+def test_experiments_with_the_same_seeds_share_a_note(study):
+    for experiment in ("bn_x30", "bn_baseline"):
+        leave(study, experiment, 1, [0.1, 0.9])
+    (note,) = [note for note in tabulate(study).notes if note.endswith("both have: 1")]
+    assert note.startswith("bn_baseline, bn_x30: ")
+
+
 def test_evaluation_grids_that_differ_are_said(study):
     leave(
         study, "bn_x30", 0, [0.1, 0.9], config={**CONFIG, "train_steps": 100, "evaluate_every": 50}

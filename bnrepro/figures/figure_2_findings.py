@@ -1,6 +1,6 @@
 """Figure 2 in sentences: how many times fewer steps, and what BN-x5's share of that is made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -23,15 +23,16 @@ def findings(chosen: Selection, target: float | None) -> list[str]:
     """The sentences for which there are records; `target` is the reference's accuracy."""
     if target is None:
         return []
-    crossings = {
-        str(label): runs
-        for label, runs in statistics.crossings(chosen.curves, target).groupby("label")
-    }
     return [
-        *_speedups(crossings, target),
-        *_split(crossings, target),
+        *_speedups(_crossings(chosen.curves, target), target),
+        *_split(chosen),
         *_slope(chosen.curves[chosen.curves["label"] == REFERENCE]),
     ]
+
+
+def _crossings(curves: pd.DataFrame, target: float) -> dict[str, pd.DataFrame]:
+    groups = statistics.crossings(curves, target).groupby("label")
+    return {str(label): runs for label, runs in groups}
 
 
 def _speedups(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str]:
@@ -53,14 +54,22 @@ def _speedups(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str
         )
 
 
-def _split(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str]:
-    """BN-x5's factor as a product, over the seeds that all four networks have."""
-    if not all(label in crossings for label in _CHAIN):
+def _split(chosen: Selection) -> Iterator[str]:
+    """BN-x5's factor as a product, over the seeds that all four networks have.
+
+    The target is what the reference reaches on these seeds, so that half of its runs do.
+    """
+    of_chain = chosen.runs[chosen.runs["label"].isin(_CHAIN)]
+    networks = of_chain.groupby("seed")["label"].nunique()
+    common = sorted(networks[networks == len(_CHAIN)].index)
+    if not common:
         return
-    common = set.intersection(*(set(crossings[label]["seed"]) for label in _CHAIN))
+    reference = of_chain[of_chain["seed"].isin(common) & (of_chain["label"] == REFERENCE)]
+    target = float(reference["best_accuracy"].median())
+    crossings = _crossings(chosen.curves[chosen.curves["seed"].isin(common)], target)
     medians = {}
     for label in _CHAIN:
-        runs = crossings[label][crossings[label]["seed"].isin(common)]
+        runs = crossings[label]
         median = statistics.kaplan_meier_median(runs["steps"], runs["reached"])
         if not median:
             yield (
@@ -94,5 +103,5 @@ def _slope(curves: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def _listed(seeds: set[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}"
+def _listed(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

@@ -125,11 +125,14 @@ def _different_grids(results: pd.DataFrame) -> list[str]:
 
 def _unpaired_seeds(rows: Sequence[TableRow], reference: str | None) -> list[str]:
     available = max((row.n for row in rows if row.experiment == reference), default=0)
+    experiments: dict[tuple[int, ...], list[str]] = {}
+    for row in rows:
+        if row.speedup and len(row.speedup.seeds) < max(row.n, available):
+            experiments.setdefault(row.speedup.seeds, []).append(row.experiment)
     return [
-        f"{row.experiment}: speed-up over the seeds that both have: "
-        + (", ".join(map(str, row.speedup.seeds)) or "none")
-        for row in rows
-        if row.speedup and len(row.speedup.seeds) < max(row.n, available)
+        f"{', '.join(names)}: speed-up over the seeds that both have: "
+        + (", ".join(map(str, seeds)) or "none")
+        for seeds, names in experiments.items()
     ]
 
 
