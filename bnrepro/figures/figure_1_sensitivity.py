@@ -1,6 +1,5 @@
 """Figure 1 under other settings: what the paper left open, varied one at a time."""
 
-from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -8,6 +7,7 @@ import pandas as pd
 from bnrepro import statistics
 from bnrepro.figures.exhibit import Table
 from bnrepro.figures.selection import Selection
+from bnrepro.figures.sensitivity import Row, between
 
 # What the paper does not give for section 4.1, and the names of the table's columns.
 _VARIED = {
@@ -32,9 +32,7 @@ _COLUMNS = (
 def sensitivity(base: Selection, varied: Selection) -> Table:
     """A row a setting, that of figure 1 included; `n`: the seeds that both networks have."""
     runs = pd.concat([base.runs, varied.runs], ignore_index=True)
-    runs = runs.drop_duplicates(["name", "seed"])
     curves = pd.concat([base.curves, varied.curves], ignore_index=True)
-    curves = curves.drop_duplicates(["name", "seed", "step"])
     rows = [
         [*values, *_measured(of_setting, curves)]
         for values, of_setting in runs.groupby(list(_VARIED), sort=True)
@@ -52,14 +50,13 @@ def findings(table: Table) -> list[str]:
     known = [row for row in rows if row["gap"] is not None]
     if not known:
         return []
-    least, most = (_in_words(pick(known, key=itemgetter("gap"))) for pick in (min, max))
     return [
-        f"Over {len(known)} settings of what the paper leaves open the final gap lies between "
-        f"{least} and {most}."
+        f"Over {len(known)} settings of what the paper leaves open the final gap "
+        f"{between(known, _in_words)}."
     ]
 
 
-def _in_words(row: dict[str, Any]) -> str:
+def _in_words(row: Row) -> str:
     images = "binary" if row["binary_input"] else "grey"
     return (
         f"{100 * row['gap']:.2f} points (rate {row['learning_rate']:g}, initial deviation "

@@ -1,13 +1,11 @@
 """Before against after the activation under other lengths, rates, activations and averaging."""
 
-from operator import itemgetter
-from typing import Any
-
 import pandas as pd
 
 from bnrepro import statistics
 from bnrepro.figures.exhibit import Table
 from bnrepro.figures.selection import Selection
+from bnrepro.figures.sensitivity import Row, between
 
 # Of the final test accuracy: the two ways to the statistics at inference (section 3.1).
 MEASURES = {"moving averages": "judged_final", "population statistics": "judged_population"}
@@ -57,21 +55,15 @@ def sensitivity(base: Selection, varied: Selection) -> Table:
 def findings(table: Table) -> list[str]:
     """The least and the largest gap of each measure, a sentence each."""
     rows = [dict(zip(_COLUMNS, row, strict=True)) for row in table.rows]
-    sentences = []
-    for measure in MEASURES:
-        of_measure = [row for row in rows if row["measure"] == measure]
-        if of_measure:
-            least, most = (
-                _in_words(pick(of_measure, key=itemgetter("gap"))) for pick in (min, max)
-            )
-            sentences.append(
-                f"Over {len(of_measure)} settings the difference with {measure} lies between "
-                f"{least} and {most}."
-            )
-    return sentences
+    of_measures = {name: [row for row in rows if row["measure"] == name] for name in MEASURES}
+    return [
+        f"Over {len(chosen)} settings the difference with {measure} {between(chosen, _in_words)}."
+        for measure, chosen in of_measures.items()
+        if chosen
+    ]
 
 
-def _in_words(row: dict[str, Any]) -> str:
+def _in_words(row: Row) -> str:
     return (
         f"{100 * row['gap']:+.2f} points ({row['network'].upper()}, {row['activation']}, rate "
         f"{row['learning_rate']:g}, {row['steps']:,} steps, momentum {row['momentum']:g})"

@@ -1,12 +1,22 @@
 """An exhibit with a further study beside it, which varies the settings of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from operator import itemgetter
+from typing import Any
 
 import pandas as pd
 
 from bnrepro.figures.exhibit import Exhibit, Table
 from bnrepro.figures.selection import Selection, select_optional
+
+Row = dict[str, Any]
+
+
+def between(rows: Sequence[Row], in_words: Callable[[Row], str]) -> str:
+    """`lies between A and B`: the rows of the least and of the largest `gap` in words."""
+    least, most = (in_words(pick(rows, key=itemgetter("gap"))) for pick in (min, max))
+    return f"lies between {least} and {most}"
 
 
 def with_sensitivity(
