@@ -265,7 +265,9 @@ def test_a_finished_run_prints_its_row_without_training(training, monkeypatch, c
     )
     assert cli.main(["run"]) == 0
     assert training.asked == []
-    assert "diverged" in capsys.readouterr().out
+    output, errors = capsys.readouterr()
+    assert "diverged" in output
+    assert errors == "done already; force=true trains it again\n"
 
 
 def test_an_interrupted_run_goes_on_with_its_number_of_threads(training, monkeypatch):

@@ -13,7 +13,9 @@ import pytest
 from bnrepro import figures
 from bnrepro.claims.studies import STUDIES
 from bnrepro.claims.verdict import COLUMNS
+from bnrepro.composition import compose
 from bnrepro.config import ConfigError
+from bnrepro.run_directory import directory_of
 
 VERDICT = COLUMNS.index("verdict")
 ROOT = Path(__file__).parent.parent
@@ -35,6 +37,24 @@ def published_verdicts():
         header, *rows = csv.reader(file)
     assert tuple(header) == COLUMNS
     return rows
+
+
+def first_runs():
+    """The words of each `bnrepro run` that README or Makefile let a newcomer type."""
+    texts = [(ROOT / name).read_text() for name in ("README.md", "Makefile")]
+    return {words for text in texts for words in re.findall(r"bnrepro run( [^-`\n]+)$", text, re.M)}
+
+
+@pytest.mark.parametrize("words", sorted(first_runs()))
+def test_the_first_run_in_a_clone_trains(words):
+    run = compose(shlex.split(words))
+    record = directory_of(run) / "record.json"
+    listed = subprocess.run(
+        ["git", "ls-files", str(record)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git clone")
+    assert listed.stdout == ""
 
 
 @pytest.mark.parametrize(("words", "text"), readme_tables(), ids=lambda value: value[:20])

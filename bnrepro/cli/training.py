@@ -60,6 +60,7 @@ def _records(composition: "Composition") -> list["RunRecord"]:
     alone = composition.config.replicas == 1
     finished = find_finished(composition) if alone else None
     if finished is not None:
+        print("done already; force=true trains it again", file=sys.stderr)
         return [finished]
     threads = recorded_threads(composition) or composition.config.threads
     composition = replace(composition, config=replace(composition.config, threads=threads))
