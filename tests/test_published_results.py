@@ -15,6 +15,8 @@ from bnrepro.claims.studies import STUDIES
 from bnrepro.claims.verdict import COLUMNS
 from bnrepro.composition import compose
 from bnrepro.config import ConfigError
+from bnrepro.figures.style import build
+from bnrepro.report.markup import PANEL_SIZE
 from bnrepro.run_directory import directory_of
 
 VERDICT = COLUMNS.index("verdict")
@@ -77,6 +79,21 @@ def test_the_readme_quotes_the_findings_of_each_figure(number):
         pytest.skip(str(error))
     readme = (ROOT / "README.md").read_text()
     assert [finding for finding in findings if f"\n- {finding}\n" not in readme] == []
+
+
+@pytest.mark.parametrize("number", figures.NUMBERS)
+def test_no_word_of_a_published_drawing_is_cut_off(number):
+    try:
+        drawings = figures.exhibit(number, str(ROOT / "results")).drawings
+    except ConfigError as error:
+        pytest.skip(str(error))
+    for panel in (panel for drawing in drawings for panel in drawing.panels):
+        page = build([panel], [[panel.name]], size=PANEL_SIZE)
+        page.draw_without_rendering()
+        right = page.bbox.x1 + 1
+        words = page.axes[0].texts
+        cut = [word.get_text() for word in words if word.get_window_extent().x1 > right]
+        assert (panel.name, cut) == (panel.name, [])
 
 
 def test_the_readme_counts_the_published_verdicts():

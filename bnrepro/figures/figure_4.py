@@ -116,7 +116,7 @@ def _draw_errors(axes: Axes, rows: Sequence[tuple[str, float, float]]) -> None:
         )
     axes.set_yticks(list(heights), [model for model, _, _ in rows], fontsize=8)
     axes.set_ylim(0.4, len(rows) + 0.6)
-    axes.set_xlim(0, 1.6 * max(top1 for _, top1, _ in rows))
+    axes.set_xlim(0, 1.9 * max(top1 for _, top1, _ in rows))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     axes.set_xlabel("error: top-1 filled, top-5 open")
 

@@ -17,7 +17,7 @@ _ABSENT = "–"
 # A cell of so many characters, such as "at most 1e-09", is not broken.
 _SHORT = 14
 # Smaller than in a file, so that the words can be read where the page is 360 pixels wide.
-_PANEL_SIZE = (3.9, 2.9)
+PANEL_SIZE = (3.9, 2.9)
 # Longer names first: `bn_x5_sigmoid` is not `bn_x5`.
 _EXPERIMENT = re.compile(rf"\b({'|'.join(sorted(LINES, key=len, reverse=True))})\b")
 # In columns of these names.
@@ -137,7 +137,7 @@ def panel(drawn: Panel, prefix: str) -> str:
 def inline_svg(drawn: Panel, identifier: str) -> str:
     """The panel's drawing for this page, without its title."""
     untitled = Panel(drawn.name, "", drawn.description, drawn.draw)
-    svg = to_bytes(build([untitled], [[drawn.name]], size=_PANEL_SIZE), "svg").decode()
+    svg = to_bytes(build([untitled], [[drawn.name]], size=PANEL_SIZE), "svg").decode()
     return _of_page(svg, identifier, f"{drawn.title}. {drawn.description}")
 
 
