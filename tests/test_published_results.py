@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,9 @@ def test_rebuilding_from_the_records_changes_no_byte(tmp_path):
     (tmp_path / "results").mkdir()
     for name in ("runs", "claims"):
         (tmp_path / "results" / name).symlink_to(ROOT / "results" / name)
+    for notes in (ROOT / "results").glob("*/NOTES.md"):
+        (tmp_path / "results" / notes.parent.name).mkdir()
+        shutil.copy(notes, tmp_path / "results" / notes.parent.name)
     bnrepro("report", cwd=tmp_path)
     published, made = files_of(ROOT / "results"), files_of(tmp_path / "results")
     assert sorted(published) == sorted(made)

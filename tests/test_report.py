@@ -19,6 +19,7 @@ from bnrepro.config import to_flat
 from bnrepro.paper import settings
 from bnrepro.record import RecordError, read_record, write_record
 from bnrepro.report import deviations, markup, tested_claims
+from bnrepro.report.sections import exhibit
 
 _VOID = {"meta", "link", "br", "use", "path", "img", "hr", "input", "rect", "image"}
 
@@ -152,6 +153,22 @@ def test_findings_stand_in_their_section_and_the_first_of_each_in_short(
     assert len(others) >= 2
     assert page.text.count(first) == 2
     assert [page.text.count(finding) for finding in others] == [1] * len(others)
+
+
+def test_long_tables_of_an_exhibit_are_folded(text: str, results: Path) -> None:
+    (section,) = re.findall(r'<section aria-labelledby="figure-2">.*?</section>', text, re.DOTALL)
+    folded = re.findall(r"<details>.*?</details>", section, re.DOTALL)
+    for table in figures.exhibit("2", str(results)).tables:
+        inside = [part for part in folded if table.caption in part]
+        assert bool(inside) == (len(table.rows) > 12), table.name
+        assert table.caption in section
+
+
+def test_notes_are_linked_where_they_lie(results: Path) -> None:
+    assert "NOTES.md" not in exhibit("2", "Figure 2", str(results)).body
+    (results / "figure_2" / "NOTES.md").write_text("# What was tried\n")
+    assert 'href="figure_2/NOTES.md"' in exhibit("2", "Figure 2", str(results)).body
+    (results / "figure_2" / "NOTES.md").unlink()
 
 
 def test_a_p_value_is_no_percentage() -> None:

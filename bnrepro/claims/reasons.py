@@ -1,6 +1,7 @@
 """Why a claim does not hold in its exact experiment: what was found when the reason was looked for.
 
-Reasons for what the studies show lie beside their records, in `results/<figure>/NOTES.md`.
+Reasons for what the studies show lie beside their records, in `results/<figure>/NOTES.md`, to which
+the report links.
 """
 
 from collections.abc import Sequence

@@ -38,8 +38,9 @@ def sensitivity(base: Selection, varied: Selection) -> Table:
         for values, of_setting in runs.groupby(list(_VARIED), sort=True)
     ]
     caption = (
-        "The paper gives none of the three. Medians over seeds of the final test accuracy; the gap "
-        "is with minus without BN on the same seed, with its order-statistic interval."
+        "With and without BN under other settings, of which the paper gives none: medians over "
+        "seeds of the final test accuracy; the gap is with minus without BN on the same seed, with "
+        "its order-statistic interval."
     )
     return Table("sensitivity", _COLUMNS, rows, caption)
 

@@ -91,8 +91,9 @@ def summary(chosen: Selection, mean: pd.DataFrame, percentiles: pd.DataFrame) ->
         *_of_percentiles(percentiles),
     ]
     caption = (
-        "Medians over seeds with order-statistic intervals. Spread: 85th minus 15th percentile of "
-        "the sigmoid's input. The paper's numbers are read off its curves, of one unit and one run."
+        "What was measured beside what was expected and the paper: medians over seeds with "
+        "order-statistic intervals. Spread: 85th minus 15th percentile of the sigmoid's input. The "
+        "paper's numbers are read off its curves, of one unit and one run."
     )
     return Table("summary", COLUMNS, [quantity.row for quantity in quantities], caption)
 

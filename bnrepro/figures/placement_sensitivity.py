@@ -46,8 +46,9 @@ def sensitivity(base: Selection, varied: Selection) -> Table:
             gap = statistics.median_with_interval(pairs["first"] - pairs["second"])
             rows.append([measure, *values, len(pairs), *medians, *gap])
     caption = (
-        "Medians over seeds of the final test accuracy; the gap is before minus after on the same "
-        "seed, with its order-statistic interval. Momentum is that of the moving averages."
+        "Before against after under other settings: medians over seeds of the final test accuracy; "
+        "the gap is before minus after on the same seed, with its order-statistic interval. "
+        "Momentum is that of the moving averages."
     )
     return Table("sensitivity", _COLUMNS, rows, caption)
 

@@ -198,6 +198,12 @@ def data_files(paths: Sequence[str]) -> str:
     return f'<p class="how">Data: {links}</p>'
 
 
+def notes_file(path: str) -> str:
+    """A link to what was written by hand beside the data."""
+    link = f'<a href="{escape(path)}">{escape(path)}</a>'
+    return f'<p class="how">What was tried, and the reasons that were found: {link}</p>'
+
+
 def drawing_file(path: Path, identifier: str, description: str) -> str:
     """A drawing of several panels that another command left; where it is too wide it scrolls."""
     svg = _of_page(path.read_text(), identifier, description)

@@ -1,5 +1,6 @@
 """The parts of the page, each made of the records or of files that other commands left."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,14 @@ import pandas as pd
 from bnrepro import figures, paper, tables
 from bnrepro.claims.figure_2 import figure_2_verdicts
 from bnrepro.config import ConfigError
-from bnrepro.figures.exhibit import Exhibit
+from bnrepro.figures.exhibit import Exhibit, Table
 from bnrepro.figures.selection import select
 from bnrepro.figures.style import Panel
 from bnrepro.record import write_atomically
 from bnrepro.report import deviations, markup, provenance
+
+# Rows of a table, above which it is folded.
+_LONG = 12
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ def exhibit(number: str, title: str, results_dir: str, scale: str | None = None)
         *(markup.missing(line) for line in made.missing),
         markup.findings(map(markup.escape, made.findings)),
         _panels(panels, identifier),
-        *(markup.table(table.columns, table.rows, table.caption) for table in made.tables),
+        *map(_table, made.tables),
+        *_notes(made, results_dir),
         _data_files(made),
     ]
     return Section(identifier, title, "\n".join(parts), made.runs, made.findings)
@@ -148,6 +153,20 @@ def _how(commands: Sequence[str], runs: pd.DataFrame) -> str:
 def _panels(panels: Sequence[Panel], identifier: str) -> str:
     drawn = "\n".join(markup.panel(panel, identifier) for panel in panels)
     return f'<div class="panels">{drawn}</div>'
+
+
+def _table(table: Table) -> str:
+    """A long one is opened on demand, so that the page can be read from top to bottom."""
+    shown = markup.table(table.columns, table.rows, table.caption)
+    if len(table.rows) <= _LONG:
+        return shown
+    subject = re.split("[.:;]", table.caption)[0]
+    return markup.details(shown, f"{subject} ({len(table.rows)} rows)")
+
+
+def _notes(made: Exhibit, results_dir: str) -> list[str]:
+    name = f"{made.name}/NOTES.md"
+    return [markup.notes_file(name)] if (Path(results_dir) / name).exists() else []
 
 
 def _data_files(made: Exhibit) -> str:
