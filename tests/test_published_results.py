@@ -72,23 +72,22 @@ def test_the_readme_shows_the_figures_of_the_bench():
     assert table in (ROOT / file).read_text()
 
 
-@pytest.mark.parametrize("number", figures.NUMBERS)
-def test_the_readme_quotes_the_findings_of_each_figure(number):
+@pytest.fixture(scope="module", params=figures.NUMBERS)
+def exhibit(request):
+    """Each figure, made of the committed records."""
     try:
-        findings = figures.exhibit(number, str(ROOT / "results")).findings
+        return figures.exhibit(request.param, str(ROOT / "results"))
     except ConfigError as error:
         pytest.skip(str(error))
+
+
+def test_the_readme_quotes_the_findings_of_each_figure(exhibit):
     readme = (ROOT / "README.md").read_text()
-    assert [finding for finding in findings if f"\n- {finding}\n" not in readme] == []
+    assert [finding for finding in exhibit.findings if f"\n- {finding}\n" not in readme] == []
 
 
-@pytest.mark.parametrize("number", figures.NUMBERS)
-def test_no_word_of_a_published_drawing_is_cut_off(number):
-    try:
-        drawings = figures.exhibit(number, str(ROOT / "results")).drawings
-    except ConfigError as error:
-        pytest.skip(str(error))
-    for panel in (panel for drawing in drawings for panel in drawing.panels):
+def test_no_word_of_a_published_drawing_is_cut_off(exhibit):
+    for panel in (panel for drawing in exhibit.drawings for panel in drawing.panels):
         page = build([panel], [[panel.name]], size=PANEL_SIZE)
         page.draw_without_rendering()
         right = page.bbox.x1 + 1

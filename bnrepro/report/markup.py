@@ -194,14 +194,16 @@ def notes(lines: Sequence[str]) -> str:
 
 def data_files(paths: Sequence[str]) -> str:
     """Links to files beside the page, relative to it."""
-    links = ", ".join(f'<a href="{escape(path)}">{escape(path)}</a>' for path in paths)
-    return f'<p class="how">Data: {links}</p>'
+    return f'<p class="how">Data: {", ".join(map(_link, paths))}</p>'
 
 
 def notes_file(path: str) -> str:
     """A link to what was written by hand beside the data."""
-    link = f'<a href="{escape(path)}">{escape(path)}</a>'
-    return f'<p class="how">What was tried, and the reasons that were found: {link}</p>'
+    return f'<p class="how">What was tried, and the reasons that were found: {_link(path)}</p>'
+
+
+def _link(path: str) -> str:
+    return f'<a href="{escape(path)}">{escape(path)}</a>'
 
 
 def drawing_file(path: Path, identifier: str, description: str) -> str:
