@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from bnrepro.config import GROUPS, ConfigError, did_you_mean
+from bnrepro.config import GROUPS, ConfigError, did_you_mean, shown
 from bnrepro.overrides import (
     check_value,
     choices_of,
@@ -19,7 +19,6 @@ from bnrepro.overrides import (
     keys,
     no_such_choice,
     no_such_key,
-    shown,
 )
 
 # What an experiment changes at one scale: `at_scale/<scale>_<experiment>.yaml`.

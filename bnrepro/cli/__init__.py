@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from bnrepro.config import ConfigError, did_you_mean
+from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.record import RecordError
 
 _LONGEST_MESSAGE = 2_000
@@ -64,8 +64,6 @@ def parse(argv: list[str]) -> Callable[[], int]:
 
 
 def _no_such_command(name: str, known: list[str]) -> ConfigError:
-    from bnrepro.overrides import shown
-
     if "=" in name:
         return ConfigError(
             f"{shown(name)}: expected a command first; try `bnrepro run {shown(name)}`"

@@ -19,8 +19,7 @@ from bnrepro.cli.exhibits import (
 )
 from bnrepro.cli.training import prepare_run, prepare_sweep
 from bnrepro.cli.words import Command, Flag, Words, Work
-from bnrepro.config import ConfigError, did_you_mean
-from bnrepro.overrides import shown
+from bnrepro.config import ConfigError, did_you_mean, shown
 
 _CONFIG_DIR = Flag(
     "--config-dir", "a folder with files of your own: DIR/experiment/mine.yaml", "DIR"

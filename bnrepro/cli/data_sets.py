@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from bnrepro.cli.words import Words, Work
-from bnrepro.config import ConfigError, did_you_mean
-from bnrepro.overrides import check_single, shown
+from bnrepro.config import ConfigError, did_you_mean, shown
+from bnrepro.overrides import check_single
 
 
 def prepare_data(words: Words) -> Work:

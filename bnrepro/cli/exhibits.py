@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
-from bnrepro.config import ConfigError
-from bnrepro.overrides import check_single, shown
+from bnrepro.config import ConfigError, shown
+from bnrepro.overrides import check_single
 
 
 def prepare_table(words: Words) -> Work:

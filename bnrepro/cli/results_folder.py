@@ -3,8 +3,7 @@
 import stat
 from pathlib import Path
 
-from bnrepro.config import ConfigError
-from bnrepro.overrides import shown
+from bnrepro.config import ConfigError, shown
 
 RESULTS_DIR = "results"
 

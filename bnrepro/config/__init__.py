@@ -1,0 +1,78 @@
+"""What a run is: typed and frozen, with every rule that ties two fields together.
+
+`names`: the closed sets of names. `fields`: the config of a run and what makes it the same run.
+`rules`: what is refused. `messages`: how that is said. The values themselves stand in `conf/`.
+"""
+
+from bnrepro.config.fields import (
+    NOT_IDENTITY,
+    BatchNormalizationConfig,
+    DataConfig,
+    InitializerConfig,
+    ModelConfig,
+    OptimizerConfig,
+    PercentilesConfig,
+    RunConfig,
+    ScheduleConfig,
+    identity,
+    to_flat,
+    with_values,
+)
+from bnrepro.config.messages import ConfigError, did_you_mean, one_of, shown
+from bnrepro.config.names import (
+    ACCELERATIONS,
+    ACTIVATIONS,
+    BACKENDS,
+    CHOICES,
+    DATA,
+    GROUPS,
+    INFERENCES,
+    INITIALIZERS,
+    MODELS,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    PLACEMENTS,
+    PRECISIONS,
+    SCHEDULES,
+    SHUFFLES,
+    SPLITS,
+    STATISTICS,
+)
+from bnrepro.config.rules import validate
+
+__all__ = [
+    "ACCELERATIONS",
+    "ACTIVATIONS",
+    "BACKENDS",
+    "BatchNormalizationConfig",
+    "CHOICES",
+    "ConfigError",
+    "DATA",
+    "DataConfig",
+    "GROUPS",
+    "INFERENCES",
+    "INITIALIZERS",
+    "InitializerConfig",
+    "MODELS",
+    "ModelConfig",
+    "NORMALIZATIONS",
+    "NOT_IDENTITY",
+    "OPTIMIZERS",
+    "OptimizerConfig",
+    "PLACEMENTS",
+    "PRECISIONS",
+    "PercentilesConfig",
+    "RunConfig",
+    "SCHEDULES",
+    "SHUFFLES",
+    "SPLITS",
+    "STATISTICS",
+    "ScheduleConfig",
+    "did_you_mean",
+    "identity",
+    "one_of",
+    "shown",
+    "to_flat",
+    "validate",
+    "with_values",
+]

@@ -1,0 +1,212 @@
+"""The config of a run, typed and frozen, and what makes two of them the same run.
+
+The values stand in `conf/*.yaml`; here stand their types, and the seven changes of the paper's
+section 4.2.1 as transformations of a recipe. Every duration is in steps, one step being one update
+of the weights.
+"""
+
+import dataclasses
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images a run trains on and is scored on."""
+
+    name: str
+    root: str | None
+    binary: bool
+    image_size: int
+    evaluation_split: str
+    flip: bool
+    crop_padding: int
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network; `width` multiplies the number of units or feature maps of hidden layers."""
+
+    name: str
+    width: float
+    hidden_layers: int
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """The update rule; what a rule does not use is ignored by it."""
+
+    name: str
+    momentum: float
+    rho: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """How the learning rate falls: `decay_rate` per `decay_steps`."""
+
+    name: str
+    decay_steps: float
+    decay_rate: float
+
+
+@dataclass(frozen=True)
+class InitializerConfig:
+    """Distribution of the initial weights; `scale` is a standard deviation or a half-width."""
+
+    name: str
+    scale: float
+    convolution_gain: float
+
+
+@dataclass(frozen=True)
+class BatchNormalizationConfig:
+    """Options of batch normalization; `momentum` weighs the OLD average, as in Keras."""
+
+    momentum: float
+    epsilon: float
+    gamma: bool
+    beta: bool
+    statistics: str
+    inference: str
+    population_batches: int
+
+
+@dataclass(frozen=True)
+class PercentilesConfig:
+    """Whether and how the inputs of the last hidden activation are watched (figure 1b, 1c)."""
+
+    every: int
+    num_examples: int
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training, whole. Built only by `composition.compose` and checked by `validate`."""
+
+    seed: int
+    train_steps: int
+    batch_size: int | str
+    learning_rate: float
+    learning_rate_multiplier: float
+    placement: str
+    normalization: str | None
+    group_size: int
+    activation: str
+    input_normalization: bool
+    dropout: float
+    l2: float
+    lrn: bool
+    shuffle: str
+    distortion: float
+    accelerate: list[str]
+    evaluate_every: int
+    evaluate_every_early: int
+    early_steps: int
+    checkpoint_every: int
+    save_predictions: bool
+    tensorboard: bool
+    precision: str
+    backend: str
+    threads: int
+    replicas: int
+    results_dir: str
+    force: bool
+    data: DataConfig
+    model: ModelConfig
+    optimizer: OptimizerConfig
+    schedule: ScheduleConfig
+    initializer: InitializerConfig
+    batch_normalization: BatchNormalizationConfig
+    percentiles: PercentilesConfig
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The base rate times the multiplier: the rate of step 0."""
+        return self.learning_rate * self.learning_rate_multiplier
+
+    def accelerated(self) -> "RunConfig":
+        """The recipe that trains: this one after the changes named in `accelerate`.
+
+        Paper: section 4.2.1. Where the paper gives no number the change is marked as ours.
+        """
+        changes: dict[str, Any] = {}
+        if "dropout" in self.accelerate:
+            changes["dropout"] = 0.0
+        if "l2" in self.accelerate:
+            changes["l2"] = self.l2 / 5
+        if "decay" in self.accelerate:
+            changes["schedule"] = replace(self.schedule, decay_steps=self.schedule.decay_steps / 6)
+        if "lrn" in self.accelerate:
+            changes["lrn"] = False
+        if "shuffle" in self.accelerate:
+            changes["shuffle"] = "within_shards"
+        if "distortion" in self.accelerate:
+            # Paper: "reduce the photometric distortions", without a number. Ours: a quarter.
+            changes["distortion"] = self.distortion / 4
+        return replace(self, **changes)
+
+    def resolved(self) -> "RunConfig":
+        """The same run in one spelling.
+
+        Normalization exists unless `placement` is `none`, and is batch normalization unless said;
+        the changes of section 4.2.1 have no order.
+        """
+        given = self.normalization is not None or self.placement == "none"
+        return replace(
+            self,
+            normalization=self.normalization if given else "batch",
+            accelerate=sorted(self.accelerate),
+        )
+
+    def next_evaluation(self, step: int) -> int:
+        """The first step after `step` at which the curve has a row (step 0 has one too)."""
+        early = (step // self.evaluate_every_early + 1) * self.evaluate_every_early
+        if early <= self.early_steps:
+            return min(early, self.train_steps)
+        later = (max(step, self.early_steps) // self.evaluate_every + 1) * self.evaluate_every
+        return min(later, self.train_steps)
+
+
+# Keys that say where or how to run, not what is computed: two runs that differ only in them share
+# a directory (but for the seed, which is a directory of its own).
+NOT_IDENTITY = (
+    "seed",
+    "results_dir",
+    "force",
+    "data.root",
+    "checkpoint_every",
+    "replicas",
+    "threads",
+)
+
+
+def to_flat(config: RunConfig) -> dict[str, Any]:
+    """The config as `{"model.width": 1.0, ...}`, in the order of the fields."""
+    flat: dict[str, Any] = {}
+    for key, value in dataclasses.asdict(config).items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": item for inner, item in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:
+    """The config with some of its flat keys set."""
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        outer, _, inner = key.partition(".")
+        if inner:
+            changes[outer] = replace(changes.get(outer, getattr(config, outer)), **{inner: value})
+        else:
+            changes[key] = value
+    return replace(config, **changes)
+
+
+def identity(config: RunConfig) -> dict[str, Any]:
+    """The flat config without the keys that do not change what is computed."""
+    return {key: value for key, value in to_flat(config).items() if key not in NOT_IDENTITY}

@@ -1,0 +1,33 @@
+"""Bad input in words: what was received, what was expected, and what to do."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """Bad input: what was received, what was expected, and the remedy, in one line."""
+
+
+def one_of(key: str, received: Any, choices: Sequence[str]) -> None:
+    """Refuse a name that is not among `choices`.
+
+    Raises:
+        ConfigError: with the choices, and the nearest.
+    """
+    if received not in choices:
+        near = did_you_mean(received, choices)
+        raise ConfigError(f"{key}={received}: expected one of {', '.join(choices)}{near}")
+
+
+def did_you_mean(received: Any, choices: Sequence[str]) -> str:
+    """`; did you mean 'x'?` for the nearest choice, or nothing."""
+    near = difflib.get_close_matches(str(received), list(choices), n=1, cutoff=0.6)
+    near = near or [choice for choice in choices if received and choice.startswith(str(received))]
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def shown(received: Any, longest: int = 80) -> str:
+    """What was received, short enough for a message."""
+    text = str(received)
+    return text if len(text) <= longest else f"{text[:longest]}..."

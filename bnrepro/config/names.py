@@ -1,0 +1,39 @@
+"""The closed sets of names: what a key may be called and what it may be set to."""
+
+DATA = ("digits", "mnist", "fashion_mnist", "cifar10", "image_folder")
+MODELS = ("mlp", "cnn", "inception")
+PLACEMENTS = ("before", "after", "none")
+NORMALIZATIONS = ("batch", "batch_renorm", "layer", "group", "instance")
+ACTIVATIONS = ("relu", "sigmoid", "tanh", "elu", "gelu", "linear")
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
+SCHEDULES = ("constant", "exponential", "inverse_time", "step", "cosine")
+INITIALIZERS = ("gaussian", "uniform", "glorot", "he", "orthogonal")
+STATISTICS = ("per_feature_map", "per_activation", "per_activation_last")
+INFERENCES = ("moving_average", "population")
+SPLITS = ("test", "tuning")
+SHUFFLES = ("shards", "within_shards")
+BACKENDS = ("tensorflow", "jax")
+PRECISIONS = ("float32", "mixed_bfloat16", "float64")
+# Section 4.2.1 lists seven changes; the seventh is the learning-rate multiplier.
+ACCELERATIONS = ("dropout", "l2", "decay", "lrn", "shuffle", "distortion")
+
+# The folders of `conf/` from which a run takes a file each, in the order of composition.
+GROUPS = ("data", "optimizer", "schedule", "initializer", "model", "bn", "scale", "experiment")
+# The keys whose values are names, with those names; `accelerate` takes a list of them.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "data.name": DATA,
+    "data.evaluation_split": SPLITS,
+    "model.name": MODELS,
+    "optimizer.name": OPTIMIZERS,
+    "schedule.name": SCHEDULES,
+    "initializer.name": INITIALIZERS,
+    "placement": PLACEMENTS,
+    "normalization": NORMALIZATIONS,
+    "activation": ACTIVATIONS,
+    "shuffle": SHUFFLES,
+    "accelerate": ACCELERATIONS,
+    "precision": PRECISIONS,
+    "backend": BACKENDS,
+    "batch_normalization.statistics": STATISTICS,
+    "batch_normalization.inference": INFERENCES,
+}
