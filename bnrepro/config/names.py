@@ -1,4 +1,4 @@
-"""The closed sets of names: what a key may be called and what it may be set to."""
+"""The closed sets of names that keys may be set to, and the groups of files."""
 
 DATA = ("digits", "mnist", "fashion_mnist", "cifar10", "image_folder")
 MODELS = ("mlp", "cnn", "inception")
