@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 STATUSES = ("completed", "diverged", "failed", "interrupted")
+# A diverged run is a result; a failed or interrupted one is missing.
+FINISHED = ("completed", "diverged")
 CURVE_COLUMNS = (
     "step",
     "train_loss",

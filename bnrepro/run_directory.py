@@ -9,7 +9,14 @@ import yaml
 
 from bnrepro.composition import Composition
 from bnrepro.config import NOT_IDENTITY, ConfigError, RunConfig
-from bnrepro.record import RecordError, RunRecord, read_record, run_directory, write_atomically
+from bnrepro.record import (
+    FINISHED,
+    RecordError,
+    RunRecord,
+    read_record,
+    run_directory,
+    write_atomically,
+)
 
 # Places, and how a run was asked for: not part of what it was.
 _NOT_RECORDED = ("results_dir", "force", "replicas")
@@ -42,7 +49,7 @@ def find_finished(composition: Composition) -> RunRecord | None:
     except RecordError as error:
         raise ConfigError(f"{error}; add force=true to move it aside") from error
     _refuse_other_config(directory, record.config, composition.config)
-    return record if record.status in ("completed", "diverged") else None
+    return record if record.status in FINISHED else None
 
 
 def open_directory(composition: Composition) -> Path:

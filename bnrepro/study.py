@@ -24,7 +24,10 @@ from bnrepro.overrides import (
     no_such_choice,
     read_all,
 )
-from bnrepro.run_directory import directory_of, find_finished
+from bnrepro.run_directory import directory_of
+
+# At which scale records are shown where none is named: that of the published ones.
+DEFAULT_SCALE = "cpu"
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,18 @@ def planned_runs(name: str, extra_overrides: Iterable[str] = ()) -> list[Planned
     return planned
 
 
+def with_default_scale(name: str, extra_overrides: Iterable[str]) -> list[str]:
+    """The overrides, with `DEFAULT_SCALE` where the study leaves the scale to them and they to it.
+
+    Raises:
+        ConfigError: if the study or an override is refused.
+    """
+    extra = list(extra_overrides)
+    given = [override.key for override in read_all(extra)]
+    is_open = "scale" in load(name).required and "scale" not in given
+    return [*extra, f"scale={DEFAULT_SCALE}"] if is_open else extra
+
+
 def plan(words: Iterable[str]) -> list[PlannedRun]:
     """The runs of a grid (`["bn=none,x1", "seed=range(0,2)"]` are four), each once.
 
@@ -143,15 +158,6 @@ def plan(words: Iterable[str]) -> list[PlannedRun]:
     return _unique(
         [PlannedRun(tuple(override.word() for override in run), _composition(run)) for run in runs]
     )
-
-
-def missing(planned: Iterable[PlannedRun]) -> list[PlannedRun]:
-    """Those of the runs that are neither completed nor diverged.
-
-    Raises:
-        ConfigError: if a run's directory holds another config, or its record cannot be read.
-    """
-    return [run for run in planned if find_finished(run.composition) is None]
 
 
 def command(name: str, extra_overrides: Iterable[str] = ()) -> str:

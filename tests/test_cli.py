@@ -3,9 +3,10 @@
 import io
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
+from hand_made_records import HandMade, write_run
 
 from bnrepro import cli
 from bnrepro.cli.commands import COMMANDS
@@ -293,21 +294,25 @@ def test_a_table_is_printed_in_each_form(monkeypatch, capsys):
         assert "'target': 0.7" in output
 
 
-def test_a_table_of_a_study_says_what_is_missing(monkeypatch, capsys):
-    import pandas as pd
+def test_a_table_of_a_study_says_first_what_is_missing(tmp_path, capsys):
+    from bnrepro import study
 
-    from bnrepro import study, tables
-
-    planned = [SimpleNamespace(name="a", seed=0), SimpleNamespace(name="a", seed=1)]
-    monkeypatch.setattr(study, "planned_runs", lambda name, words: planned)
-    monkeypatch.setattr(study, "missing", lambda runs: runs[1:])
-    frame = pd.DataFrame({"name": ["a", "b"], "seed": [0, 0], "label": ["a", "b"]})
-    monkeypatch.setattr("bnrepro.record.load_runs", lambda results_dir: frame)
-    monkeypatch.setattr("bnrepro.record.load_curves", lambda results_dir: frame)
-    monkeypatch.setattr(tables, "table", lambda runs, curves, **given: list(runs["name"]))
-    monkeypatch.setattr(tables, "to_text", str)
-    assert cli.main(["table", "study=figure_1"]) == 0
+    for run in study.planned_runs("figure_2", ["scale=cpu", "seed=0"])[:2]:
+        write_run(tmp_path, run.composition, HandMade(lambda step: 0.6 if step else 0.1))
+    words = ["table", "study=figure_2", "--format", "csv", f"results_dir={tmp_path}"]
+    assert cli.main(words) == 0
     captured = capsys.readouterr()
-    assert captured.out == "['a']"
-    assert "1 of 2 runs are missing" in captured.err
-    assert "bnrepro sweep study=figure_1" in captured.err
+    assert [line.split(",")[0] for line in captured.out.splitlines()[1:]] == [
+        "inception",
+        "bn_baseline",
+    ]
+    assert "43 of 45 runs are missing (inception-cpu seed 1, 2, 3, 4, 5; " in captured.err
+    assert f"bnrepro sweep study=figure_2 scale=cpu results_dir={tmp_path}" in captured.err
+
+
+def test_a_table_of_a_study_without_records_names_the_command(tmp_path, capsys):
+    assert cli.main(["table", "study=figure_2", f"results_dir={tmp_path}"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "none of its 45 runs" in captured.err
+    assert "bnrepro sweep study=figure_2 scale=cpu" in captured.err

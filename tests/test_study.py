@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_sweep import completed_record
 
 from bnrepro import study, sweep
 from bnrepro.config import ConfigError
 from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
-from bnrepro.record import write_record
-from bnrepro.study import command, load, missing, plan, planned_runs
+from bnrepro.study import command, load, plan, planned_runs, with_default_scale
 
 FINE = """
 question: Does it matter?
@@ -150,14 +148,20 @@ def test_an_unknown_study_is_refused_with_the_nearest() -> None:
         planned_runs("figure2", ["scale=cpu"])
 
 
-def test_missing_runs_are_those_without_a_finished_record(tmp_path: Path) -> None:
-    extra = [f"results_dir={tmp_path}", "seed=0,1"]
-    planned = plan(["model=mlp", *extra])
-    for run, status in zip(planned, ("completed", "failed"), strict=True):
-        run.directory.mkdir(parents=True)
-        record = completed_record(run.overrides)
-        write_record(run.directory, type(record)(**{**vars(record), "status": status}))
-    assert [run.seed for run in missing(planned)] == [1]
+@pytest.mark.parametrize(
+    ("name", "given", "chosen"),
+    [
+        ("figure_2", [], ["scale=cpu"]),
+        ("figure_2", ["seed=0"], ["seed=0", "scale=cpu"]),
+        ("figure_2", ["scale=gpu"], ["scale=gpu"]),
+        ("figure_1", ["seed=0"], ["seed=0"]),
+    ],
+)
+def test_records_are_shown_at_the_published_scale_where_none_is_named(
+    name: str, given: list[str], chosen: list[str]
+) -> None:
+    assert with_default_scale(name, given) == chosen
+    assert planned_runs(name, chosen)
 
 
 def test_the_command_can_be_pasted_into_a_shell() -> None:

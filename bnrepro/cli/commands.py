@@ -109,7 +109,7 @@ COMMANDS = {
             examples=(
                 ("bnrepro table", "all records under results/"),
                 ("bnrepro table inception 'bn_*' --reference inception", "some of them"),
-                ("bnrepro table study=figure_2 scale=cpu --format csv", "a study's"),
+                ("bnrepro table study=figure_2 --format csv", "a study's: the paper's figure 3"),
             ),
         ),
         Command(

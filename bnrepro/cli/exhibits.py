@@ -15,36 +15,29 @@ def prepare_table(words: Words) -> Work:
     """Tabulate records."""
     target = _target(words.flags.get("--target"))
     results_dir = _results_directory(words)
-    if words.study is not None:
-        from bnrepro.study import planned_runs
-
-        planned_runs(words.study, words.override_words())
-    else:
-        for override in words.overrides:
-            if override.key != "results_dir":
-                raise ConfigError(
-                    f"{shown(override.word())}: expected study=NAME beside it; name experiments "
-                    "(`bnrepro table bn_x5`) to choose among records"
-                )
-    return partial(_table, words, results_dir, target)
-
-
-def _table(words: Words, results_dir: str, target: float | None) -> int:
-    from bnrepro import record, tables
-
-    runs = record.load_runs(results_dir)
+    overrides = [one.word() for one in words.overrides if one.key != "results_dir"]
     if words.study is not None:
         from bnrepro import study
 
-        planned = study.planned_runs(words.study, words.override_words())
-        missing = study.missing(planned)
-        if missing:
-            command = study.command(words.study, words.override_words())
-            line = f"{len(missing)} of {len(planned)} runs are missing; make them with {command}"
-            print(line, file=sys.stderr)
-        wanted = {(run.name, run.seed) for run in planned}
-        chosen = [key in wanted for key in zip(runs["name"], runs["seed"], strict=True)]
-        runs = runs[chosen]
+        overrides = study.with_default_scale(words.study, overrides)
+        study.planned_runs(words.study, overrides)
+    elif overrides:
+        raise ConfigError(
+            f"{shown(overrides[0])}: expected study=NAME beside it; name experiments "
+            "(`bnrepro table bn_x5`) to choose among records"
+        )
+    return partial(_table, words, overrides, results_dir, target)
+
+
+def _table(words: Words, overrides: list[str], results_dir: str, target: float | None) -> int:
+    from bnrepro import record, study_records, tables
+
+    runs = record.load_runs(results_dir)
+    if words.study is not None:
+        found = study_records.find(words.study, runs, results_dir, overrides)
+        if found.missing:
+            print(found.missing, file=sys.stderr)
+        runs = found.runs
     runs = tables.select(runs, words.plain)
     curves = record.load_curves(results_dir)
     reference = words.flags.get("--reference")

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.figures import batch_size, figure_1, figure_2, figure_4, placement
-from bnrepro.figures.exhibit import DEFAULT_SCALE, Exhibit, folder
+from bnrepro.figures.exhibit import Exhibit, folder
 
-__all__ = ["DEFAULT_SCALE", "NUMBERS", "Exhibit", "exhibit", "folder", "main"]
+__all__ = ["NUMBERS", "Exhibit", "exhibit", "folder", "main"]
 
 # Each with whether it is drawn at one of several scales.
 _EXHIBITS: dict[str, tuple[Callable[..., Exhibit], bool]] = {
@@ -34,7 +34,7 @@ def exhibit(number: str, results_dir: str = "results", scale: str | None = None)
         RecordError: if a record cannot be read.
     """
     if number == "3":
-        raise ConfigError("figure 3 is a table: bnrepro table study=figure_2 scale=cpu")
+        raise ConfigError("figure 3 is a table: bnrepro table study=figure_2")
     if number not in _EXHIBITS:
         raise ConfigError(
             f"figure {number}: expected one of {', '.join(NUMBERS)}{did_you_mean(number, NUMBERS)}"

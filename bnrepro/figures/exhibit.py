@@ -9,8 +9,7 @@ import pandas as pd
 
 from bnrepro.figures.style import Panel, build, write
 from bnrepro.record import write_rows
-
-DEFAULT_SCALE = "cpu"
+from bnrepro.study import DEFAULT_SCALE
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bnrepro import paper, statistics
 from bnrepro.figures.drawing import Label, draw_mean, label_ends, short_steps, step_axis
-from bnrepro.figures.exhibit import DEFAULT_SCALE, Drawing, Exhibit, Table, folder, rows_of
+from bnrepro.figures.exhibit import Drawing, Exhibit, Table, folder, rows_of
 from bnrepro.figures.figure_2_findings import REFERENCE, findings
 from bnrepro.figures.figure_2_tables import ROWS, after_equal_steps, tables
 from bnrepro.figures.selection import Selection, select
 from bnrepro.figures.style import INK, LINES, Panel
 from bnrepro.figures.wording import percent, setting
+from bnrepro.study import DEFAULT_SCALE
 
 # Where the curves of the first steps end: up to there the grid of evaluations is the finer one.
 _EARLY_STEPS = 5_000
@@ -158,12 +159,14 @@ def _steps_title(target: float | None) -> str:
 
 
 def _draw_diamonds(axes: Axes, steps: dict[str, float], target: float) -> None:
-    for label, step in steps.items():
+    for index, (label, step) in enumerate(steps.items()):
+        # What lies below another diamond shows around it.
+        covering = list(steps.values())[index + 1 :].count(step)
         axes.plot(
             [step],
             [target],
             marker="D",
-            markersize=7,
+            markersize=7 + 4 * covering,
             markerfacecolor=LINES[label].color,
             markeredgecolor=INK,
             linestyle="none",

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from bnrepro import paper, predictions
-from bnrepro.figures.exhibit import DEFAULT_SCALE, Drawing, Exhibit, Table, folder
+from bnrepro.figures.exhibit import Drawing, Exhibit, Table, folder
 from bnrepro.figures.selection import select
 from bnrepro.figures.style import BLUE, INK, Panel
 from bnrepro.figures.wording import percent, setting_of_one_each
+from bnrepro.study import DEFAULT_SCALE
 
 
 def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:

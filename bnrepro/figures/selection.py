@@ -1,16 +1,13 @@
 """The records that an exhibit is made of, and which are missing."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from bnrepro import statistics, study
+from bnrepro import statistics, study_records
 from bnrepro.config import ConfigError
 from bnrepro.figures.style import LINES
 from bnrepro.record import load_curves, load_runs
-
-_DEFAULT_RESULTS = "results"
 
 
 @dataclass(frozen=True)
@@ -50,27 +47,14 @@ def select(name: str, results_dir: str, overrides: tuple[str, ...] = ()) -> Sele
         ConfigError: if the study or an override is refused, or none of its runs is there.
         RecordError: if a record cannot be read.
     """
-    planned = study.planned_runs(name, overrides)
-    place = [] if Path(results_dir) == Path(_DEFAULT_RESULTS) else [f"results_dir={results_dir}"]
-    command = study.command(name, [*overrides, *place])
-    runs = load_runs(results_dir)
-    if not runs.empty:
-        wanted = {(run.name, run.seed) for run in planned}
-        found = zip(runs["name"], runs["seed"], strict=True)
-        runs = statistics.judged(runs[[key in wanted for key in found]]).reset_index(drop=True)
-    if runs.empty:
-        raise ConfigError(
-            f"study={name}: none of its {len(planned)} runs is below {results_dir}; "
-            f"make them with: {command}"
-        )
-    there = set(zip(runs["name"], runs["seed"], strict=True))
-    absent = [run for run in planned if (run.name, run.seed) not in there]
+    found = study_records.find(name, load_runs(results_dir), results_dir, overrides)
+    runs = statistics.judged(found.runs).reset_index(drop=True)
     curves = load_curves(results_dir).merge(runs[["name", "seed"]])
     return Selection(
         runs=runs,
         curves=statistics.extend_diverged(curves, runs),
-        missing=_missing_line(name, absent, len(planned), command),
-        command=study.command(name, overrides),
+        missing=found.missing,
+        command=found.command,
     )
 
 
@@ -89,16 +73,3 @@ def select_optional(
     except ConfigError as error:
         return None, str(error)
     return chosen, chosen.missing
-
-
-def _missing_line(name: str, absent: list[study.PlannedRun], planned: int, command: str) -> str:
-    if not absent:
-        return ""
-    seeds: dict[str, list[str]] = {}
-    for run in absent:
-        seeds.setdefault(run.name, []).append(str(run.seed))
-    each = "; ".join(f"{run} seed {', '.join(of)}" for run, of in seeds.items())
-    return (
-        f"study={name}: {len(absent)} of {planned} runs are missing ({each}); "
-        f"make them with: {command}"
-    )

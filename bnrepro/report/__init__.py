@@ -9,10 +9,10 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from bnrepro.figures import DEFAULT_SCALE
 from bnrepro.record import write_atomically
 from bnrepro.report import deviations, markup, sections, tested_claims
 from bnrepro.report.sections import Section
+from bnrepro.study import DEFAULT_SCALE
 
 
 def main(results_dir: str = "results") -> int:

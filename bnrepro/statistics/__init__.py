@@ -10,7 +10,6 @@ Data frames of curves are those of `record.load_curves`: a row an evaluation, wi
 
 from bnrepro.statistics.accuracies import judged
 from bnrepro.statistics.curves import (
-    COUNTED,
     counted,
     crossings,
     evaluation_grid,
@@ -34,7 +33,6 @@ from bnrepro.statistics.medians import (
 from bnrepro.statistics.paired import pair, sign_flip_test
 
 __all__ = [
-    "COUNTED",
     "Interval",
     "Speedup",
     "counted",

@@ -12,15 +12,13 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from bnrepro.record import FINISHED
 from bnrepro.statistics.medians import interval_of_median, kaplan_meier_median
-
-# A failed or interrupted run is missing, not a result; a diverged one is a result.
-COUNTED = ("completed", "diverged")
 
 
 def counted(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that are results: those that completed or diverged."""
-    return runs[runs["status"].isin(COUNTED)]
+    return runs[runs["status"].isin(FINISHED)]
 
 
 def steps_to_target(curve: pd.DataFrame, target: float) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bnrepro.config import RunConfig
 from bnrepro.environment import processor
-from bnrepro.record import RecordError, RunRecord, find_runs, read_record
+from bnrepro.record import FINISHED, RecordError, RunRecord, find_runs, read_record
 from bnrepro.study import PlannedRun
 from bnrepro.sweep.slots import visible_gpus
 
@@ -86,7 +86,7 @@ class Speeds:
 
 def _speed(record: RunRecord, directory: Path) -> Speed | None:
     seconds = record.seconds
-    if record.status not in ("completed", "diverged") or not record.train_steps:
+    if record.status not in FINISHED or not record.train_steps:
         return None
     train, evaluate = seconds.get("train", 0.0), seconds.get("evaluate", 0.0)
     num_evaluations = len((directory / "curve.csv").read_text().splitlines()) - 1

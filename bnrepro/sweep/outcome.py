@@ -10,6 +10,7 @@ from typing import Any
 from bnrepro.config import ConfigError
 from bnrepro.record import (
     CURVE_COLUMNS,
+    FINISHED,
     RecordError,
     RunRecord,
     read_record,
@@ -19,7 +20,6 @@ from bnrepro.record import (
 from bnrepro.run_directory import find_finished, recorded_config
 from bnrepro.study import PlannedRun
 
-DONE = ("completed", "diverged")
 LOG = "log.txt"
 # An absolute path's folders: an error must not carry the places of one machine into a record.
 _FOLDERS = re.compile(r"(?<![\w.~])[~/](?:[^\s/:;,'\"]*/)+")
@@ -40,7 +40,7 @@ class Outcome:
     @property
     def done(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.status in DONE
+        return self.status in FINISHED
 
     def stands(self, *, retry_failed: bool) -> bool:
         """Whether what is on disk is left as it is, so that the run is not started."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from bnrepro import paper
-from bnrepro.statistics import COUNTED
+from bnrepro.record import FINISHED
 from bnrepro.tables.rows import TableRow
 
 
@@ -101,7 +101,7 @@ def _variants(results: pd.DataFrame) -> list[str]:
 
 
 def _left_out(runs: pd.DataFrame) -> list[str]:
-    others = runs[~runs["status"].isin(COUNTED)].sort_values(["label", "seed"])
+    others = runs[~runs["status"].isin(FINISHED)].sort_values(["label", "seed"])
     names = [
         f"{run['label']} seed {run['seed']} ({run['status']})" for run in others.to_dict("records")
     ]
