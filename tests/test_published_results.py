@@ -96,6 +96,18 @@ def test_no_word_of_a_published_drawing_is_cut_off(exhibit):
         assert (panel.name, cut) == (panel.name, [])
 
 
+def test_no_diamond_of_a_published_drawing_is_hidden(exhibit):
+    for panel in (panel for drawing in exhibit.drawings for panel in drawing.panels):
+        axes = build([panel], [[panel.name]]).axes[0]
+        single = [
+            line for line in axes.lines if line.get_marker() == "D" and len(line.get_xdata()) == 1
+        ]
+        drawn = [
+            (line.get_xdata()[0], line.get_ydata()[0], line.get_markersize()) for line in single
+        ]
+        assert (panel.name, len(set(drawn))) == (panel.name, len(drawn))
+
+
 def test_the_readme_counts_the_published_verdicts():
     verdicts = [row[VERDICT] for row in published_verdicts()]
     counts = [f"{verdicts.count(each)} {each}" for each in dict.fromkeys(verdicts)]

@@ -257,6 +257,21 @@ def test_deviations_come_from_the_configs() -> None:
     for key in ("accelerate", "learning_rate_multiplier", "activation", "placement", "dropout"):
         assert figure_2[key].kind == "as the paper", key
     assert "Zhang" in str(figure_2["model.name"].ours)
+    figure_4 = [item for item in compared["Figure 4"] if item.setting.key == "dropout"]
+    assert {item.experiments: item.ours for item in figure_4} == {
+        ("seed 0", "seed 3"): 0.4,
+        ("seed 1", "seed 4"): 0.05,
+        ("seed 2", "seed 5"): 0.1,
+    }
+
+
+def test_figure_4s_networks_are_bn_x30_in_all_that_is_not_spoken_of() -> None:
+    planned = study.planned_runs("figure_2", ["scale=cpu"])
+    bn_x30 = next(to_flat(run.composition.config) for run in planned if run.experiment == "bn_x30")
+    spoken_of = {setting.key for setting in settings.FIGURE_4} | set(settings.UNTOUCHED)
+    for run in study.planned_runs("figure_4", ["scale=cpu"]):
+        config = to_flat(run.composition.config)
+        assert {key for key in config if config[key] != bn_x30[key]} <= spoken_of
 
 
 def test_the_page_of_deviations_has_a_row_for_each_and_none_for_what_is_as_the_paper() -> None:

@@ -126,12 +126,8 @@ def settings(scale: str) -> Section:
                 if kind == "as the paper"
                 else table
             )
-    introduction = markup.paragraph(
-        "Made from the configs that the runs are composed of, held against what the paper says of "
-        f"each setting. Figure 2 is at scale={scale}. Settings are those before the changes of "
-        "section 4.2.1, which the setting accelerate lists."
-    )
-    return Section("deviations", "Deviations from the paper", introduction + "\n".join(parts))
+    introduction = markup.paragraph(deviations.introduction(scale))
+    return Section("deviations", "Deviations from the paper", "\n".join([introduction, *parts]))
 
 
 def origin(sections: Sequence[Section]) -> Section:
