@@ -10,6 +10,7 @@ from bnrepro.figures.style import LINES
 from bnrepro.figures.wording import percent
 
 REFERENCE = "inception"
+_NEVER = "never gets there"
 # From Inception to BN-x5, one change at a time.
 _CHAIN = {
     "inception": "",
@@ -41,11 +42,16 @@ def _speedups(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str
     for row in paper.FIGURE_3:
         if row.experiment == REFERENCE or row.experiment not in crossings:
             continue
-        faster = statistics.speedup(crossings[REFERENCE], crossings[row.experiment])
-        if faster.value is not None:
+        own = crossings[row.experiment]
+        faster = statistics.speedup(crossings[REFERENCE], own)
+        if not own["reached"].any():
+            ours.append(f"{row.label} {_NEVER}")
+        elif faster.value is not None:
             sign = {"=": "", ">": "more than ", "<": "less than "}[faster.relation]
             ours.append(f"{row.label} {sign}{faster.value:.1f}")
-        if row.steps_to_target and reference and reference.steps_to_target:
+        if row.steps_to_target is None:
+            theirs.append(f"{row.label} {_NEVER}")
+        elif reference and reference.steps_to_target:
             theirs.append(f"{row.label} {reference.steps_to_target / row.steps_to_target:.1f}")
     if ours:
         yield (
