@@ -28,6 +28,7 @@ from bnrepro.run_directory import directory_of
 
 # At which scale records are shown where none is named: that of the published ones.
 DEFAULT_SCALE = "cpu"
+_DEFAULT_RESULTS = "results"
 
 
 @dataclass(frozen=True)
@@ -160,9 +161,12 @@ def plan(words: Iterable[str]) -> list[PlannedRun]:
     )
 
 
-def command(name: str, extra_overrides: Iterable[str] = ()) -> str:
-    """The command line that makes the missing runs of a study."""
-    return shlex.join(["bnrepro", "sweep", f"study={name}", *extra_overrides])
+def command(
+    name: str, extra_overrides: Iterable[str] = (), results_dir: str = _DEFAULT_RESULTS
+) -> str:
+    """The command line that makes the missing runs of a study below `results_dir`."""
+    place = [] if Path(results_dir) == Path(_DEFAULT_RESULTS) else [f"results_dir={results_dir}"]
+    return shlex.join(["bnrepro", "sweep", f"study={name}", *extra_overrides, *place])
 
 
 def _check_plain(text: str) -> None:

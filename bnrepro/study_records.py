@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from bnrepro import study
 from bnrepro.config import ConfigError
 from bnrepro.record import FINISHED
-
-_DEFAULT_RESULTS = "results"
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,7 @@ def find(
     """
     chosen = list(overrides)
     planned = study.planned_runs(name, chosen)
-    place = [] if Path(results_dir) == Path(_DEFAULT_RESULTS) else [f"results_dir={results_dir}"]
-    command = study.command(name, [*chosen, *place])
+    command = study.command(name, chosen, results_dir)
     wanted = {(run.name, run.seed) for run in planned}
     own = runs[[key in wanted for key in _keys(runs)]]
     finished = set(_keys(own[own["status"].isin(FINISHED)])) if len(own) else set()

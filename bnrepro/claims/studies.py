@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
@@ -96,8 +95,7 @@ def _scales(results_dir: str) -> Iterator[str]:
 
 
 def _without(results_dir: str, keys: tuple[str, ...], name: str, *overrides: str) -> list[Verdict]:
-    place = [] if Path(results_dir) == Path("results") else [f"results_dir={results_dir}"]
-    command = study.command(name, [*overrides, *place])
+    command = study.command(name, overrides, results_dir)
     return [without_records(key, command) for key in keys]
 
 

@@ -20,7 +20,6 @@ def prepare_table(words: Words) -> Work:
         from bnrepro import study
 
         overrides = study.with_default_scale(words.study, overrides)
-        study.planned_runs(words.study, overrides)
     elif overrides:
         raise ConfigError(
             f"{shown(overrides[0])}: expected study=NAME beside it; name experiments "
