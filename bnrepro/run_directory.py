@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from bnrepro.composition import Composition
-from bnrepro.config import NOT_IDENTITY, ConfigError, RunConfig
+from bnrepro.config import NOT_IDENTITY, ConfigError, RunConfig, absent_values
 from bnrepro.record import (
     FINISHED,
     RecordError,
@@ -101,11 +101,11 @@ def recorded_threads(composition: Composition) -> int | None:
 
 
 def _refuse_other_config(directory: Path, found: dict[str, Any], config: RunConfig) -> None:
-    expected = recorded_config(config)
+    recorded = {**absent_values(), **_flat(found)}
     different = [
         key
-        for key, value in _flat(expected).items()
-        if key not in NOT_IDENTITY and _flat(found).get(key) != value
+        for key, value in _flat(recorded_config(config)).items()
+        if key not in NOT_IDENTITY and recorded.get(key) != value
     ]
     if different:
         raise ConfigError(

@@ -2,9 +2,11 @@
 
 import pytest
 
+from bnrepro import paper
 from bnrepro.composition import compose
 from bnrepro.config import GROUPS, to_flat
 from bnrepro.config_files import AT_SCALE
+from bnrepro.optimizers import learning_rates
 from bnrepro.overrides import choices_of, configs_directory
 
 ROWS = ["inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid"]
@@ -27,7 +29,7 @@ def config_of(*words):
 
 def test_every_experiment_of_the_study_is_there():
     assert choices_of("experiment") == sorted(ROWS + CONTROLS + FIGURES + SEARCHES)
-    assert choices_of("scale") == ["cpu", "gpu", "paper", "smoke"]
+    assert choices_of("scale") == ["cpu", "gpu", "paper", "proportional", "smoke"]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_the_files_at_a_scale_belong_to_an_experiment_and_a_scale():
         assert scale in choices_of("scale") and experiment in choices_of("experiment")
 
 
-@pytest.mark.parametrize("scale", ["smoke", "cpu", "gpu", "paper"])
+@pytest.mark.parametrize("scale", choices_of("scale"))
 def test_the_rows_differ_in_nothing_but_variant_activation_and_length(scale):
     configs = {row: to_flat(config_of(f"experiment={row}", f"scale={scale}")) for row in ROWS}
     varied = {
@@ -100,7 +102,9 @@ def test_inception_tuned_differs_in_its_rate_alone():
             to_flat(config_of(f"experiment={e}", f"scale={scale}"))
             for e in ("inception_tuned", "inception")
         )
-        assert {key for key in base if tuned[key] != base[key]} == {"learning_rate"}
+        # In the paper's proportions the base rate is the tuned one.
+        different = set() if scale == "proportional" else {"learning_rate"}
+        assert {key for key in base if tuned[key] != base[key]} == different
 
 
 @pytest.mark.parametrize("experiment", ROWS + CONTROLS)
@@ -129,6 +133,25 @@ def test_scale_cpu_is_the_published_study(experiment):
         step = config.next_evaluation(step)
         grid.append(step)
     assert grid == [*range(250, 5_001, 250), *range(6_000, config.train_steps + 1, 1_000)]
+
+
+def test_scale_proportional_has_the_papers_proportions():
+    # Where figure 2's curves end in the paper, in millions of steps.
+    ends = {row: paper.curve_of(row)["step"].iloc[-1] / 1e6 for row in ROWS}
+    configs = {row: config_of(f"experiment={row}", "scale=proportional") for row in ROWS}
+    steps = {row: config.train_steps for row, config in configs.items()}
+    longest = steps["inception"] / ends["inception"]
+    assert steps["bn_baseline"] / ends["bn_baseline"] == pytest.approx(longest, rel=0.01)
+    accelerated = ("bn_x5", "bn_x30", "bn_x5_sigmoid")
+    mean = sum(ends[row] for row in accelerated) / len(accelerated)
+    assert {steps[row] for row in accelerated} == {10_400}
+    assert 10_400 / mean == pytest.approx(longest, rel=0.2)
+    # GoogLeNet's 4 % every 8 passes over 1,281,167 images, in mini-batches of 32.
+    for row, share in {"inception": 1 / 52, "bn_x5_sigmoid": 1 / 168}.items():
+        rates = learning_rates(configs[row].accelerated(), 0, steps[row] + 1)
+        assert rates[-1] / rates[0] == pytest.approx(share, rel=0.1)
+    weights_per_image = 104_534 / configs["inception"].data.train_examples
+    assert weights_per_image == pytest.approx(13.6e6 / 1_281_167, rel=0.02)
 
 
 def test_scale_paper_has_the_papers_numbers():

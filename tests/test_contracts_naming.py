@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bnrepro.composition import compose
 from bnrepro.config import NOT_IDENTITY, identity, to_flat
 from bnrepro.overrides import choices_of
+from bnrepro.run_directory import find_finished
 
 ROWS = [name for name in choices_of("experiment") if not name.startswith("figure_1")]
 FIGURES = ["figure_1_bn", "figure_1_plain"]
@@ -67,7 +68,7 @@ def test_where_and_how_to_run_does_not_matter(words):
 
 
 def test_the_keys_that_do_not_matter_are_those_of_the_contract():
-    excluded = "seed results_dir force data.root checkpoint_every replicas threads"
+    excluded = "seed results_dir force data.root checkpoint_every replicas tensorboard threads"
     assert sorted(NOT_IDENTITY) == sorted(excluded.split())
 
 
@@ -109,12 +110,25 @@ def test_all_experiments_at_all_scales_have_names_of_their_own():
     runs += [
         [f"experiment={row}", f"scale={scale}", "data.root=/photographs"]
         for row, scale in itertools.product(ROWS, choices_of("scale"))
+        if (row, scale) != ("inception_tuned", "proportional")
     ]
     compositions = [compose(words) for words in runs]
     assert Counter(item.name for item in compositions).most_common(1)[0][1] == 1
     for words, composition in zip(runs, compositions, strict=True):
         given_name = "-".join(word.partition("=")[2] for word in words if word[0] != "d")
         assert composition.name == given_name
+
+
+def test_two_experiments_of_one_config_share_the_first_name():
+    # In the paper's proportions the base rate is the tuned one.
+    assert name("experiment=inception_tuned", "scale=proportional") == "inception-proportional"
+
+
+def test_a_record_from_before_a_key_is_of_the_run_that_means_the_same():
+    words = ["experiment=figure_1_bn", "results_dir=results"]
+    found = find_finished(compose(words))
+    assert found is not None and "train_examples" not in found.config["data"]
+    assert compose([*words, "data.train_examples=100"]).name != "figure_1_bn"
 
 
 CHANGES = {

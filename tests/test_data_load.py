@@ -140,6 +140,33 @@ def test_cifar10_tuning_is_exactly_balanced(whole_cifar10):
     assert len(train.images) + len(evaluation.images) == len(whole_cifar10.train.images)
 
 
+def test_ten_thousand_training_images_are_balanced_and_never_those_scored_on(whole_cifar10):
+    pilot = dataclasses.replace(CIFAR10, evaluation_split="pilot")
+    rest, evaluation = choose_splits(pilot, whole_cifar10.train, whole_cifar10.evaluation)
+    assert np.bincount(rest.labels).tolist() == [4000] * 10
+    assert np.bincount(evaluation.labels).tolist() == [1000] * 10
+    few = dataclasses.replace(pilot, train_examples=10_000)
+    train, same = choose_splits(few, whole_cifar10.train, whole_cifar10.evaluation)
+    assert np.bincount(train.labels).tolist() == [1000] * 10
+    assert np.array_equal(same.images, evaluation.images)
+    as_bytes = [{image.tobytes() for image in split.images} for split in (train, evaluation)]
+    # CIFAR-10 itself holds some photographs twice.
+    assert len(as_bytes[0] & as_bytes[1]) < 5
+
+
+def test_fewer_training_images_are_drawn_once_for_all_seeds():
+    labels = np.repeat(np.arange(4, dtype=np.int32), 10)
+    whole = Split(np.arange(40 * 64, dtype=np.uint16).astype(np.uint8).reshape(40, 8, 8, 1), labels)
+    few = dataclasses.replace(DIGITS, train_examples=8)
+    first, second = (choose_splits(few, whole, whole)[0] for _ in range(2))
+    assert np.bincount(first.labels).tolist() == [2, 2, 2, 2]
+    assert np.array_equal(first.images, second.images)
+    every = choose_splits(dataclasses.replace(DIGITS, train_examples=40), whole, whole)[0]
+    assert np.array_equal(every.images, whole.images)
+    with pytest.raises(DataError, match="train_examples=41: expected at most 40"):
+        choose_splits(dataclasses.replace(DIGITS, train_examples=41), whole, whole)
+
+
 @settings(deadline=None)
 @given(
     counts=st.lists(st.integers(1, 40), min_size=1, max_size=8), share=st.sampled_from([0.1, 0.2])

@@ -139,7 +139,9 @@ def test_a_further_grid_multiplies_the_study() -> None:
 
 
 def test_a_study_that_leaves_the_scale_open_asks_for_it() -> None:
-    with pytest.raises(ConfigError, match="add scale=CHOICE, one of cpu, gpu, paper, smoke"):
+    with pytest.raises(
+        ConfigError, match="add scale=CHOICE, one of cpu, gpu, paper, proportional, smoke"
+    ):
         planned_runs("figure_2")
 
 

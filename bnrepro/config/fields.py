@@ -6,8 +6,11 @@ of the weights.
 """
 
 import dataclasses
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+# In the metadata of a field that came later: the value that records without it mean.
+ABSENT = "absent"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class DataConfig:
     evaluation_split: str
     flip: bool
     crop_padding: int
+    # How many of the training images there are for training, None for all of them.
+    train_examples: int | None = field(default=None, metadata={ABSENT: None})
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,7 @@ NOT_IDENTITY = (
     "data.root",
     "checkpoint_every",
     "replicas",
+    "tensorboard",
     "threads",
 )
 
@@ -193,6 +199,17 @@ def to_flat(config: RunConfig) -> dict[str, Any]:
         else:
             flat[key] = value
     return flat
+
+
+def absent_values() -> dict[str, Any]:
+    """The flat keys that records may lack, with the value that such records mean."""
+    return {
+        f"{outer.name}.{inner.name}": inner.metadata[ABSENT]
+        for outer in dataclasses.fields(RunConfig)
+        if isinstance(outer.type, type) and dataclasses.is_dataclass(outer.type)
+        for inner in dataclasses.fields(outer.type)
+        if ABSENT in inner.metadata
+    }
 
 
 def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:

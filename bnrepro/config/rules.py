@@ -50,6 +50,7 @@ _RANGES: tuple[tuple[str, float, float, bool], ...] = (
     ("replicas", 1, 4096, True),
     ("data.image_size", 8, 4096, True),
     ("data.crop_padding", 0, 64, True),
+    ("data.train_examples", 1, 10**9, True),
     ("model.width", 0, 64, False),
     ("model.hidden_layers", 1, 1000, True),
     ("optimizer.momentum", 0, 1, True),
@@ -76,6 +77,8 @@ def _check_numbers(config: RunConfig) -> None:
     flat = to_flat(config)
     for key, low, high, low_allowed in _RANGES:
         value = flat[key]
+        if value is None:
+            continue
         above = value >= low if low_allowed else value > low
         below = value < high if key in _BELOW_ONE or math.isinf(high) else value <= high
         if not (math.isfinite(value) and above and below):

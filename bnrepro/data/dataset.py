@@ -14,8 +14,9 @@ from bnrepro.randomness import generator
 if TYPE_CHECKING:
     from bnrepro.data.streaming import StreamedImages
 
-# The share of the training set that `data.evaluation_split=tuning` holds out.
-TUNING_SHARE = 0.1
+# The share of the training set that an evaluation split other than `test` holds out. The images of
+# `tuning` are among those of `pilot`.
+HELD_OUT_SHARES = {"tuning": 0.1, "pilot": 0.2}
 
 
 @dataclass(frozen=True)
@@ -74,27 +75,48 @@ def assemble(config: DataConfig, train: Split, test: Split, class_names: Sequenc
 
 
 def choose_splits(config: DataConfig, train: Split, test: Split) -> tuple[Split, Split]:
-    """(train, evaluation): `tuning` scores on a tenth of the training set and leaves `test` alone.
+    """(train, evaluation) as `config.evaluation_split` and `config.train_examples` choose them.
+
+    `tuning` and `pilot` score on a part of the training set and leave `test` alone.
 
     Raises:
-        DataError: if the training set is too small to hold a tenth of it out.
+        DataError: if the training set is too small for that part, or for the examples asked for.
     """
-    if config.evaluation_split == "test":
-        return train, test
-    kept, held_out = hold_out(train.labels, TUNING_SHARE)
-    if not held_out.size:
+    evaluation = test
+    if config.evaluation_split != "test":
+        kept, held_out = hold_out(train.labels, HELD_OUT_SHARES[config.evaluation_split])
+        if not held_out.size:
+            raise DataError(
+                f"data.evaluation_split={config.evaluation_split} with {len(train.labels)} "
+                "training images: expected at least 5, and two in a class; use "
+                "data.evaluation_split=test"
+            )
+        train, evaluation = train.take(kept), train.take(held_out)
+    return _limited(train, config.train_examples), evaluation
+
+
+def _limited(train: Split, train_examples: int | None) -> Split:
+    """As many of the training images as asked for, drawn once for all seeds."""
+    count = len(train.labels)
+    if train_examples is None or train_examples == count:
+        return train
+    if train_examples > count:
         raise DataError(
-            f"data.evaluation_split=tuning with {len(train.labels)} training images: expected at "
-            "least 5, and two in a class; use data.evaluation_split=test"
+            f"data.train_examples={train_examples}: expected at most {count:,}, the training "
+            "images that there are; lower it, or leave it out"
         )
-    return train.take(kept), train.take(held_out)
+    _, chosen = hold_out(train.labels, train_examples / count, "train_examples")
+    return train.take(chosen)
 
 
-def hold_out(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+def hold_out(
+    labels: np.ndarray, share: float, purpose: str = "hold_out"
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices (kept, held out), each in ascending order, with `share` of every class held out.
 
     The total is `share` of all examples, rounded; classes whose part is not whole take turns by the
-    size of the fraction. At least one example of each class is kept. Independent of any seed.
+    size of the fraction. At least one example of each class is kept. The draw is keyed by `purpose`
+    alone, independent of any seed.
     """
     counts = np.bincount(labels)
     exact = counts * share
@@ -103,7 +125,7 @@ def hold_out(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
     missing = round(len(labels) * share) - parts.sum()
     for label in [label for label in by_fraction if parts[label] + 1 < counts[label]][:missing]:
         parts[label] += 1
-    mixed = generator(0, "hold_out").permutation(len(labels))
+    mixed = generator(0, purpose).permutation(len(labels))
     held_out = np.zeros(len(labels), bool)
     for label, part in enumerate(parts):
         held_out[mixed[labels[mixed] == label][:part]] = True

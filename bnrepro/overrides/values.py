@@ -29,7 +29,7 @@ def read_value(key: str, text: str) -> Any:
     if isinstance(kind, types.UnionType) and type(None) in typing.get_args(kind):
         if text == "null":
             return None
-        kind = str
+        kind = next(part for part in typing.get_args(kind) if part is not type(None))
     if text == "null":
         raise ConfigError(f"{key}=null: expected {_expected(key)}; leave it out for the default")
     readers = {int: _whole_number, float: _number, bool: _boolean, str: _text}
@@ -98,7 +98,12 @@ def check_value(key: str, value: Any) -> None:
 
 def _expected(key: str) -> str:
     kind = keys()[key]
-    words = {int: "a whole number", float: "a number", bool: "true or false"}
+    words = {
+        int: "a whole number",
+        int | None: "a whole number, or null",
+        float: "a number",
+        bool: "true or false",
+    }
     if typing.get_origin(kind) is list:
         return "a list in brackets, such as [dropout,l2]"
     if kind == int | str:

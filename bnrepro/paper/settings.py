@@ -168,6 +168,7 @@ UNTOUCHED = (
     "results_dir",
     "force",
     "data.root",
+    "data.train_examples",
     "group_size",
     "optimizer.rho",
     "optimizer.beta_1",
