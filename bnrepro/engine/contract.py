@@ -88,6 +88,10 @@ class Engine(ABC):
     def compile(self) -> None:
         """Compile the training program; nothing is trained."""
 
+    def compile_scoring(self) -> None:
+        """Compile the program of `logits`, for the evaluation split."""
+        self.forward(read_images(self.dataset.evaluation, np.zeros(self.evaluation_batch, int)))
+
     @abstractmethod
     def train(self, start: int, stop: int) -> Segment:
         """Make the updates number `start + 1` to `stop`."""
@@ -175,12 +179,16 @@ class Engine(ABC):
 
     def logits(self, split: Split) -> np.ndarray:
         """Class scores of a whole split in inference mode, (examples, classes)."""
-        count, batch = len(split.labels), self.evaluation_batch
-        parts = []
-        for start in range(0, count, batch):
-            rows = np.arange(start, start + batch) % count
-            parts.append(self.forward(read_images(split, rows)))
-        return np.concatenate(parts)[:count]
+        batches = (read_images(split, rows) for rows in self.inference_batches(len(split.labels)))
+        return np.concatenate([self.forward(images) for images in batches])[: len(split.labels)]
+
+    def inference_batches(self, count: int) -> np.ndarray:
+        """Rows of a split of `count` examples, (batches, batch); the last is filled from the start.
+
+        One program serves all of them: they are of one size.
+        """
+        batch = self.evaluation_batch
+        return np.arange(math.ceil(count / batch) * batch).reshape(-1, batch) % count
 
     def population_statistics(self, num_batches: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Algorithm 2, step 10: E[x] and Var[x] for each batch normalization, in order.

@@ -16,7 +16,8 @@ import numpy as np
 from jax import lax
 
 from bnrepro.config import RunConfig
-from bnrepro.data import Dataset
+from bnrepro.data import Dataset, Split
+from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Arrays, Engine, Inputs, Segment, locate_divergence
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.environment import processor
@@ -40,7 +41,8 @@ class JaxEngine(Engine):
         config: RunConfig,
     ) -> None:
         super().__init__(network, optimizer, dataset, config)
-        self.loops = config.model.name == "mlp" or jax.default_backend() != "cpu"
+        self.on_accelerator = jax.default_backend() != "cpu"
+        self.loops = config.model.name == "mlp" or self.on_accelerator
         self.kind = "jax loop" if self.loops else "jax step"
         self.segment_steps = _LOOP_SEGMENT_STEPS if self.loops else _STEP_SEGMENT_STEPS
         model = network.model
@@ -56,6 +58,7 @@ class JaxEngine(Engine):
         self.state: State = jax.tree.map(lambda v: jnp.copy(v.value), self._variables)
         self._train_segment = jax.jit(self.loop, donate_argnums=0)
         self._forward = jax.jit(self._infer)
+        self._forward_all = jax.jit(self._infer_all)
         self._loss_gradients = jax.jit(self._gradients_of_batch)
 
     def to_device(self, array: np.ndarray) -> Any:
@@ -86,6 +89,33 @@ class JaxEngine(Engine):
 
     def forward(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(self._forward(self.state, images))
+
+    def compile_scoring(self) -> None:
+        if self._scores_at_once(self.dataset.evaluation):
+            self.logits(self.dataset.evaluation)
+        else:
+            super().compile_scoring()
+
+    def logits(self, split: Split) -> np.ndarray:
+        if not self._scores_at_once(split):
+            return super().logits(split)
+        scores = self._forward_all(self.state, self._evaluation_batches)
+        return np.asarray(scores).reshape(-1, scores.shape[-1])[: len(split.labels)]
+
+    def _scores_at_once(self, split: Split) -> bool:
+        """On an accelerator the evaluation split lies there, and one program goes over all of it.
+
+        A call for each batch costs an accelerator more time in copies and launches than in work.
+        """
+        own = split is self.dataset.evaluation
+        return self.on_accelerator and own and isinstance(split.images, np.ndarray)
+
+    @cached_property
+    def _evaluation_batches(self) -> Any:
+        """The evaluation split on the device, (batches, batch, height, width, channels) uint8."""
+        split = self.dataset.evaluation
+        rows = self.inference_batches(len(split.labels))
+        return self.to_device(read_images(split, rows))
 
     def pre_activations(self, images: np.ndarray) -> Arrays:
         values = self.watch_activations(self.state, images)
@@ -216,6 +246,9 @@ class JaxEngine(Engine):
         trainable, non_trainable, _ = state
         batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
         return self.network.model.stateless_call(trainable, non_trainable, batch, training=False)[0]
+
+    def _infer_all(self, state: State, batches: Any) -> Any:
+        return lax.map(lambda images: self._infer(state, images), batches)
 
     @cached_property
     def _train_step(self) -> Callable[..., tuple[State, Any, Any]]:

@@ -13,7 +13,6 @@ from bnrepro import checkpoint, optimizers, seconds_since_import
 from bnrepro.composition import Composition
 from bnrepro.config import ConfigError
 from bnrepro.engine import Engine, Segment
-from bnrepro.engine.batch import read_images
 from bnrepro.observers import Observer
 from bnrepro.observers.evaluation import evaluate, evaluate_population
 from bnrepro.observers.percentiles import percentile_rows, watched_images
@@ -182,8 +181,7 @@ class Run:
     def _compile(self) -> None:
         """Compile every program before its clock runs."""
         self.engine.compile()
-        evaluation = self.engine.dataset.evaluation
-        self.engine.forward(read_images(evaluation, np.zeros(self.engine.evaluation_batch, int)))
+        self.engine.compile_scoring()
         if self._watched is not None:
             self.engine.pre_activations(self._watched)
         for observer in self._observers:
