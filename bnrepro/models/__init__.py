@@ -13,7 +13,7 @@ from bnrepro.config import RunConfig
 from bnrepro.models import cnn, inception_paper, inception_small, mlp
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.initializers import initial_weights
-from bnrepro.models.unit import Units
+from bnrepro.models.unit import UNDRAWN, Units
 
 __all__ = ["Network", "build", "initial_weights"]
 
@@ -45,7 +45,9 @@ def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int
     features = _FEATURES[config.model.name](images, units, config)
     if config.dropout > 0:
         features = Dropout(config.dropout, config.seed, name="dropout")(features)
-    classifier = keras.layers.Dense(num_classes, dtype=keras.config.floatx(), name="logits")
+    classifier = keras.layers.Dense(
+        num_classes, kernel_initializer=UNDRAWN, dtype=keras.config.floatx(), name="logits"
+    )
     model = keras.Model(images, classifier(features), name=config.model.name)
     for variable, value in zip(
         model.trainable_variables, initial_weights(model, config), strict=True

@@ -8,6 +8,9 @@ from bnrepro import normalization
 from bnrepro.config import RunConfig
 from bnrepro.models.local_response import LocalResponseNormalization
 
+# `models.build` sets all weights from the seed; what Keras would draw, layer by layer, is waste.
+UNDRAWN = "zeros"
+
 
 class Units:
     """Makes the hidden layers of one network and remembers what is watched in them.
@@ -24,7 +27,9 @@ class Units:
 
     def dense(self, inputs: Any, size: int, name: str, last_hidden: bool = False) -> Any:
         """A fully connected layer of `size` units at width 1, (batch, units)."""
-        weights = keras.layers.Dense(self._scaled(size), use_bias=self._use_bias, name=name)
+        weights = keras.layers.Dense(
+            self._scaled(size), use_bias=self._use_bias, kernel_initializer=UNDRAWN, name=name
+        )
         return self._complete(weights(inputs), name, last_hidden)
 
     def convolution(
@@ -43,6 +48,7 @@ class Units:
             strides,
             padding="same",
             use_bias=self._use_bias,
+            kernel_initializer=UNDRAWN,
             name=name,
         )
         return self._complete(weights(inputs), name, last_hidden)
@@ -64,6 +70,8 @@ class Units:
             padding="same",
             depth_multiplier=depth_multiplier,
             use_bias=self._use_bias,
+            depthwise_initializer=UNDRAWN,
+            pointwise_initializer=UNDRAWN,
             name=name,
         )
         return self._complete(weights(inputs), name, last_hidden=False)
