@@ -14,6 +14,8 @@ from pathlib import Path
 
 from bnrepro.lock import Busy, run_lock
 
+FOREVER = 600.0  # in seconds; longer than the tests wait
+
 
 def leave(directory: Path, record: dict[str, object], **changes: object) -> None:
     """Write the record and a curve of one evaluation."""
@@ -47,13 +49,13 @@ def main() -> None:
     with (directory / "starts").open("a") as starts:
         starts.write(f"{os.environ.get('CUDA_VISIBLE_DEVICES')}\n")
     if behaviour == "sleep":
-        sleep_until_asked(directory, record, 60.0)
+        sleep_until_asked(directory, record, FOREVER)
     if behaviour == "brief":
         sleep_until_asked(directory, record, 1.0)
     if behaviour == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         (directory / "pid").write_text(str(os.getpid()))
-        time.sleep(60)
+        time.sleep(FOREVER)
     if behaviour.startswith("SIG"):
         (directory / "progress.json").write_text('{"step": 30}')
         os.kill(os.getpid(), getattr(signal, behaviour))

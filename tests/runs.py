@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bnrepro.record import CURVE_COLUMNS, read_rows
 
-START_SECONDS = 120  # the longest that a process may take to its first step on a busy machine
+START_SECONDS = 480  # the longest that a process may take to its first step on a slow, busy machine
 
 
 def command(results: Path, *overrides: str) -> list[str]:

@@ -371,7 +371,7 @@ def test_a_contender_with_another_learning_rate_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(4800)
 def test_a_quick_call_measures_every_contender_and_leaves_its_files(tmp_path, capsys):
     assert bench.main([], quick=True, results_dir=str(tmp_path)) == 0
     (path,) = (tmp_path / "bench").glob("*.json")

@@ -129,7 +129,7 @@ def typed(command, prompt, keys, expected, tmp_path):
         command, stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True
     )
     os.close(inner)
-    screen, deadline = "", time.monotonic() + 60
+    screen, deadline = "", time.monotonic() + 240
 
     def read_until(text):
         nonlocal screen

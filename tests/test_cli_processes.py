@@ -59,18 +59,25 @@ def test_help_and_completion_do_without_hydra(words, tmp_path):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["completion", "--query", "bnrepro run model="]])
-def test_help_and_completion_answer_within_0_4_seconds(words, tmp_path):
-    """Processor time, the least of three: a busy machine is no failure."""
+def test_help_and_completion_answer_at_once(words, tmp_path):
+    """Against a few modules that come with Python: a slow machine is no failure."""
+    modules = [sys.executable, "-c", "import argparse, asyncio, email, http.client"]
+    answer = processor_seconds([sys.executable, "-m", "bnrepro", *words], tmp_path)
+    assert answer < 3 * processor_seconds(modules, tmp_path)
+
+
+def processor_seconds(command, cwd):
+    """The least of three."""
     seconds = []
     for _ in range(3):
         before = os.times()
-        start(*words, cwd=tmp_path).communicate()
+        subprocess.run(command, cwd=cwd, stdout=subprocess.DEVNULL, check=True)
         after = os.times()
         seconds.append(
             after.children_user - before.children_user
             + after.children_system - before.children_system
         )  # fmt: skip
-    assert min(seconds) < 0.4
+    return min(seconds)
 
 
 def test_a_reader_that_closes_its_end_sees_no_traceback(tmp_path):
@@ -98,7 +105,7 @@ def test_a_run_from_its_command_to_its_record(tmp_path):
     assert process.returncode == 0, error
     directory = tmp_path / output.splitlines()[-1]
     assert (directory / "record.json").exists() and (directory / "curve.csv").exists()
-    assert time.monotonic() - began < 120
+    assert time.monotonic() - began < 480
 
 
 def test_missing_data_is_one_line_and_leaves_nothing(tmp_path):

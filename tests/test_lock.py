@@ -16,7 +16,7 @@ from pathlib import Path
 from bnrepro.lock import {lock}
 with {lock}(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

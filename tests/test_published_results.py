@@ -2,6 +2,9 @@
 
 import csv
 import io
+import json
+import os
+import platform
 import re
 import shlex
 import shutil
@@ -10,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from redraw import calculated_with
 
 from bnrepro import figures
 from bnrepro.claims.studies import STUDIES
@@ -115,7 +119,7 @@ def test_the_readme_counts_the_published_verdicts():
 
 
 # Made by hand, by long measurements of their own, or left there by runs at work.
-NOT_REBUILT = {"runs", ".locks", "claims", "bench", "resilience"}
+NOT_REBUILT = {"runs", ".locks", "bench", "resilience"}
 
 
 def files_of(results):
@@ -129,15 +133,48 @@ def files_of(results):
     }
 
 
-def test_rebuilding_from_the_records_changes_no_byte(tmp_path):
-    (tmp_path / "results").mkdir()
-    for name in ("runs", "claims"):
-        (tmp_path / "results" / name).symlink_to(ROOT / "results" / name)
+# Kinds of processors: OpenBLAS's kernels for them, and the features that they lack, by their names
+# in NumPy.
+PROCESSORS = {
+    "this one": ("", "nothing"),
+    "with AVX2": ("Haswell", "AVX512|V4"),
+    "with AVX": ("Sandybridge", "AVX512|V4|AVX2|FMA|V3"),
+    "with SSE4.2": ("Nehalem", "AVX|F16C|FMA|V3|V4"),
+}
+
+
+def redraw(folder, processor):
+    """Draw all that is published below `folder`, as that kind of processor calculates."""
+    kernels, lacking = PROCESSORS[processor]
+    if kernels and platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("this processor cannot be told to calculate like another one")
+    lacked = [name for name in calculated_with()["features"] if re.search(lacking, name)]
+    chosen = {"OPENBLAS_CORETYPE": kernels, "NPY_DISABLE_CPU_FEATURES": " ".join(lacked)}
+    environment = {**os.environ, **(chosen if kernels else {})}
+    command = [sys.executable, str(ROOT / "tests" / "redraw.py")]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    used = json.loads(done.stdout)
+    assert not kernels or used["kernels"] == [kernels]
+    assert set(lacked).isdisjoint(used["features"])
+
+
+@pytest.mark.parametrize(
+    "processor",
+    ["this one", "with AVX2", pytest.param("with AVX", marks=pytest.mark.slow), "with SSE4.2"],
+)
+def test_rebuilding_from_the_records_changes_no_byte(processor, tmp_path):
+    results = tmp_path / "results"
+    (results / "claims").mkdir(parents=True)
+    (results / "runs").symlink_to(ROOT / "results" / "runs")
+    for table in (ROOT / "results" / "claims").glob("*.csv"):
+        shutil.copy(table, results / "claims")
     for notes in (ROOT / "results").glob("*/NOTES.md"):
-        (tmp_path / "results" / notes.parent.name).mkdir()
-        shutil.copy(notes, tmp_path / "results" / notes.parent.name)
-    bnrepro("report", cwd=tmp_path)
-    published, made = files_of(ROOT / "results"), files_of(tmp_path / "results")
+        (results / notes.parent.name).mkdir()
+        shutil.copy(notes, results / notes.parent.name)
+    redraw(tmp_path, processor)
+    published, made = files_of(ROOT / "results"), files_of(results)
     assert sorted(published) == sorted(made)
     assert [str(place) for place in made if made[place] != published[place]] == []
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
 from kill_hunt import hunt
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 RUN = ("model=mlp", "train_steps=3000", "checkpoint_every=500", "dropout=0.2", "threads=1")
 

@@ -15,7 +15,8 @@ from keras import ops
 from bnrepro.claims.descent import HiddenLayerNetwork
 from bnrepro.claims.setting import batch_normalization, digits, random
 from bnrepro.claims.tables import write_table
-from bnrepro.claims.verdict import ROUNDING, Verdict, judge
+from bnrepro.claims.verdict import Verdict, judge
+from bnrepro.paper.criteria import ROUNDING
 
 COLUMNS = ("network", "step", "loss", "bias", "weights")
 

@@ -20,8 +20,6 @@ class Verdict:
     verdict: Outcome
 
 
-# A number of double precision below this is 0 but for rounding.
-ROUNDING = 1e-12
 # The order of a verdict's fields wherever it is printed or written.
 COLUMNS = ("claim", "section", "measured", "criterion", "verdict")
 
@@ -30,8 +28,9 @@ def judge(key: str, value: float, detail: str = "") -> Verdict:
     """The verdict on one number, by the criterion called `key` in `paper.criteria.EXACT`."""
     criterion = EXACT[key]
     outcome: Outcome = "reproduced" if criterion.holds(value) else "not reproduced"
-    # What is only rounding differs from processor to processor.
-    number = f"below {ROUNDING:g}" if 0 < abs(value) < ROUNDING else f"{value:.3g}"
+    # What is only rounding differs from processor to processor, and is 0 on some.
+    is_rounding = criterion.relation == "at most" and abs(value) < criterion.rounding
+    number = f"below {criterion.rounding:g}" if is_rounding else f"{value:.3g}"
     measured = f"{criterion.measure}: {number}" + (f" ({detail})" if detail else "")
     return Verdict(criterion.claim, criterion.section, measured, criterion.text, outcome)
 

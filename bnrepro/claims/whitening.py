@@ -10,6 +10,7 @@ import numpy as np
 from bnrepro.claims.setting import batch_normalization, random
 from bnrepro.claims.tables import write_table
 from bnrepro.claims.verdict import Verdict, judge
+from bnrepro.paper.criteria import WHITENING_ROUNDING
 
 COLUMNS = ("examples", "features", "rank", "whitened_error", "normalized_error")
 
@@ -20,7 +21,7 @@ _EXAMPLES = (2, 4, 8, 16, 31, 32, 33, 48, 64, 128)
 def verdicts(folder: Path) -> list[Verdict]:
     """C22; writes `whitening.csv`."""
     rows = [measure(examples) for examples in _EXAMPLES]
-    write_table(folder / "whitening.csv", COLUMNS, rows)
+    write_table(folder / "whitening.csv", COLUMNS, rows, WHITENING_ROUNDING)
     whitened = {examples: error for examples, _, _, error, _ in rows}
     rank_error = max(abs(rank - min(_FEATURES, examples - 1)) for examples, _, rank, _, _ in rows)
     return [

@@ -18,6 +18,7 @@ from bnrepro.figures.style import INK, SURFACE, Line
 _LINE_POINTS, _LETTER_POINTS, _SPACE_POINTS = 10.5, 4.6, 6
 # What labels on the right leave of the width of the axes.
 _WIDTH_WITH_LABELS = 0.82
+_DECIMALS = 3
 # Where a label may stand above or below the end of its line, in points.
 _OFFSETS = [sign * 0.25 * _LINE_POINTS * steps for steps in range(17) for sign in (1, -1)]
 
@@ -118,7 +119,7 @@ class _Box(NamedTuple):
 
     def overlaps(self, other: "_Box") -> bool:
         beside = self.left < other.left + other.width and other.left < self.left + self.width
-        return beside and abs(self.middle - other.middle) < _LINE_POINTS
+        return beside and round(abs(self.middle - other.middle), _DECIMALS) < _LINE_POINTS
 
     def covers(self, points: np.ndarray) -> int:
         """How many of the points, (points, 2), lie behind the text."""
@@ -156,10 +157,11 @@ def _points_of_lines(axes: Axes) -> np.ndarray:
 def _in_points(axes: Axes, positions: np.ndarray) -> np.ndarray:
     """Data coordinates, (positions, 2), in points from the lower left corner of the axes.
 
-    About: the layout is made later, when the figure is drawn.
+    About: the layout is made later, when the figure is drawn. Rounded, so that lines which end at
+    the same height have their labels in the same order on every processor.
     """
     pixels = axes.transData.transform(positions) - axes.bbox.min
-    return pixels * (_WIDTH_WITH_LABELS, 1) * 72 / axes.figure.dpi
+    return np.round(pixels * (_WIDTH_WITH_LABELS, 1) * 72 / axes.figure.dpi, _DECIMALS)
 
 
 def step_axis(axes: Axes, label: str = "training steps") -> None:

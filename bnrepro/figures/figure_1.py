@@ -169,7 +169,7 @@ def _draw_percentiles(
 
 
 def _describe_accuracy(mean: pd.DataFrame) -> str:
-    ends = mean.sort_values("step").groupby("experiment").tail(1)
+    ends = mean.sort_values("step", kind="stable").groupby("experiment").tail(1)
     each = "; ".join(
         f"{LINES[row['experiment']].label} it ends at {percent(row['accuracy_mean'])} "
         f"(seeds {percent(row['accuracy_low'])} to {percent(row['accuracy_high'])})"

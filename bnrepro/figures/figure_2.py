@@ -267,7 +267,7 @@ def _finish_targets(axes: Axes, ends: list[Label]) -> None:
 
 
 def _describe(mean: pd.DataFrame, chosen: Selection, target: float | None) -> str:
-    ends = mean.sort_values("step").groupby("experiment", sort=False).tail(1)
+    ends = mean.sort_values("step", kind="stable").groupby("experiment", sort=False).tail(1)
     diverged = chosen.runs[chosen.runs["status"] == "diverged"].groupby("label").size()
     each = "; ".join(
         f"{LINES[row['experiment']].label} {percent(row['accuracy_mean'])} after "

@@ -25,7 +25,7 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     """
     scale = scale or DEFAULT_SCALE
     chosen = select("figure_4", results_dir, (f"scale={scale}",))
-    trained = chosen.runs[chosen.runs["status"] == "completed"].sort_values("seed")
+    trained = chosen.runs[chosen.runs["status"] == "completed"].sort_values("seed", kind="stable")
     rows = predictions.error_rows(
         [predictions.read(Path(directory)) for directory in trained["directory"]],
         [_variation(run) for run in trained.to_dict("records")],

@@ -1,11 +1,13 @@
 """How every figure looks, and the one way from a figure to a file.
 
 Series differ by line style and marker as well as by colour (Okabe and Ito's palette), so that they
-can be told apart in black and white. Files are the same bytes whenever they are drawn again from
-the same records: Agg, fonts that come with matplotlib, a fixed salt for identifiers, no dates.
+can be told apart in black and white. Files are the same bytes whenever and wherever they are drawn
+again from the same records: Agg, fonts that come with matplotlib, no dates, and nothing that hangs
+on the last bits of a position, which differ from processor to processor.
 """
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from bnrepro.record import write_atomically
 
@@ -62,9 +66,17 @@ _STYLE = {
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
     "svg.fonttype": "path",
-    "svg.hashsalt": "bnrepro",
     "savefig.dpi": 160,
 }
+
+# Positions of axes, in shares of the figure, and coordinates in SVG files, in points, are rounded
+# to so many decimals.
+_AXES_DECIMALS, _SVG_DECIMALS = 7, 3
+# Where an SVG file has coordinates, and how it writes one with more decimals.
+_PLACES = re.compile(r'\b(?:d|x|y|width|height|viewBox)="[^"]+"|translate\([^)]+\)')
+_COORDINATE = re.compile(r"-?\d+\.\d+")
+# What matplotlib calls clip paths, markers and shapes: hashes of their coordinates' last bits.
+_HASHES = re.compile(r"\b(?:[pm]|C[0-9a-f]+_[0-9a-f]+_)[0-9a-f]{10}\b")
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,17 @@ class Panel:
     draw: Callable[[Axes], None]
 
 
+class _RoundedLayout(ConstrainedLayoutEngine):
+    """Constrained layout; axes whose positions differ in their last bits come to lie alike."""
+
+    def execute(self, fig: Figure) -> None:
+        """Lay out the figure, then round."""
+        super().execute(fig)
+        for axes in fig.axes:
+            axes.set_position(np.round(axes.get_position().bounds, _AXES_DECIMALS))
+            axes.set_in_layout(True)
+
+
 def build(
     panels: list[Panel],
     layout: list[list[str]],
@@ -129,7 +152,8 @@ def build(
     """
     with style():
         width, height = size
-        figure = Figure((width * len(layout[0]), height * len(layout)), layout="constrained")
+        inches = (width * len(layout[0]), height * len(layout))
+        figure = Figure(inches, layout=_RoundedLayout())
         FigureCanvasAgg(figure)
         axes = figure.subplot_mosaic(layout)  # type: ignore[arg-type]
         for panel in panels:
@@ -146,7 +170,22 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format=kind, metadata=metadata[kind])
-    return buffer.getvalue()
+    drawn = buffer.getvalue()
+    return _without_last_digits(drawn.decode()).encode() if kind == "svg" else drawn
+
+
+def _without_last_digits(svg: str) -> str:
+    """An SVG file with coordinates rounded, and with names by their order in place of hashes."""
+    hashes = dict.fromkeys(_HASHES.findall(svg))
+    names = {name: f"shape_{number}" for number, name in enumerate(hashes, start=1)}
+    named = _HASHES.sub(lambda found: names[found[0]], svg)
+    return _PLACES.sub(lambda place: _COORDINATE.sub(_rounded, place[0]), named)
+
+
+def _rounded(coordinate: re.Match[str]) -> str:
+    # Adding 0 makes 0 of -0.
+    number = round(float(coordinate[0]), _SVG_DECIMALS) + 0.0
+    return f"{number:.{_SVG_DECIMALS}f}".rstrip("0").rstrip(".")
 
 
 def write(figure: Figure, path: Path) -> list[Path]:

@@ -170,7 +170,7 @@ def _row(
 ) -> TableRow:
     runs = results[results["label"] == label]
     best = runs["best_accuracy"].to_numpy(float)
-    diverged = runs[runs["status"] == "diverged"].sort_values("seed")
+    diverged = runs[runs["status"] == "diverged"].sort_values("seed", kind="stable")
     return TableRow(
         label,
         len(runs),
