@@ -15,7 +15,11 @@ from bnrepro import statistics
 from bnrepro.composition import compose
 from bnrepro.statistics import (
     Interval,
+    bootstrap_coverage,
+    coverage,
+    coverage_of_median,
     crossings,
+    crossings_of_targets,
     evaluation_grid,
     extend_diverged,
     interval_of_median,
@@ -27,6 +31,7 @@ from bnrepro.statistics import (
     sign_flip_test,
     slope_of_last_fifth,
     speedup,
+    speedup_to_best,
     steps_against_target,
     steps_to_target,
     sustained_steps_to_target,
@@ -216,6 +221,20 @@ def test_the_grid_is_the_one_that_a_run_evaluates_at(train_steps, every, early, 
     assert evaluation_grid(train_steps, every, early, early_steps).tolist() == steps
 
 
+@given(
+    runs=st.lists(accuracies, min_size=1, max_size=4),
+    status=st.sampled_from(["completed", "diverged"]),
+)
+def test_many_targets_at_once_are_crossed_as_each_alone(runs, status):
+    frame = curves(dict(enumerate(runs)), status)
+    seeds, targets = list(range(len(runs))), np.array([0.0, 0.3, 0.5, 1.0])
+    steps, reached = crossings_of_targets(frame, seeds, targets)
+    for row, target in enumerate(targets):
+        alone = crossings(frame, target)
+        assert steps[row].tolist() == alone["steps"].tolist()
+        assert reached[row].tolist() == alone["reached"].tolist()
+
+
 def test_steps_against_target_gives_the_whole_curve():
     frame = curves({0: [0.1, 0.5, 0.7], 1: [0.1, 0.6, 0.6], 2: [0.1, 0.2, 0.6]})
     rows = steps_against_target(frame, [0.5, 0.65, 0.9])
@@ -225,6 +244,7 @@ def test_steps_against_target_gives_the_whole_curve():
     assert rows["steps"].fillna(-1).tolist() == [100, -1, -1]
     assert rows["steps_low"].fillna(-1).tolist() == [100, 200, -1]
     assert rows["steps_high"].fillna(-1).tolist() == [200, -1, -1]
+    assert rows["coverage_percent"].fillna(-1).tolist() == [75, 75, -1]
 
 
 # Medians and their intervals.
@@ -267,6 +287,12 @@ def test_the_coverage_is_the_binomial_one_and_the_largest_rank_that_keeps_it(n):
     assert coverage == pytest.approx(max(0.0, 1 - 2 * binomial.cdf(rank - 1)), abs=1e-12)
     assert coverage >= 0.95 or rank == 1
     assert 1 - 2 * binomial.cdf(rank) < 0.95
+
+
+def test_a_coverage_is_said_in_whole_percent_where_there_is_an_interval():
+    assert [coverage_of_median(n) for n in (1, 2, 3, 6)] == [None, 50, 75, 97]
+    assert interval_of_median([1, 2, 3]).coverage_percent == 75
+    assert interval_of_median([1, 2, 3], [False] * 3).coverage_percent is None
 
 
 @given(runs=censored_steps)
@@ -315,7 +341,7 @@ def test_speedup_is_the_ratio_of_medians_with_a_paired_interval():
     result = speedup(slow, fast)
     assert (result.value, result.relation) == (10, "=")
     # Every seed is ten times as fast: drawing pairs cannot give another ratio.
-    assert result.interval == Interval(10, 10, 0.95)
+    assert result.interval == Interval(10, 10, bootstrap_coverage(6))
     assert result.seeds == (0, 1, 2, 3, 4, 5)
 
 
@@ -327,13 +353,13 @@ def test_speedup_is_the_same_on_every_call():
 def test_a_censored_reference_bounds_the_speedup_from_below():
     result = speedup(crossed([2400] * 3, [False] * 3), crossed([300, 400, 500]))
     assert (result.value, result.relation) == (6, ">")
-    assert result.interval == Interval(pytest.approx(2400 / 500), None, 0.95)
+    assert result.interval == Interval(pytest.approx(2400 / 500), None, bootstrap_coverage(3))
 
 
 def test_a_censored_experiment_bounds_the_speedup_from_above():
     result = speedup(crossed([300, 400, 500]), crossed([800] * 3, [False] * 3))
     assert (result.value, result.relation) == (0.5, "<")
-    assert result.interval == Interval(None, pytest.approx(500 / 800), 0.95)
+    assert result.interval == Interval(None, pytest.approx(500 / 800), bootstrap_coverage(3))
 
 
 def test_two_censored_medians_have_no_speedup():
@@ -367,6 +393,150 @@ def test_the_interval_encloses_the_speedup_and_turning_it_round_inverts_it(runs)
     assert speedup(right, left).value == pytest.approx(1 / result.value)
     if len(runs) > 1:
         assert result.interval.low <= result.value <= result.interval.high
+
+
+# A target that is a median over seeds itself.
+
+
+def climbing(starts, label="a", train_steps=40):
+    """Curves that rise by 0.01 whenever the steps double, each from a step of its own."""
+    steps = [2**n for n in range(train_steps + 1)]
+    frames = [
+        curve([0.5 + 0.01 * (n - start) for n in range(train_steps + 1)], steps).assign(
+            label=label, name=label, seed=seed, status="completed"
+        )
+        for seed, start in enumerate(starts)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def best_of(frame):
+    return frame.groupby("seed")["evaluation_accuracy"].max()
+
+
+def test_where_no_seed_moves_the_target_the_ratio_is_that_to_a_fixed_target():
+    frame = curves({0: [0.1, 0.2, 0.5, 0.6], 1: [0.1, 0.5, 0.6, 0.6], 2: [0.3, 0.4, 0.5, 0.6]})
+    other = curves({0: [0.1, 0.6], 1: [0.1, 0.7], 2: [0.1, 0.8]}, label="b")
+    fixed = speedup(crossings(frame, 0.6), crossings(other, 0.6))
+    assert speedup_to_best(frame, other, best_of(frame)) == fixed
+    shared = speedup(crossings(frame, 0.48), crossings(other, 0.48))
+    assert speedup_to_best(frame, other, best_of(frame), share=0.8) == shared
+
+
+def resampled_ratios(reference, experiment, best):
+    """The ratio of the lower medians in each of the n**n resamples, for curves that all climb."""
+    seeds = sorted(best.index)
+    ratios = []
+    for drawn in itertools.product(seeds, repeat=len(seeds)):
+        target = np.median([best[seed] for seed in drawn])
+        medians = []
+        for frame in (reference, experiment):
+            steps = [steps_to_target(frame[frame["seed"] == seed], target) for seed in drawn]
+            missing = [math.inf if step is None else step for step in steps]
+            medians.append(sorted(missing)[(len(seeds) - 1) // 2])
+        ratios.append(medians[0] / medians[1])
+    return ratios
+
+
+@settings(max_examples=15)
+@given(
+    slow=st.lists(st.integers(0, 6), min_size=3, max_size=3),
+    fast=st.lists(st.integers(-6, 0), min_size=3, max_size=3),
+)
+def test_every_resample_of_the_seeds_has_a_target_of_its_own(slow, fast):
+    reference, experiment = climbing(slow), climbing(fast, "b")
+    result = speedup_to_best(reference, experiment, best_of(reference))
+    ratios = resampled_ratios(reference, experiment, best_of(reference))
+    # Of three seeds each resample has a chance of 1/27, more than what is cut off.
+    assert (result.interval.low, result.interval.high) == (min(ratios), max(ratios))
+
+
+def test_a_target_that_is_drawn_too_makes_the_interval_wider():
+    reference = curves(dict.fromkeys(range(6), [0.1, 0.52, 0.9]))
+    experiment = curves(dict.fromkeys(range(6), [0.1, 0.52, 0.53, 0.9]), label="b")
+    best = pd.Series([0.45, 0.45, 0.45, 0.55, 0.55, 0.55])
+    fixed = speedup(*(crossings(frame, best.median()) for frame in (reference, experiment)))
+    drawn = speedup_to_best(reference, experiment, best)
+    assert (fixed.interval.low, fixed.value, fixed.interval.high) == (1, 1, 1)
+    # To 0.55, the median of resamples with more of the last three seeds, it is 200 over 300.
+    assert (drawn.interval.low, drawn.value, drawn.interval.high) == (pytest.approx(2 / 3), 1, 1)
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_where_accuracies_rise_with_the_logarithm_of_the_steps_a_drawn_target_changes_nothing(n):
+    starts = np.random.default_rng(n).permuted([range(0, 2 * n, 2), range(-n, n, 2)], axis=1)
+    reference, experiment = (
+        climbing(each, label) for each, label in zip(starts, "ab", strict=True)
+    )
+    drawn = speedup_to_best(reference, experiment, best_of(reference))
+    lognormal = speedup(*(crossed([2.0**start for start in each]) for each in starts))
+    assert drawn.interval.low == pytest.approx(lognormal.interval.low)
+    assert drawn.interval.high == pytest.approx(lognormal.interval.high)
+
+
+def test_seeds_that_only_the_target_depends_on_are_drawn_among_themselves():
+    reference = curves({seed: [0.1, 0.2, 0.3, 0.4 + seed / 100] for seed in range(6)})
+    control = curves(dict.fromkeys((1, 3, 5), [0.1, 0.46]), label="b")
+    result = speedup_to_best(reference, control, best_of(reference))
+    assert result.seeds == (1, 3, 5)
+    assert result.value == 3
+    elsewhere = curves({7: [0.1, 0.9]}, label="b")
+    assert speedup_to_best(reference, elsewhere, best_of(reference)).value is None
+
+
+# How often the bootstrap's interval holds the true ratio.
+
+
+def lower_median(values):
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def share_below_by_enumeration(first, second):
+    """Over all n**n resamples, with the medians looked up in each."""
+    n = len(first)
+    hits = [
+        lower_median([first[i] for i in drawn]) < lower_median([second[i] for i in drawn])
+        for drawn in itertools.product(range(n), repeat=n)
+    ]
+    return np.mean(hits)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_the_share_of_resamples_is_that_of_their_enumeration(n):
+    places = np.random.default_rng(n).permuted(np.tile(np.arange(2 * n), (8, 1)), axis=1)
+    shares = coverage.share_below(places[:, :n], places[:, n:])
+    expected = [share_below_by_enumeration(row[:n], row[n:]) for row in places]
+    assert shares == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("n", "exact"), [(2, 1 / 2), (3, 3 / 4)])
+def test_the_coverage_is_that_of_all_orders_of_the_numbers(n, exact):
+    orders = list(itertools.permutations(range(2 * n)))
+    holds = [
+        0.025 < share_below_by_enumeration(order[:n], order[n:]) < 0.975
+        for order in orders
+        if list(order[:n]) == sorted(order[:n])  # the order of the seeds does not matter
+    ]
+    assert np.mean(holds) == exact
+    assert bootstrap_coverage(n) == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize(("n", "noise"), [(3, "normal"), (3, "exponential"), (6, "normal")])
+def test_the_interval_of_simulated_studies_holds_the_ratio_as_often_as_is_said(n, noise):
+    generator = np.random.default_rng(n)
+    holds = []
+    for _ in range(400):
+        slow, fast = (crossed(np.exp(getattr(generator, noise)(size=n))) for _ in range(2))
+        interval = speedup(slow.assign(steps=3 * slow["steps"]), fast).interval
+        holds.append(interval.low < 3 < interval.high)
+    spread = math.sqrt(bootstrap_coverage(n) * (1 - bootstrap_coverage(n)) / len(holds))
+    assert np.mean(holds) == pytest.approx(bootstrap_coverage(n), abs=3 * spread)
+
+
+def test_the_coverage_comes_near_what_the_interval_is_made_for_as_seeds_are_added():
+    percents = [round(100 * bootstrap_coverage(n)) for n in (1, 2, 3, 6, 12)]
+    assert percents == [0, 50, 75, 94, 96]
+    assert bootstrap_coverage(1000) == bootstrap_coverage(coverage.MAX_SEEDS)
 
 
 # Paired comparisons.

@@ -1,17 +1,21 @@
 """Pure functions from recorded curves to the numbers that a claim rests on.
 
 `accuracies`: what a run counts for. `curves`: crossings of a target, mean curves, slope, distance.
-`medians`: Kaplan-Meier medians, their intervals and ratios. `paired`: comparisons over the seeds
-that two experiments share.
+`medians`: Kaplan-Meier medians and their intervals. `bootstrap`: ratios of medians, with intervals.
+`coverage`: how often these hold the ratio. `paired`: comparisons over the seeds that two
+experiments share.
 
 Data frames of curves are those of `record.load_curves`: a row an evaluation, with `label` and
 `seed` saying which run it belongs to. Steps are updates of the weights, accuracies fractions.
 """
 
 from bnrepro.statistics.accuracies import judged
+from bnrepro.statistics.bootstrap import Speedup, speedup, speedup_to_best
+from bnrepro.statistics.coverage import bootstrap_coverage
 from bnrepro.statistics.curves import (
     counted,
     crossings,
+    crossings_of_targets,
     evaluation_grid,
     extend_diverged,
     mean_curves,
@@ -23,20 +27,23 @@ from bnrepro.statistics.curves import (
 )
 from bnrepro.statistics.medians import (
     Interval,
-    Speedup,
+    coverage_of_median,
     interval_of_median,
     kaplan_meier_median,
     median_with_interval,
     order_statistic,
-    speedup,
+    whole_percent,
 )
 from bnrepro.statistics.paired import pair, sign_flip_test
 
 __all__ = [
     "Interval",
     "Speedup",
+    "bootstrap_coverage",
     "counted",
+    "coverage_of_median",
     "crossings",
+    "crossings_of_targets",
     "evaluation_grid",
     "extend_diverged",
     "interval_of_median",
@@ -50,7 +57,9 @@ __all__ = [
     "sign_flip_test",
     "slope_of_last_fifth",
     "speedup",
+    "speedup_to_best",
     "steps_against_target",
     "steps_to_target",
     "sustained_steps_to_target",
+    "whole_percent",
 ]

@@ -6,7 +6,7 @@ resolution. An accuracy that is not a number never reaches a target.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import numpy as np
@@ -62,11 +62,31 @@ def crossings(curves: pd.DataFrame, target: float, *, sustained: bool = False) -
     return pd.DataFrame(rows, columns=["label", "seed", "steps", "reached", "last"])
 
 
+def crossings_of_targets(
+    curves: pd.DataFrame, seeds: Sequence[int], targets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`steps` and `reached` as in `crossings`, of one experiment for many targets at once.
+
+    Both are (targets, seeds).
+    """
+    steps = np.empty((len(targets), len(seeds)))
+    reached = np.empty(steps.shape, dtype=bool)
+    runs = dict(iter(curves.groupby("seed")))
+    for column, seed in enumerate(seeds):
+        run_steps, accuracies = _ordered(runs[seed])
+        known = np.isfinite(accuracies) & (runs[seed]["status"].iloc[0] != "diverged")
+        highest = np.maximum.accumulate(np.where(known, accuracies, -np.inf))
+        places = np.searchsorted(highest, targets)
+        reached[:, column] = places < len(highest)
+        steps[:, column] = run_steps[np.minimum(places, len(highest) - 1)]
+    return steps, reached
+
+
 def steps_against_target(curves: pd.DataFrame, targets: Iterable[float]) -> pd.DataFrame:
     """The whole curve of steps against target, over the seeds of every label.
 
     Columns `label`, `target`, `n`, `reached`, `steps` (Kaplan-Meier median), `steps_low`,
-    `steps_high` (`interval_of_median`); NaN where censored.
+    `steps_high` and `coverage_percent` (`interval_of_median`); NaN where censored.
     """
     rows = []
     for target in targets:
@@ -74,11 +94,12 @@ def steps_against_target(curves: pd.DataFrame, targets: Iterable[float]) -> pd.D
             steps, reached = runs["steps"].to_numpy(), runs["reached"].to_numpy()
             interval = interval_of_median(steps, reached)
             median = kaplan_meier_median(steps, reached)
-            row = (label, target, len(runs), reached.sum(), median, interval.low, interval.high)
-            rows.append(row)
-    columns = ["label", "target", "n", "reached", "steps", "steps_low", "steps_high"]
+            measured = (median, interval.low, interval.high, interval.coverage_percent)
+            rows.append((label, target, len(runs), reached.sum(), *measured))
     floats = dict.fromkeys(["steps", "steps_low", "steps_high"], float)
-    return pd.DataFrame(rows, columns=columns).astype(floats)
+    columns = ["label", "target", "n", "reached", *floats, "coverage_percent"]
+    frame = pd.DataFrame(rows, columns=columns).astype(floats)
+    return frame.astype({"coverage_percent": "Int64"})
 
 
 def extend_diverged(curves: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Medians of right-censored steps, their exact intervals, and ratios of medians.
+"""Medians of right-censored steps, and their exact intervals.
 
 A run that never reached the target is right-censored at its last evaluation: all that is known is
 that it needs more steps. Averaging over the runs that did reach would make failures look fast.
@@ -6,37 +6,29 @@ that it needs more steps. Averaging over the runs that did reach would make fail
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 CONFIDENCE = 0.95
-NUM_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval of `coverage`; an end is None where it is open."""
+    """An interval and its `coverage`: how often such an interval holds what it is of.
+
+    An end is None where it is open.
+    """
 
     low: float | None
     high: float | None
     coverage: float
 
-
-@dataclass(frozen=True)
-class Speedup:
-    """Ratio of two medians over the `seeds` that both experiments have.
-
-    `value` is the ratio (`=`), or a bound of it where one median is censored (`>`, `<`); None where
-    both are censored or no seed is shared.
-    """
-
-    value: float | None
-    relation: Literal["=", ">", "<"]
-    interval: Interval
-    seeds: tuple[int, ...]
+    @property
+    def coverage_percent(self) -> int | None:
+        """The coverage in whole percent, None where both ends are open."""
+        return None if self.low is None and self.high is None else whole_percent(self.coverage)
 
 
 def kaplan_meier_median(steps: npt.ArrayLike, reached: npt.ArrayLike) -> float | None:
@@ -47,7 +39,7 @@ def kaplan_meier_median(steps: npt.ArrayLike, reached: npt.ArrayLike) -> float |
     the ceil(n / 2)-th fastest run: an evaluated step, never a mean of two.
     """
     times, events = _ordered(steps, reached)
-    median = _medians(times, events, np.ones((1, times.size)))[0]
+    median = resampled_medians(times, events, np.ones((1, times.size)))[0]
     return float(median) if math.isfinite(median) else None
 
 
@@ -82,70 +74,28 @@ def interval_of_median(values: npt.ArrayLike, reached: npt.ArrayLike | None = No
 
 
 def median_with_interval(values: pd.Series) -> tuple[float, float | None, float | None]:
-    """The median of values that are all known, and the ends of its `interval_of_median`."""
+    """The median of values that are all known, and the ends of its `interval_of_median`.
+
+    How often such an interval holds the median: `coverage_of_median`.
+    """
     interval = interval_of_median(values.to_numpy())
     return float(values.median()), interval.low, interval.high
 
 
-def speedup(reference: pd.DataFrame, experiment: pd.DataFrame) -> Speedup:
-    """How many times fewer steps the experiment needs than the reference.
-
-    Both frames have the columns of `curves.crossings` and one row a seed. The interval is the
-    percentile interval of a bootstrap that draws seeds, so that the pairs stay together; it is the
-    same on every call. A censored median counts as anything from its last evaluation to infinity.
-    """
-    seeds, left, right = np.intersect1d(
-        reference["seed"], experiment["seed"], assume_unique=True, return_indices=True
-    )
-    n = len(seeds)
-    if n == 0:
-        return Speedup(None, "=", Interval(None, None, 0.0), ())
-    pairs = [
-        (runs["steps"].to_numpy(float)[places], runs["reached"].to_numpy(bool)[places])
-        for runs, places in ((reference, left), (experiment, right))
-    ]
-    low, high = (bound[0] for bound in _ratios(pairs, np.ones((1, n))))
-    value, relation = _bounded(low, high)
-    if n == 1:
-        return Speedup(value, relation, Interval(None, None, 0.0), tuple(seeds.tolist()))
-    draws = np.random.Generator(np.random.Philox(0)).multinomial(
-        n, np.full(n, 1 / n), size=NUM_RESAMPLES
-    )
-    lows, highs = (np.sort(bound) for bound in _ratios(pairs, draws))
-    tail = int(NUM_RESAMPLES * (1 - CONFIDENCE) / 2)
-    interval = Interval(_positive(lows[tail]), _positive(highs[-1 - tail]), CONFIDENCE)
-    return Speedup(value, relation, interval, tuple(seeds.tolist()))
+def coverage_of_median(n: int) -> int | None:
+    """The coverage of `interval_of_median` over n known values in whole percent, None for one."""
+    return whole_percent(order_statistic(n)[1]) if n > 1 else None
 
 
-def _ratios(
-    pairs: list[tuple[np.ndarray, np.ndarray]], draws: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest ratio of the medians of each resample; `draws` is (resamples, seeds)."""
-    (reference_low, reference_high), (experiment_low, experiment_high) = (
-        _median_bounds(steps, reached, draws) for steps, reached in pairs
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low = reference_low / experiment_high
-        high = reference_high / experiment_low
-    # 0 / 0: a target that both reached before the first step says nothing.
-    return np.where(np.isnan(low), 0.0, low), np.where(np.isnan(high), math.inf, high)
+def whole_percent(share: float) -> int:
+    """A coverage in whole percent, as it is printed wherever it stands."""
+    return round(100 * share)
 
 
-def _median_bounds(
-    steps: np.ndarray, reached: np.ndarray, draws: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest median of each resample: the same, unless it is censored."""
-    order = _order(steps, reached)
-    steps, reached, draws = steps[order], reached[order], draws[:, order]
-    medians = _medians(steps, reached, draws)
-    last = np.where(draws > 0, steps, 0.0).max(axis=1)
-    return np.where(np.isfinite(medians), medians, last), medians
-
-
-def _medians(times: np.ndarray, events: np.ndarray, draws: np.ndarray) -> np.ndarray:
+def resampled_medians(times: np.ndarray, events: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Kaplan-Meier medians, (resamples,), infinite where censored.
 
-    `times` and `events` are (runs,), ordered by `_order`; `draws` is how often each resample has
+    `times` and `events` are (runs,), ordered by `by_time`; `draws` is how often each resample has
     each run, (resamples, runs).
     """
     at_risk = np.cumsum(draws[:, ::-1], axis=1)[:, ::-1]
@@ -159,11 +109,11 @@ def _medians(times: np.ndarray, events: np.ndarray, draws: np.ndarray) -> np.nda
 
 def _ordered(steps: npt.ArrayLike, reached: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     times, events = np.asarray(steps, float), np.asarray(reached, bool)
-    order = _order(times, events)
+    order = by_time(times, events)
     return times[order], events[order]
 
 
-def _order(times: np.ndarray, events: np.ndarray) -> np.ndarray:
+def by_time(times: np.ndarray, events: np.ndarray) -> np.ndarray:
     """By time; a run that reached comes before one that was censored at the same step."""
     return np.lexsort((~events, times))
 
@@ -173,18 +123,5 @@ def _coverage(n: int, rank: int) -> float:
     return max(0.0, 1 - 2 * below / 2**n)
 
 
-def _bounded(low: float, high: float) -> tuple[float | None, Literal["=", ">", "<"]]:
-    if low == high:
-        return _positive(low), "="
-    if math.isinf(high):
-        return _positive(low), ">"
-    return _positive(high), "<"
-
-
 def _closed(end: float) -> float | None:
     return float(end) if math.isfinite(end) else None
-
-
-def _positive(ratio: float) -> float | None:
-    """None for the ratios that say nothing: infinity, and 0, which no ratio is below."""
-    return float(ratio) if 0 < ratio < math.inf else None

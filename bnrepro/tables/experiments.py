@@ -10,12 +10,14 @@ from bnrepro import paper
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.record import RecordError
 from bnrepro.statistics import (
+    Speedup,
     counted,
     crossings,
     extend_diverged,
     interval_of_median,
     kaplan_meier_median,
     speedup,
+    speedup_to_best,
 )
 from bnrepro.tables.rows import Steps, Table, TableRow
 from bnrepro.tables.wording import header, notes
@@ -56,8 +58,9 @@ def table(
 
     `runs` and `curves` are frames of `record.load_runs` and `load_curves`; curves of other runs are
     ignored. The target is `target`, else the median over the reference's seeds of their best
-    accuracy. The reference, also of the speed-ups, is `reference`, else `inception` where there is
-    one; with neither target nor reference the columns of steps stay empty.
+    accuracy, which each resample of a speed-up's interval takes of its own seeds. The reference,
+    also of the speed-ups, is `reference`, else `inception` where there is one; with neither target
+    nor reference the columns of steps stay empty.
 
     Raises:
         ConfigError: if the runs cannot stand in one table, or the target or reference is not one.
@@ -70,15 +73,18 @@ def table(
     _check_names(results)
     chosen = _reference(results, reference)
     goal = _target(results, target, chosen)
-    firsts, sustained = _crossings(results, curves, goal)
+    target_from = chosen if target is None else None
+    own = None if goal is None else extend_diverged(_curves_of(results, curves), results)
+    firsts, sustained = _crossings(own, goal)
+    speedups = _speedups(results, own, firsts, chosen, target_from)
     rows = tuple(
-        _row(label, results, firsts.get(label), sustained.get(label), firsts.get(chosen or ""))
+        _row(label, results, firsts.get(label), sustained.get(label), speedups.get(label))
         for label in sorted(results["label"].unique(), key=_paper_order)
     )
     return Table(
         rows,
-        tuple(header(results, goal, chosen if target is None else None)),
-        tuple(notes(runs, results, rows, chosen)),
+        tuple(header(results, goal, target_from)),
+        tuple(notes(runs, results, rows, chosen, target_from)),
         goal,
         chosen,
     )
@@ -135,17 +141,34 @@ def _target(results: pd.DataFrame, target: float | None, reference: str | None) 
 
 
 def _crossings(
-    results: pd.DataFrame, curves: pd.DataFrame, target: float | None
+    curves: pd.DataFrame | None, target: float | None
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """First and sustained crossings, by experiment."""
-    if target is None:
+    """First and sustained crossings, by experiment; none without a target."""
+    if curves is None or target is None:
         return {}, {}
-    own = extend_diverged(_curves_of(results, curves), results)
-    firsts, sustained = (
-        {str(label): of for label, of in crossings(own, target, sustained=stays).groupby("label")}
-        for stays in (False, True)
-    )
-    return firsts, sustained
+    firsts, sustained = (crossings(curves, target, sustained=stays) for stays in (False, True))
+    return _by_label(firsts), _by_label(sustained)
+
+
+def _speedups(
+    results: pd.DataFrame,
+    curves: pd.DataFrame | None,
+    firsts: dict[str, pd.DataFrame],
+    reference: str | None,
+    target_from: str | None,
+) -> dict[str, Speedup]:
+    """Of every experiment over the reference; `target_from` has the target of its own seeds."""
+    if reference is None or curves is None:
+        return {}
+    if target_from is None:
+        return {label: speedup(firsts[reference], of) for label, of in firsts.items()}
+    best = results[results["label"] == target_from].set_index("seed")["best_accuracy"]
+    of_label = _by_label(curves)
+    return {label: speedup_to_best(of_label[reference], of, best) for label, of in of_label.items()}
+
+
+def _by_label(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(label): rows for label, rows in frame.groupby("label")}
 
 
 def _curves_of(results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +189,7 @@ def _row(
     results: pd.DataFrame,
     firsts: pd.DataFrame | None,
     sustained: pd.DataFrame | None,
-    reference: pd.DataFrame | None,
+    faster: Speedup | None,
 ) -> TableRow:
     runs = results[results["label"] == label]
     best = runs["best_accuracy"].to_numpy(float)
@@ -179,7 +202,7 @@ def _row(
         {int(seed): int(step) for seed, step in diverged[["seed", "diverged_at_step"]].to_numpy()},
         None if firsts is None else _steps(firsts),
         None if sustained is None else _steps(sustained),
-        None if firsts is None or reference is None else speedup(reference, firsts),
+        faster,
     )
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from bnrepro import paper
 from bnrepro.record import FINISHED
+from bnrepro.statistics import Interval
 from bnrepro.tables.rows import TableRow
 
 
@@ -24,9 +25,13 @@ def header(results: pd.DataFrame, target: float | None, reference: str | None) -
 
 
 def notes(
-    runs: pd.DataFrame, results: pd.DataFrame, rows: Sequence[TableRow], reference: str | None
+    runs: pd.DataFrame,
+    results: pd.DataFrame,
+    rows: Sequence[TableRow],
+    reference: str | None,
+    target_from: str | None,
 ) -> list[str]:
-    """What the numbers leave out, and how they are meant."""
+    """What the numbers leave out, and how they are meant; `target_from` is that of `header`."""
     lines = [*_variants(results), *_left_out(runs), *_divergences(rows)]
     if rows[0].steps is None:
         lines.append(
@@ -35,7 +40,7 @@ def notes(
         )
     else:
         lines += [*_different_grids(results), *_unpaired_seeds(rows, reference), _STEPS]
-    return [*lines, *_intervals(rows), *_paper_columns(rows)]
+    return [*lines, *_intervals(rows, reference, target_from), *_paper_columns(rows)]
 
 
 # The end of the name of a run that differs from its experiment.
@@ -136,15 +141,33 @@ def _unpaired_seeds(rows: Sequence[TableRow], reference: str | None) -> list[str
     ]
 
 
-def _intervals(rows: Iterable[TableRow]) -> list[str]:
-    coverages = {row.n: row.best_accuracy_interval.coverage for row in rows if row.n > 1}
-    if not coverages:
+def _intervals(
+    rows: Iterable[TableRow], reference: str | None, target_from: str | None
+) -> list[str]:
+    medians = _coverages((row.n, row.best_accuracy_interval) for row in rows)
+    if not medians:
         return []
-    each = ", ".join(f"{100 * share:.0f} % at n = {n}" for n, share in sorted(coverages.items()))
-    line = f"in brackets: order-statistic interval of the median ({each}; + is an open end)"
-    if any(row.speedup for row in rows):
-        line += "; of the speed-up: 95 % paired bootstrap over seeds"
+    line = f"in brackets: order-statistic interval of the median ({medians}; + is an open end)"
+    speedups = _coverages(
+        (len(row.speedup.seeds), row.speedup.interval)
+        for row in rows
+        if row.speedup and row.experiment != reference
+    )
+    if speedups:
+        line += f"; of the speed-up: paired bootstrap over seeds ({speedups})"
+        if target_from:
+            # Else the upper end would look like a finding.
+            line += f", the target drawn with them: by definition half of {target_from} reach it"
     return [line]
+
+
+def _coverages(intervals: Iterable[tuple[int, Interval]]) -> str:
+    """How often intervals over so many seeds hold what they are of."""
+    known = {n: interval.coverage_percent for n, interval in intervals}
+    each = ", ".join(
+        f"{percent} % at n = {n}" for n, percent in sorted(known.items()) if percent is not None
+    )
+    return each and f"coverage {each}"
 
 
 def _paper_columns(rows: Iterable[TableRow]) -> list[str]:
