@@ -17,14 +17,13 @@ from redraw import calculated_with
 
 from bnrepro import figures
 from bnrepro.claims.studies import STUDIES
-from bnrepro.claims.verdict import COLUMNS
+from bnrepro.claims.verdict import COLUMNS, counted
 from bnrepro.composition import compose
 from bnrepro.config import ConfigError
 from bnrepro.figures.style import build
 from bnrepro.report.markup import PANEL_SIZE
 from bnrepro.run_directory import directory_of
 
-VERDICT = COLUMNS.index("verdict")
 ROOT = Path(__file__).parent.parent
 
 
@@ -113,9 +112,9 @@ def test_no_diamond_of_a_published_drawing_is_hidden(exhibit):
 
 
 def test_the_readme_counts_the_published_verdicts():
-    verdicts = [row[VERDICT] for row in published_verdicts()]
-    counts = [f"{verdicts.count(each)} {each}" for each in dict.fromkeys(verdicts)]
-    assert f"\n- {', '.join(counts)}\n" in (ROOT / "README.md").read_text()
+    verdicts = (dict(zip(COLUMNS, row, strict=True)) for row in published_verdicts())
+    lines = counted((row["claim"], row["group"], row["verdict"]) for row in verdicts)
+    assert "\n" + "".join(f"- {line}\n" for line in lines) in (ROOT / "README.md").read_text()
 
 
 # Made by hand, by long measurements of their own, or left there by runs at work.

@@ -87,9 +87,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_run(results, run.composition, made)
     (results / "claims").mkdir()
     (results / "claims" / "verdicts.csv").write_text(
-        "claim,section,measured,criterion,verdict\n"
-        'C1,2,"growth of <b>, second half: 1",at least 0.9,reproduced\n'
-        "C13,4.2.2,BN-Baseline over Inception: 1.5,above 2,not reproduced\n"
+        "claim,section,group,measured,criterion,verdict\n"
+        'C1,2,exact experiment,"growth of <b>, second half: 1",at least 0.9,reproduced\n'
+        "C13,4.2.2,training,BN-Baseline over Inception: 1.5,above 2,not reproduced\n"
+        "C20,1,training,the range without is larger,above 0,hint: holds\n"
+        "C25,,no verdict,not the paper's claim,,no verdict\n"
     )
     return results
 
@@ -194,7 +196,12 @@ def test_the_table_and_the_verdicts_of_figure_2_are_written(results: Path, text:
 
 
 def test_verdicts_are_shown_with_a_mark_and_escaped(page: Page, text: str) -> None:
-    assert "Of 2 tests of the paper's claims: 1 reproduced, 1 not reproduced." in page.text
+    assert (
+        "identities and small exact experiments: 1 reproduced; what trainings show: 1 not "
+        "reproduced, 1 hint: holds; without a verdict: C25." in page.text
+    )
+    assert "(✓) hint: holds" in page.text
+    assert "– no verdict" in page.text
     assert "✓ reproduced" in page.text
     assert "✗ not reproduced" in page.text
     assert "growth of &lt;b&gt;, second half" in text
@@ -354,7 +361,8 @@ def test_the_reason_stands_on_the_page_below_a_claim_that_is_not_reproduced(tmp_
     folder.mkdir()
     for verdict in ("not reproduced", "reproduced"):
         rows = (
-            f"claim,section,measured,criterion,verdict\nC4,3.3,share: 0.6,at least 0.9,{verdict}\n"
+            "claim,section,group,measured,criterion,verdict\n"
+            f"C4,3.3,exact experiment,share: 0.6,at least 0.9,{verdict}\n"
         )
         (folder / "verdicts.csv").write_text(rows)
         body = tested_claims.section(str(tmp_path)).body

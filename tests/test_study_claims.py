@@ -1,8 +1,9 @@
 """The verdicts that follow from records, on hand-made ones; nothing here loads TensorFlow."""
 
+import itertools
 import subprocess
 import sys
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,15 @@ from bnrepro import claims, study
 from bnrepro.claims import command, drawing, figure_1, figure_4, placement, studies
 from bnrepro.claims.comparison import judge_seeds, nothing, of_steps, of_values
 from bnrepro.claims.experiments import EXPERIMENTS
-from bnrepro.claims.reasons import reason
-from bnrepro.claims.verdict import COLUMNS, Verdict, all_of, judge
+from bnrepro.claims.reasons import CAUTION, reason
+from bnrepro.claims.untested import REASONS
+from bnrepro.claims.verdict import COLUMNS, Verdict, all_of, counted, judge
 from bnrepro.config import ConfigError
 from bnrepro.paper import CLAIMS
 from bnrepro.paper.criteria import EXACT, FIGURE_2, SEEDS
+from bnrepro.statistics import Interval, speedup
 
+SIX = tuple(range(6))
 STEPS = range(0, 1001, 100)
 ACCURACIES = ("best_accuracy", "final_accuracy", "final_accuracy_population")
 # Best accuracy, and the step at which it is reached on a straight line.
@@ -33,7 +37,7 @@ PAPER_LIKE = {
 }
 
 
-def frames(networks, seeds=(0, 1, 2), diverged=(), sha256="a", noise=0.001):
+def frames(networks, seeds=SIX, diverged=(), sha256="a", noise=0.001):
     """Runs and curves as `load_runs` and `load_curves` give them."""
     runs, curves = [], []
     for label, (best, at) in networks.items():
@@ -73,7 +77,11 @@ def verdict_of(key, *comparisons):
     return judge_seeds(key, *comparisons).verdict
 
 
-def seven(runs, curves):
+def ratio_of(name, reference, experiment):
+    return of_steps(name, reference, experiment, speedup(reference, experiment))
+
+
+def of_figure_2(runs, curves):
     table = claims.figure_2_verdicts(runs, curves)
     assert tuple(table.columns) == ("claim", "verdict", "measured", "criterion")
     return dict(zip(FIGURE_2, table["verdict"], strict=True)), table
@@ -85,7 +93,7 @@ def test_every_criterion_belongs_to_a_claim_that_is_tested():
         assert criterion.section
     tested = {criterion.claim for criterion in [*EXACT.values(), *SEEDS.values()]}
     assert tested == {*EXPERIMENTS, *studies.STUDIES}
-    assert len(FIGURE_2) == 7
+    assert [key for key in FIGURE_2 if SEEDS[key].after_records] == ["C14.x5_end"]
 
 
 def test_measures_of_exact_criteria_are_distinct():
@@ -114,13 +122,20 @@ def test_of_several_parts_one_failure_decides():
     assert all_of(["reproduced", "inconclusive"]) == "inconclusive"
     assert all_of(["inconclusive", "not reproduced", "reproduced"]) == "not reproduced"
     assert all_of([]) == "inconclusive"
+    assert all_of(["reproduced", "hint: holds"]) == "hint: holds"
+    assert all_of(["hint: holds", "inconclusive"]) == "inconclusive"
+    assert all_of(["inconclusive", "hint: does not hold"]) == "hint: does not hold"
+    assert all_of(["not reproduced", "hint: does not hold"]) == "not reproduced"
 
 
 @pytest.mark.parametrize(
     ("values", "verdict"),
     [
-        ([0.1, 0.2, 0.3], "reproduced"),
-        ([-0.1, -0.2, -0.3], "not reproduced"),
+        ([0.1, 0.2, 0.3] * 2, "reproduced"),
+        ([-0.1, -0.2, -0.3] * 2, "not reproduced"),
+        ([0.1] * 5, "hint: holds"),
+        ([0.1, 0.2, 0.3], "hint: holds"),
+        ([-0.1, -0.2, -0.3], "hint: does not hold"),
         ([0.1, 0.2, -0.3], "inconclusive"),
         ([0.1, 0.2, 0.0], "inconclusive"),
         ([0.1, 0.2], "inconclusive"),
@@ -137,9 +152,11 @@ def test_all_seeds_or_the_interval_must_agree(values, verdict):
 
 
 def test_below_is_the_mirror_of_above():
-    assert verdict_of("C16.inception_sigmoid", of_values("share", [0, 0.01, 0])) == "reproduced"
-    shares = of_values("share", [0.5, 0.1, 0.06])
+    shares = of_values("share", [0, 0.01, 0] * 2)
+    assert verdict_of("C16.inception_sigmoid", shares) == "reproduced"
+    shares = of_values("share", [0.5, 0.1, 0.06] * 2)
     assert verdict_of("C16.inception_sigmoid", shares) == "not reproduced"
+    assert verdict_of("C16.inception_sigmoid", of_values("share", [0, 0.01, 0])) == "hint: holds"
 
 
 @pytest.mark.parametrize(
@@ -157,23 +174,33 @@ def test_below_is_the_mirror_of_above():
     ],
 )
 def test_steps_are_compared_as_ratios_with_censored_runs(reference, experiment, verdict):
-    ratio = of_steps("ratio", crossed(*reference), crossed(*experiment))
+    ratio = ratio_of("ratio", crossed(*reference * 2), crossed(*experiment * 2))
     assert verdict_of("figure_2.baseline", ratio) == verdict
 
 
+@pytest.mark.parametrize(("n", "verdict"), [(5, "inconclusive"), (6, "reproduced")])
+def test_an_interval_decides_only_where_there_are_seeds_enough_for_a_verdict(n, verdict):
+    values = of_values("difference", [0.1] * (n - 1) + [-0.1])
+    above = replace(values, interval=Interval(0.05, 0.2, 0.9))
+    assert verdict_of("C15.end", above) == verdict
+
+
 def test_what_is_measured_names_median_interval_and_number_of_seeds():
-    ratio = of_steps("a over b", crossed(900, 600, 900), crossed(300, 300, 300))
-    assert str(ratio).startswith("a over b 3 (2 to 3), n = 3")
-    censored = of_steps("a over b", crossed(900, None, None), crossed(300, 300, 300))
+    ratio = ratio_of("a over b", crossed(900, 600, 900), crossed(300, 300, 300))
+    assert str(ratio) == "a over b 3 (2 to 3, coverage 75 %), n = 3"
+    censored = ratio_of("a over b", crossed(900, None, None), crossed(300, 300, 300))
     assert str(censored).startswith("a over b > 3.33")
     points = of_values("gain", [0.01, 0.02, 0.03], points=True)
-    assert str(points) == "gain 2 points (1 to 3), n = 3"
+    assert str(points) == "gain 2 points (1 to 3, coverage 75 %), n = 3"
+    six = ratio_of("a over b", crossed(*[900] * 6), crossed(*[300] * 6))
+    assert str(six) == "a over b 3 (3 to 3, coverage 94 %), n = 6"
 
 
-def test_a_result_like_the_papers_reproduces_all_seven():
-    verdicts, table = seven(*frames(PAPER_LIKE))
+def test_a_result_like_the_papers_reproduces_all():
+    verdicts, table = of_figure_2(*frames(PAPER_LIKE))
     assert set(verdicts.values()) == {"reproduced"}
-    assert table["measured"][0].startswith("Inception over BN-Baseline to 72.3 %: 2.5")
+    assert table["measured"][0].startswith("Inception over BN-Baseline to 72.")
+    assert table["measured"][0].endswith(" %: 2.5 (2.5 to 2.5, coverage 94 %), n = 6")
 
 
 def test_the_contrary_result_reproduces_none():
@@ -186,50 +213,69 @@ def test_the_contrary_result_reproduces_none():
         "inception_x5": (0.8, 100),
         "inception_sigmoid": (0.7, 100),
     }
-    assert set(seven(*frames(contrary, noise=0))[0].values()) == {"not reproduced"}
+    assert set(of_figure_2(*frames(contrary, noise=0))[0].values()) == {"not reproduced"}
 
 
 def test_x5_must_be_faster_than_both():
     networks = PAPER_LIKE | {"bn_baseline": (0.727, 100)}
-    assert seven(*frames(networks))[0]["figure_2.x5"] == "inconclusive"
+    assert of_figure_2(*frames(networks))[0]["figure_2.x5"] == "inconclusive"
     networks = PAPER_LIKE | {"bn_x5": (0.730, 700)}
-    assert seven(*frames(networks))[0]["figure_2.x5"] == "not reproduced"
+    assert of_figure_2(*frames(networks))[0]["figure_2.x5"] == "not reproduced"
+
+
+def test_x5_that_ends_below_the_baseline_is_a_finding_of_its_own():
+    verdicts, table = of_figure_2(*frames(PAPER_LIKE | {"bn_baseline": (0.76, 400)}))
+    assert verdicts["C14.x5_end"] == "not reproduced"
+    assert table["criterion"].iloc[-1].endswith("; written after the records were seen")
+
+
+def test_shares_are_of_the_same_seeds_inception():
+    runs, curves = frames(PAPER_LIKE, noise=0)
+    at = (runs["label"] == "inception") & (runs["seed"] == 5)
+    runs.loc[at, "best_accuracy"] = 0.4
+    table = of_figure_2(runs, curves)[1]
+    measured = table["measured"][FIGURE_2.index("C16.sigmoid")]
+    # (0.698 - 0.1) over (0.722 - 0.1), and over (0.4 - 0.1).
+    assert "0.961 (0.961 to 1.99, coverage 97 %), n = 6" in measured
 
 
 def test_a_diverged_run_counts_as_chance():
     networks = PAPER_LIKE | {"inception_x5": (0.8, 100), "bn_x30": (0.9, 200)}
-    verdicts, _ = seven(*frames(networks, diverged=("inception_x5", "bn_x30")))
+    verdicts, _ = of_figure_2(*frames(networks, diverged=("inception_x5", "bn_x30")))
     assert verdicts["C14.inception_x5"] == "reproduced"
     assert verdicts["figure_2.x30"] == "not reproduced"
 
 
 def test_missing_networks_leave_their_claims_open_and_are_named():
     networks = {key: value for key, value in PAPER_LIKE.items() if key != "inception_sigmoid"}
-    verdicts, table = seven(*frames(networks))
+    verdicts, table = of_figure_2(*frames(networks))
     assert verdicts.pop("C16.inception_sigmoid") == "inconclusive"
     assert set(verdicts.values()) == {"reproduced"}
-    assert "no records of Inception, sigmoid" in table["measured"].iloc[-1]
-    assert set(seven(pd.DataFrame(), pd.DataFrame())[0].values()) == {"inconclusive"}
+    measured = table["measured"][FIGURE_2.index("C16.inception_sigmoid")]
+    assert measured == "no records of Inception, sigmoid"
+    assert set(of_figure_2(pd.DataFrame(), pd.DataFrame())[0].values()) == {"inconclusive"}
     only_x5 = frames({"bn_x5": (0.73, 100)})
-    assert set(seven(*only_x5)[0].values()) == {"inconclusive"}
+    assert set(of_figure_2(*only_x5)[0].values()) == {"inconclusive"}
 
 
 def test_an_inception_that_stays_at_chance_gives_no_measure():
-    verdicts, _ = seven(*frames(PAPER_LIKE | {"inception": (0.1, 100)}, noise=0))
+    verdicts, _ = of_figure_2(*frames(PAPER_LIKE | {"inception": (0.1, 100)}, noise=0))
     assert verdicts["C16.sigmoid"] == "inconclusive"
 
 
 def test_failed_runs_are_not_counted():
     runs, curves = frames(PAPER_LIKE)
     runs.loc[runs["label"] == "bn_baseline", "status"] = "failed"
-    verdicts, _ = seven(runs, curves)
+    verdicts, _ = of_figure_2(runs, curves)
     assert verdicts["figure_2.baseline"] == "inconclusive"
 
 
 def test_the_order_of_rows_does_not_matter():
     runs, curves = frames(PAPER_LIKE)
-    shuffled = seven(runs.sample(frac=1, random_state=1), curves.sample(frac=1, random_state=2))
-    pd.testing.assert_frame_equal(shuffled[1], seven(runs, curves)[1])
+    shuffled = of_figure_2(
+        runs.sample(frac=1, random_state=1), curves.sample(frac=1, random_state=2)
+    )
+    pd.testing.assert_frame_equal(shuffled[1], of_figure_2(runs, curves)[1])
 
 
 def test_runs_of_two_data_sets_are_refused():
@@ -242,7 +288,7 @@ def test_runs_of_two_data_sets_are_refused():
 def test_a_stable_distribution_wanders_less():
     rows = []
     for experiment, swing, growth in (("figure_1_plain", 0.5, 30), ("figure_1_bn", 0.05, 1.5)):
-        for seed in range(3):
+        for seed in SIX:
             for step in (0, 500, 1000):
                 median, spread = swing * step / 1000, 1 + (growth - 1) * step / 1000
                 percentiles = median - spread / 2, median, median + spread / 2
@@ -263,7 +309,7 @@ def test_figure_1_is_judged_by_steps_and_final_accuracy():
     assert [v.verdict for v in figure_1.accuracy(*frames(networks))] == ["not reproduced"] * 2
 
 
-def scales(plain, normalized, seeds=(0, 1, 2)):
+def scales(plain, normalized, seeds=SIX):
     """Runs of both networks whose final accuracies are functions of the initial scale."""
     rows = []
     for placed, accuracy_of in (("none", plain), ("before", normalized)):
@@ -306,7 +352,7 @@ def test_placements_are_compared_for_each_network_and_activation():
     rows = []
     for activation, gain in (("sigmoid", 0.01), ("relu", -0.01)):
         for placed, accuracy in (("before", 0.9 + gain), ("after", 0.9), ("none", 0.8)):
-            for seed in range(3):
+            for seed in SIX:
                 rows.append(
                     {
                         "seed": seed,
@@ -327,14 +373,19 @@ def test_placements_are_compared_for_each_network_and_activation():
     [(0.20, "reproduced"), (0.26, "not reproduced"), (0.225, "inconclusive")],
 )
 def test_an_ensemble_must_beat_each_of_its_networks(ensemble, verdict):
-    errors = [0.22, 0.23, 0.25]
+    errors = [0.22, 0.23, 0.25] * 2
     rows = [
         *((f"network {position}", 1, error, 0.0) for position, error in enumerate(errors)),
         ("mean of the single networks", 1, np.mean(errors), 0.0),
-        ("ensemble", 3, ensemble, 0.0),
+        ("ensemble", 6, ensemble, 0.0),
     ]
     table = pd.DataFrame(rows, columns=["model", "networks", "top1_error", "top5_error"])
-    assert figure_4.verdict(table).verdict == verdict
+    judged = figure_4.verdict(table)
+    assert judged.verdict == verdict
+    # Six networks of one ensemble are no six ensembles.
+    assert "one ensemble of 6 networks" in judged.measured
+    assert "coverage" not in judged.measured
+    assert "interval" not in judged.criterion
 
 
 def test_without_records_the_command_that_makes_them_is_named(tmp_path):
@@ -366,7 +417,7 @@ def test_records_on_disk_are_judged(tmp_path):
         write_run(tmp_path, run.composition, made)
     verdicts = [*studies.run("C11", str(tmp_path)), *studies.run("C12", str(tmp_path))]
     assert {verdict.claim for verdict in verdicts} == {"C11", "C12"}
-    assert verdicts[-1].verdict == "reproduced"
+    assert verdicts[-1].verdict == "hint: holds"
     assert "n = 3" in verdicts[-1].measured
 
 
@@ -379,20 +430,23 @@ def test_unknown_claims_and_formats_are_refused_before_anything_is_made(tmp_path
 
 
 def test_the_three_formats_say_the_same():
-    verdicts = [Verdict("C7", "3", "|mean|, largest: 0", "at most 1e-09", "reproduced")]
+    verdicts = [
+        Verdict("C7", "3", "exact experiment", "|mean|, largest: 0", "at most 1e-09", "reproduced")
+    ]
     assert command.to_csv(verdicts).splitlines()[0] == ",".join(COLUMNS)
     row = pd.read_csv(pd.io.common.StringIO(command.to_csv(verdicts)), dtype=str).iloc[0]
     assert tuple(row) == astuple(verdicts[0])
     assert r"\|mean\|, largest: 0" in command.to_markdown(verdicts)
     text = command.to_text(verdicts)
     assert "C7 (section 3)" in text
-    assert "1 reproduced" in text
+    assert "identities and small exact experiments: 1 reproduced" in text
+    assert CAUTION in text
 
 
 @pytest.mark.parametrize("verdict", ["not reproduced", "reproduced"])
 def test_the_reason_stands_below_a_claim_that_is_not_reproduced(verdict):
-    fine = Verdict("C4", "3.3", "gradient: 0", "at most 1e-09", "reproduced")
-    judged = Verdict("C4", "3.3", "share: 0.6", "at least 0.9", verdict)
+    fine = Verdict("C4", "3.3", "exact experiment", "gradient: 0", "at most 1e-09", "reproduced")
+    judged = Verdict("C4", "3.3", "exact experiment", "share: 0.6", "at least 0.9", verdict)
     text = command.to_text([fine, judged])
     assert ("why: The paper argues" in text) == (verdict == "not reproduced")
 
@@ -403,6 +457,58 @@ def test_the_quarter_circle_law_of_the_reason_holds():
     assert values.max() == pytest.approx(2, abs=0.05)
     assert (values > 0.5).mean() == pytest.approx(0.68, abs=0.01)
     assert "68 % of them above 1/2" in reason("C4", ["not reproduced"])
+
+
+def test_every_claim_has_a_verdict_or_a_reason_why_not():
+    assert {*command.TESTED, *REASONS} == {claim.identifier for claim in CLAIMS}
+    assert not {*command.TESTED} & {*REASONS}
+
+
+def test_a_claim_without_a_verdict_is_printed_with_the_reason(tmp_path, capsys):
+    assert claims.main(["C25", "C3"], tmp_path / "results") == 0
+    printed = capsys.readouterr().out
+    assert printed.index("C3 (section 3.3)") < printed.index("C25 (not the paper's)")
+    assert all(f"  NO VERDICT           {REASONS[name]}\n" in printed for name in ("C3", "C25"))
+    assert "criterion:" not in printed
+    assert "without a verdict: C3, C25" in printed
+
+
+def test_verdicts_are_counted_by_what_they_rest_on():
+    rows = [
+        ("C2", "exact experiment", "reproduced"),
+        ("C25", "no verdict", "no verdict"),
+        ("C4", "beyond the claim", "not reproduced"),
+        ("C12", "training", "inconclusive"),
+        ("C12", "training", "hint: holds"),
+        ("C13", "training", "reproduced"),
+        ("C13", "training", "hint: holds"),
+        ("C14", "after the records", "not reproduced"),
+        ("C3", "no verdict", "no verdict"),
+    ]
+    assert counted(rows) == [
+        "identities and small exact experiments: 1 reproduced",
+        "what trainings show: 1 reproduced, 2 hint: holds, 1 inconclusive",
+        "beyond what the paper claims: 1 not reproduced",
+        "by a criterion that was written after the records were seen: 1 not reproduced",
+        "without a verdict: C25, C3",
+    ]
+    assert counted([]) == []
+
+
+def test_criteria_say_what_they_ask_beyond_the_paper_and_which_came_after_the_records():
+    beyond = {key for key, criterion in EXACT.items() if criterion.group == "beyond the claim"}
+    assert beyond == {"C4.relu", "C4.depth"}
+    assert "beyond the claim: the paper conjectures" in judge("C4.relu", 0.3).criterion
+    assert "beyond" not in judge("C4.layer", 0.6).criterion
+    (after,) = [key for key, criterion in SEEDS.items() if criterion.group == "after the records"]
+    assert SEEDS[after].text.endswith("; written after the records were seen")
+    assert "after the records" not in SEEDS["C15.end"].text
+
+
+def test_the_chance_of_a_hint_is_that_of_all_seeds_on_one_side():
+    signs = list(itertools.product([-1, 1], repeat=3))
+    assert np.mean([min(each) > 0 for each in signs]) == 0.125
+    assert "3 seeds lie on the claim's side by chance in 12.5 % of the cases, 6 in 1.6 %" in CAUTION
 
 
 def test_claims_are_tested_in_the_papers_order():
@@ -448,4 +554,4 @@ def test_all_claims_are_tested_and_leave_the_same_bytes_twice(tmp_path):
     exact = [
         row for row in made[0]["verdicts.csv"].decode().splitlines() if "no records" not in row
     ]
-    assert len(exact) == 1 + len(EXACT)
+    assert len(exact) == 1 + len(EXACT) + len(REASONS)

@@ -8,19 +8,17 @@ from dataclasses import astuple
 from pathlib import Path
 
 from bnrepro.claims import experiments, studies
-from bnrepro.claims.reasons import reason
-from bnrepro.claims.verdict import COLUMNS, Verdict
+from bnrepro.claims.reasons import CAUTION, reason
+from bnrepro.claims.untested import without_verdict
+from bnrepro.claims.verdict import COLUMNS, Verdict, counted
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.paper import CLAIMS, claim
 from bnrepro.record import write_atomically
 from bnrepro.tables import markdown_table
 
-# All claims that are tested, in the paper's order.
-TESTED = tuple(
-    each.identifier
-    for each in CLAIMS
-    if each.identifier in experiments.EXPERIMENTS or each.identifier in studies.STUDIES
-)
+# In the paper's order.
+_ALL = tuple(each.identifier for each in CLAIMS)
+TESTED = tuple(name for name in _ALL if name in experiments.EXPERIMENTS or name in studies.STUDIES)
 
 
 def main(
@@ -28,8 +26,9 @@ def main(
 ) -> int:
     """Test the claims called `names` (`C1`, ...; all without names) and print the verdicts.
 
-    Tables and figures go into `<results_dir>/claims/`; `verdicts.csv` beside them when all claims
-    are tested. `format` is `text`, `csv` or `markdown`.
+    A claim that is not tested has a line with the reason. Tables and figures go into
+    `<results_dir>/claims/`; `verdicts.csv` beside them where all claims are asked for. `format` is
+    `text`, `csv` or `markdown`.
 
     Raises:
         ConfigError: if there is no such claim or format.
@@ -46,9 +45,10 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     verdicts: list[Verdict] = []
     for name in chosen:
-        print(f"testing {name}", file=sys.stderr, flush=True)
+        if name in TESTED:
+            print(f"testing {name}", file=sys.stderr, flush=True)
         verdicts += verdicts_on(name, folder, str(results_dir))
-    if len(chosen) == len(TESTED):
+    if len(chosen) == len(_ALL):
         write_atomically(folder / "verdicts.csv", to_csv(verdicts))
     print(_FORMATS[format](verdicts), end="")
     return 0
@@ -56,6 +56,8 @@ def main(
 
 def verdicts_on(name: str, folder: Path, results_dir: str) -> list[Verdict]:
     """The verdicts on one claim; the tables and figures of its experiment go into `folder`."""
+    if name not in TESTED:
+        return [without_verdict(name)]
     if name in studies.STUDIES:
         return studies.run(name, results_dir)
     verdicts = experiments.run(name, folder)
@@ -83,25 +85,26 @@ def to_text(verdicts: Sequence[Verdict]) -> str:
     lines = []
     for identifier in dict.fromkeys(verdict.claim for verdict in verdicts):
         stated = claim(identifier)
-        lines.append(f"{identifier} (section {stated.section}): {stated.statement}")
+        where = f"section {stated.section}" if stated.section else "not the paper's"
+        lines.append(f"{identifier} ({where}): {stated.statement}")
         own = [verdict for verdict in verdicts if verdict.claim == identifier]
         for verdict in own:
-            lines.append(f"  {verdict.verdict.upper():14}  {verdict.measured}")
-            lines.append(f"  {'':14}  criterion: {verdict.criterion}")
+            lines.append(f"  {verdict.verdict.upper():19}  {verdict.measured}")
+            if verdict.criterion:
+                lines.append(f"  {'':19}  criterion: {verdict.criterion}")
         why = reason(identifier, [verdict.verdict for verdict in own])
         lines += [f"  why: {why}", ""] if why else [""]
-    outcomes = [verdict.verdict for verdict in verdicts]
-    counts = [f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes)]
-    return "\n".join([*lines, ", ".join(counts)]) + "\n"
+    counts = counted((verdict.claim, verdict.group, verdict.verdict) for verdict in verdicts)
+    return "\n".join([*lines, *counts, "", CAUTION]) + "\n"
 
 
 def _choose(names: Sequence[str]) -> list[str]:
     for name in names:
-        if name not in TESTED:
+        if name not in _ALL:
             raise ConfigError(
-                f"{name}: expected claims among {', '.join(TESTED)}{did_you_mean(name, TESTED)}"
+                f"{name}: expected claims among {', '.join(_ALL)}{did_you_mean(name, _ALL)}"
             )
-    return [name for name in TESTED if not names or name in names]
+    return [name for name in _ALL if not names or name in names]
 
 
 _FORMATS: dict[str, Callable[[Sequence[Verdict]], str]] = {

@@ -1,7 +1,8 @@
 """The rule for what was measured over seeds.
 
 Reproduced: every seed lies on the claim's side of the bound, or the whole interval of the median
-does. Not reproduced: likewise on the other side. Else, and with too few seeds, inconclusive.
+does. Not reproduced: likewise on the other side. Else inconclusive. Of fewer seeds than a verdict
+needs, all on one side are a hint; there an interval misses too often to count.
 """
 
 import math
@@ -12,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from bnrepro.claims.verdict import Outcome, Verdict, all_of
-from bnrepro.paper.criteria import MIN_SEEDS, SEEDS, SeedCriterion
-from bnrepro.statistics import Interval, interval_of_median, speedup
+from bnrepro.paper.criteria import HINT_SEEDS, SEEDS, VERDICT_SEEDS, SeedCriterion
+from bnrepro.statistics import Interval, Speedup, interval_of_median
 
 _NOTHING = Interval(None, None, 0.0)
 
@@ -30,15 +31,19 @@ class Comparison:
 
     def outcome(self, criterion: SeedCriterion) -> Outcome:
         """What follows for a claim."""
-        if len(self.low) < MIN_SEEDS or np.isnan(self.low).any():
+        n, bound = len(self.low), criterion.bound
+        if n < HINT_SEEDS or np.isnan(self.low).any():
             return "inconclusive"
-        bound = criterion.bound
-        below = bool((self.high < bound).all()) or _end(self.interval.high, math.inf) < bound
-        above = bool((self.low > bound).all()) or _end(self.interval.low, -math.inf) > bound
+        below, above = bool((self.high < bound).all()), bool((self.low > bound).all())
+        if n >= VERDICT_SEEDS:
+            below = below or _end(self.interval.high, math.inf) < bound
+            above = above or _end(self.interval.low, -math.inf) > bound
         agrees, contradicts = (above, below) if criterion.relation == "above" else (below, above)
         if agrees:
-            return "reproduced"
-        return "not reproduced" if contradicts else "inconclusive"
+            return "reproduced" if n >= VERDICT_SEEDS else "hint: holds"
+        if contradicts:
+            return "not reproduced" if n >= VERDICT_SEEDS else "hint: does not hold"
+        return "inconclusive"
 
     def __str__(self) -> str:
         return f"{self.name} {self.text}, n = {len(self.low)}" if len(self.low) else self.text
@@ -51,6 +56,7 @@ def judge_seeds(key: str, *comparisons: Comparison, setting: str = "") -> Verdic
     return Verdict(
         criterion.claim,
         criterion.section,
+        criterion.group,
         f"{setting}{criterion.sentence}: {measured}",
         criterion.text,
         all_of(comparison.outcome(criterion) for comparison in comparisons),
@@ -61,7 +67,14 @@ def without_records(key: str, command: str) -> Verdict:
     """The verdict where nothing was run yet: how to make the records."""
     criterion = SEEDS[key]
     measured = f"{criterion.sentence}: no records; {command}"
-    return Verdict(criterion.claim, criterion.section, measured, criterion.text, "inconclusive")
+    return Verdict(
+        criterion.claim,
+        criterion.section,
+        criterion.group,
+        measured,
+        criterion.text,
+        "inconclusive",
+    )
 
 
 def nothing(name: str) -> Comparison:
@@ -80,15 +93,17 @@ def of_values(name: str, values: npt.ArrayLike, *, points: bool = False) -> Comp
     return Comparison(name, median + _brackets(interval, factor), known, known, interval)
 
 
-def of_steps(name: str, reference: pd.DataFrame, experiment: pd.DataFrame) -> Comparison:
+def of_steps(
+    name: str, reference: pd.DataFrame, experiment: pd.DataFrame, ratio: Speedup
+) -> Comparison:
     """How many times as many steps the reference needs; frames of `statistics.crossings`.
 
-    A run that never reached the target needs any number of steps from its last one on.
+    A run that never reached the target needs any number of steps from its last one on. `ratio` is
+    that of the medians, with its interval.
     """
     pairs = reference.merge(experiment, on="seed", suffixes=("_reference", "_experiment"))
     if pairs.empty:
         return Comparison(name, f"{name} no seed that both have")
-    ratio = speedup(reference, experiment)
     text = "never reached" if ratio.value is None else f"{ratio.relation} {ratio.value:.3g}"
     (from_low, from_high), (by_low, by_high) = (
         _bounds(pairs, suffix) for suffix in ("_reference", "_experiment")
@@ -114,6 +129,7 @@ def _brackets(interval: Interval, factor: float = 1) -> str:
     if low is None and high is None:
         return ""
     if high is None or low is None:
-        bound = f"{factor * (low or high or 0):.3g}"
-        return f" ({bound} or {'more' if high is None else 'less'})"
-    return f" ({factor * low:.3g} to {factor * high:.3g})"
+        ends = f"{factor * (low or high or 0):.3g} or {'more' if high is None else 'less'}"
+    else:
+        ends = f"{factor * low:.3g} to {factor * high:.3g}"
+    return f" ({ends}, coverage {interval.coverage_percent} %)"

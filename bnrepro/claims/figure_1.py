@@ -7,7 +7,7 @@ from bnrepro.claims.comparison import Comparison, judge_seeds, nothing, of_steps
 from bnrepro.claims.verdict import Verdict
 from bnrepro.figures.figure_1_summary import NORMALIZED, PLAIN
 from bnrepro.paper.criteria import FIGURE_1_TARGET
-from bnrepro.statistics import crossings, extend_diverged, judged, pair
+from bnrepro.statistics import crossings, extend_diverged, judged, pair, speedup
 
 
 def stability(percentiles: pd.DataFrame) -> list[Verdict]:
@@ -34,14 +34,15 @@ def accuracy(runs: pd.DataFrame, curves: pd.DataFrame) -> list[Verdict]:
     """C12: steps to a target, and the final accuracy."""
     results = judged(runs)
     extended = extend_diverged(curves.merge(results[["name", "seed"]]), results)
-    steps = [
+    plain, normalized = (
         crossings(extended[extended["label"] == label], FIGURE_1_TARGET)
         for label in (PLAIN, NORMALIZED)
-    ]
+    )
     pairs = pair(results, PLAIN, NORMALIZED, "judged_final")
+    ratio = of_steps("ratio", plain, normalized, speedup(plain, normalized))
     differences = of_values("gain", pairs["second"] - pairs["first"], points=True)
     return [
-        judge_seeds("C12.steps", of_steps("ratio", *steps)),
+        judge_seeds("C12.steps", ratio),
         judge_seeds("C12.accuracy", differences),
     ]
 

@@ -8,16 +8,16 @@ import pandas as pd
 from bnrepro.claims.comparison import Comparison, judge_seeds, nothing, of_steps, of_values
 from bnrepro.claims.verdict import Verdict
 from bnrepro.config import ConfigError
-from bnrepro.figures.figure_2 import REFERENCE, target_accuracy
+from bnrepro.figures.figure_2 import REFERENCE
 from bnrepro.figures.style import LINES
 from bnrepro.paper.criteria import EARLY_SHARE, FIGURE_2, SEEDS
-from bnrepro.statistics import crossings, extend_diverged, judged, pair
+from bnrepro.statistics import crossings, extend_diverged, judged, pair, speedup_to_best
 
 COLUMNS = ("claim", "verdict", "measured", "criterion")
 
 
 def figure_2_verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """The seven verdicts on figure 2, columns `COLUMNS`.
+    """The verdicts on figure 2, columns `COLUMNS`.
 
     `runs` and `curves` are frames of `load_runs` and `load_curves` for one scale; runs of other
     experiments are ignored. Where records are missing, a verdict is inconclusive and says so.
@@ -63,10 +63,6 @@ class Records:
         own = self.curves.merge(self._results[["name", "seed"]])
         return extend_diverged(own, self._results)
 
-    @property
-    def _target(self) -> float | None:
-        return target_accuracy(self._results)
-
     def _comparisons(self, key: str) -> list[Comparison]:
         match key:
             case "C13.steps" | "figure_2.baseline":
@@ -78,6 +74,8 @@ class Records:
                 return [self._difference("bn_x30", other) for other in others]
             case "C14.inception_x5":
                 return [self._difference(REFERENCE, "inception_x5")]
+            case "C14.x5_end":
+                return [self._difference("bn_x5", "bn_baseline")]
             case "C15.first":
                 return [self._steps("bn_x30", "bn_x5", EARLY_SHARE)]
             case "C15.end":
@@ -89,13 +87,17 @@ class Records:
         for label in (REFERENCE, reference, experiment):
             if not self._has(label):
                 return nothing(LINES[label].label)
-        target = share * (self._target or 0)
         curves = self._extended_curves
-        frames = [
-            crossings(curves[curves["label"] == label], target) for label in (reference, experiment)
-        ]
-        name = f"{LINES[reference].label} over {LINES[experiment].label} to {100 * target:.1f} %:"
-        return of_steps(name, *frames)
+        slow, fast = (curves[curves["label"] == label] for label in (reference, experiment))
+        of_target = self._results[self._results["label"] == REFERENCE]
+        best = of_target.set_index("seed")["best_accuracy"]
+        target = share * best.median()
+        return of_steps(
+            f"{LINES[reference].label} over {LINES[experiment].label} to {100 * target:.1f} %:",
+            crossings(slow, target),
+            crossings(fast, target),
+            speedup_to_best(slow, fast, best, share),
+        )
 
     def _difference(self, first: str, second: str) -> Comparison:
         """Of the best accuracies, on the seeds that both have."""
@@ -107,15 +109,16 @@ class Records:
         return of_values(name, pairs["first"] - pairs["second"], points=True)
 
     def _share(self, label: str) -> Comparison:
-        """How far the best accuracy has come from chance to Inception's."""
+        """How far the best accuracy has come from chance to Inception's, on each seed."""
         for needed in (REFERENCE, label):
             if not self._has(needed):
                 return nothing(LINES[needed].label)
-        runs = self._results[self._results["label"] == label]
-        way = (self._target or 0) - runs["chance"]
+        pairs = pair(self._results, label, REFERENCE, "judged_best")
+        chance = self._results["chance"].iloc[0]
+        way = pairs["second"] - chance
         # An Inception at chance itself is no way to go: no share follows.
-        shares = (runs["judged_best"] - runs["chance"]) / way.where(way > 0)
-        return of_values(f"{LINES[label].label}:", shares)
+        shares = (pairs["first"] - chance) / way.where(way > 0)
+        return of_values(f"{LINES[label].label}, on each seed:", shares)
 
     def _has(self, label: str) -> bool:
         return bool((self._results["label"] == label).any())

@@ -1,11 +1,21 @@
-"""Why a claim does not hold in its exact experiment: what was found when the reason was looked for.
+"""What is said beside verdicts: how far they carry, and why a claim does not hold.
 
+Why it does not hold in its exact experiment, as it was found when the reason was looked for.
 Reasons for what the studies show lie beside their records, in `results/<figure>/NOTES.md`, to which
 the report links.
 """
 
 from collections.abc import Sequence
 
+from bnrepro.paper.criteria import HINT_SEEDS, VERDICT_SEEDS
+
+CAUTION = (
+    f"A verdict on trainings needs {VERDICT_SEEDS} seeds; from {HINT_SEEDS} on it is a hint: where "
+    f"nothing differs, {HINT_SEEDS} seeds lie on the claim's side by chance in "
+    f"{100 / 2**HINT_SEEDS:.3g} % of the cases, {VERDICT_SEEDS} in {100 / 2**VERDICT_SEEDS:.2g} %. "
+    "No verdict is corrected for their number. Coverage: how often such an interval holds the "
+    "median, or, in a simulation, the ratio of two."
+)
 _REASONS = {
     "C4": (
         "The paper argues from uncorrelated Gaussian layers and a linear map between them that "

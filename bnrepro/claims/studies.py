@@ -103,7 +103,7 @@ STUDIES: dict[str, Callable[[str], list[Verdict]]] = {
     "C11": _stability,
     "C12": _accuracy,
     "C13": partial(_inception, keys=("C13.steps",)),
-    "C14": partial(_inception, keys=("C14.x5", "C14.x30", "C14.inception_x5")),
+    "C14": partial(_inception, keys=("C14.x5", "C14.x30", "C14.inception_x5", "C14.x5_end")),
     "C15": partial(_inception, keys=("C15.first", "C15.end")),
     "C16": partial(_inception, keys=("C16.sigmoid", "C16.inception_sigmoid")),
     "C20": _initial_scale,

@@ -1,12 +1,20 @@
-"""A claim held against its criterion."""
+"""A claim held against its criterion, and verdicts counted."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from bnrepro.paper.criteria import EXACT
 
-Outcome = Literal["reproduced", "not reproduced", "inconclusive"]
+Outcome = Literal[
+    "reproduced",
+    "not reproduced",
+    "hint: holds",
+    "hint: does not hold",
+    "inconclusive",
+    "no verdict",
+]
 
 
 @dataclass(frozen=True)
@@ -15,13 +23,32 @@ class Verdict:
 
     claim: str
     section: str
+    group: str
     measured: str
     criterion: str
     verdict: Outcome
 
 
 # The order of a verdict's fields wherever it is printed or written.
-COLUMNS = ("claim", "section", "measured", "criterion", "verdict")
+COLUMNS = ("claim", "section", "group", "measured", "criterion", "verdict")
+# The outcome and the group of a claim that is not tested.
+UNTESTED: Literal["no verdict"] = "no verdict"
+# What verdicts rest on (`paper.criteria.Group`), in words, in the order in which they are counted.
+_GROUPS = {
+    "exact experiment": "identities and small exact experiments",
+    "training": "what trainings show",
+    "beyond the claim": "beyond what the paper claims",
+    "after the records": "by a criterion that was written after the records were seen",
+    UNTESTED: "without a verdict",
+}
+# Of a claim with several parts the first outcome that one of them has.
+_DECIDING: tuple[Outcome, ...] = (
+    "not reproduced",
+    "hint: does not hold",
+    "inconclusive",
+    "hint: holds",
+    "reproduced",
+)
 
 
 def judge(key: str, value: float, detail: str = "") -> Verdict:
@@ -32,14 +59,32 @@ def judge(key: str, value: float, detail: str = "") -> Verdict:
     is_rounding = criterion.relation == "at most" and abs(value) < criterion.rounding
     number = f"below {criterion.rounding:g}" if is_rounding else f"{value:.3g}"
     measured = f"{criterion.measure}: {number}" + (f" ({detail})" if detail else "")
-    return Verdict(criterion.claim, criterion.section, measured, criterion.text, outcome)
+    return Verdict(
+        criterion.claim, criterion.section, criterion.group, measured, criterion.text, outcome
+    )
 
 
 def all_of(outcomes: Iterable[Outcome]) -> Outcome:
-    """Of a claim with several parts: reproduced if all are, not reproduced if one is not."""
-    parts: Sequence[Outcome] = list(outcomes)
-    if "not reproduced" in parts:
-        return "not reproduced"
-    if not parts or "inconclusive" in parts:
-        return "inconclusive"
-    return "reproduced"
+    """Of a claim with several parts: that of the part that speaks against it most."""
+    parts = set(outcomes)
+    return next((outcome for outcome in _DECIDING if outcome in parts), "inconclusive")
+
+
+def counted(verdicts: Iterable[tuple[str, str, str]]) -> list[str]:
+    """How many verdicts of each outcome there are, a line a group; of (claim, group, verdict).
+
+    Identities and toy experiments are counted apart from what trainings show: they would drown it.
+    """
+    rows = list(verdicts)
+    lines = []
+    for group, title in _GROUPS.items():
+        own = [(claim, outcome) for claim, of_group, outcome in rows if of_group == group]
+        if not own:
+            continue
+        if group == UNTESTED:
+            said = ", ".join(dict.fromkeys(claim for claim, _ in own))
+        else:
+            counts = Counter(outcome for _, outcome in own)
+            said = ", ".join(f"{counts[kind]} {kind}" for kind in get_args(Outcome) if counts[kind])
+        lines.append(f"{title}: {said}")
+    return lines

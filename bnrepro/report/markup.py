@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,16 @@ PANEL_SIZE = (3.9, 2.9)
 _EXPERIMENT = re.compile(rf"\b({'|'.join(sorted(LINES, key=len, reverse=True))})\b")
 # In columns of these names.
 _VERDICT_COLUMNS = ("verdict", "as_expected")
-_VERDICTS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "yes": "✓", "no": "✗"}
+_VERDICTS = {
+    "reproduced": "✓",
+    "not reproduced": "✗",
+    "hint: holds": "(✓)",
+    "hint: does not hold": "(✗)",
+    "inconclusive": "?",
+    "no verdict": "–",
+    "yes": "✓",
+    "no": "✗",
+}
 
 
 def escape(text: object) -> str:
@@ -94,7 +102,7 @@ def _unit(name: str) -> str:
 def verdict(text: str) -> str:
     """A verdict with a mark, so that it is not told by its colour alone."""
     mark = f"{_VERDICTS[text]} {escape(text)}"
-    return f'<span class="verdict {text.replace(" ", "-")}">{mark}</span>'
+    return f'<span class="verdict {text.replace(":", "").replace(" ", "-")}">{mark}</span>'
 
 
 def _cells(columns: Sequence[str], titles: Sequence[str], texts: Sequence[str]) -> str:
@@ -215,10 +223,3 @@ def drawing_file(path: Path, identifier: str, description: str) -> str:
 def missing(line: str) -> str:
     """What is left out, and why."""
     return paragraph(f"Left out: {line}", "missing")
-
-
-def tally(verdicts: Iterable[str]) -> str:
-    """How many verdicts there are of each kind."""
-    counts = Counter(verdicts)
-    items = "".join(f"<li>{count} {verdict(kind)}</li>" for kind, count in counts.items())
-    return f'<ul class="tally">{items}</ul>'

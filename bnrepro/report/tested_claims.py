@@ -1,12 +1,13 @@
 """What `bnrepro claims` has left below `results/claims`: verdicts, and drawings of experiments."""
 
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from bnrepro import paper
-from bnrepro.claims.reasons import reason
+from bnrepro.claims.reasons import CAUTION, reason
+from bnrepro.claims.verdict import counted
 from bnrepro.record import RecordError
 from bnrepro.report import markup
 from bnrepro.report.sections import Section
@@ -26,28 +27,29 @@ def section(results_dir: str) -> Section:
         line = f"no verdicts are there; make them with: {_COMMAND}"
         return Section("claims", _TITLE, markup.missing(line))
     verdicts = _read(path)
-    counts = Counter(verdicts["verdict"])
-    counted = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    finding = f"Of {len(verdicts)} tests of the paper's claims: {counted}."
-    return Section("claims", _TITLE, _body(folder, verdicts), findings=[finding])
+    counts = counted(verdicts[["claim", "group", "verdict"]].itertuples(index=False))
+    finding = f"Tests of the paper's claims, by what they rest on. {'; '.join(counts)}."
+    return Section("claims", _TITLE, _body(folder, verdicts, counts), findings=[finding])
 
 
 def _read(path: Path) -> pd.DataFrame:
     try:
         verdicts = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return verdicts[["claim", "measured", "criterion", "verdict"]]
+        return verdicts[["claim", "group", "measured", "criterion", "verdict"]]
     except (OSError, ValueError, KeyError) as error:
         raise RecordError(
             f"{path}: cannot be read as verdicts ({error}); make them again with: {_COMMAND}"
         ) from error
 
 
-def _body(folder: Path, verdicts: pd.DataFrame) -> str:
+def _body(folder: Path, verdicts: pd.DataFrame, counts: Sequence[str]) -> str:
     drawings = sorted(folder.glob("*.svg"))
     files = [f"claims/{file.name}" for file in sorted(folder.glob("*.csv"))]
     parts = [
-        f'<p class="how">{markup.code(_COMMAND)} The criteria stood before the final runs.</p>',
-        markup.tally(verdicts["verdict"]),
+        f'<p class="how">{markup.code(_COMMAND)} What is measured and the bounds stood before the '
+        "first record, but where a criterion says otherwise.</p>",
+        markup.findings(map(markup.escape, counts)),
+        markup.paragraph(CAUTION, "note"),
         *(_claim(str(name), rows) for name, rows in verdicts.groupby("claim", sort=False)),
         *(_drawing(path) for path in drawings),
         markup.data_files(files),
@@ -58,7 +60,7 @@ def _body(folder: Path, verdicts: pd.DataFrame) -> str:
 def _claim(name: str, verdicts: pd.DataFrame) -> str:
     stated = paper.claim(name)
     where = f"section {stated.section}" if stated.section else "not the paper's"
-    rows = verdicts.drop(columns="claim")
+    rows = verdicts.drop(columns=["claim", "group"])
     caption = f"{stated.statement} ({where})"
     table = markup.table(list(rows.columns), rows.to_numpy().tolist(), caption)
     why = reason(name, list(verdicts["verdict"]))
