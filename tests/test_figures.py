@@ -151,8 +151,9 @@ def test_the_summary_of_figure_1_is_exact(figure_1: Exhibit) -> None:
     assert found["final spread", "figure_1_bn", "mean"]["as_expected"] == "yes"
     median = found["extreme of the median", "figure_1_plain", "mean"]
     assert (median["measured"], median["as_expected"]) == (1.0, "yes")
+    assert (gap["coverage_percent"], ratio["coverage_percent"]) == (75, 75)
     gap, distance = figure_1.findings
-    assert "ends 1.00 (1.00 to 1.00) points higher; in the paper 0.9" in gap
+    assert "ends higher by 1.00 (1.00 to 1.00, coverage 75 %) points; in the paper 0.9" in gap
     assert "from step 5,000 on: 0.0" in distance
 
 
@@ -283,6 +284,10 @@ def test_best_accuracies_are_compared_on_the_same_seeds(figure_2: Exhibit) -> No
     assert rows["bn_x5 - inception"]["gap"] == pytest.approx(0.04)
     # Three seeds with the same sign: 2 of the 8 assignments of signs are as far from 0.
     assert rows["bn_x5 - inception"]["p_value"] == pytest.approx(0.25)
+    assert rows["bn_x5 - inception"]["coverage_percent"] == 75
+    caption = figure_2.tables[2].caption
+    assert f"The {len(paired)} p-values describe the differences and decide nothing" in caption
+    assert "none can be below 0.25 at n = 3" in caption
     # Two of three diverged and count as chance.
     assert rows["inception_x5 - inception"]["gap"] == pytest.approx(0.1 - 0.7)
     assert rows["bn_x30 - bn_x5"]["n"] == 3
@@ -419,6 +424,7 @@ def test_placement_under_other_settings_has_a_row_a_setting(tmp_path: Path) -> N
     assert rows["mlp", "sigmoid", 0.1, 50_000, 0.9] == [
         2,
         *map(pytest.approx, (0.975, 0.905, 0.07, 0.07, 0.07)),
+        50,
     ]
     assert rows["cnn", "tanh", 0.05, 1_000, 0.9][3] == pytest.approx(0.01)
     assert ("cnn", "sigmoid", 0.05, 1_000, 0.99) in rows

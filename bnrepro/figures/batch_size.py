@@ -33,7 +33,8 @@ def exhibit(results_dir: str) -> Exhibit:
         for name, title in titles.items()
     ]
     caption = (
-        "Medians over seeds with order-statistic intervals; a run that diverged counts as chance. "
+        "Medians over seeds with order-statistic intervals, which hold the median as often as "
+        "coverage_percent says; a run that diverged counts as chance. "
         "Training accuracy is over the mini-batches since the last evaluation, as trained on. A "
         "mini-batch of 1 with batch normalization is refused: its variance is 0."
     )
@@ -64,7 +65,12 @@ def _measured(chosen: Selection) -> pd.DataFrame:
     runs["gap"] = runs["train_accuracy"] - runs["accuracy"]
     rows = []
     for (network, size), of_row in runs.groupby(["network", "batch_size"], sort=True):
-        row: dict[str, Any] = {"network": network, "batch_size": size, "n": len(of_row)}
+        row: dict[str, Any] = {
+            "network": network,
+            "batch_size": size,
+            "n": len(of_row),
+            "coverage_percent": statistics.coverage_of_median(len(of_row)),
+        }
         for quantity in _QUANTITIES:
             median, low, high = statistics.median_with_interval(of_row[quantity])
             row |= {quantity: median, f"{quantity}_low": low, f"{quantity}_high": high}

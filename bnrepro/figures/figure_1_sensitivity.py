@@ -24,6 +24,7 @@ _COLUMNS = (
     "gap",
     "gap_low",
     "gap_high",
+    "coverage_percent",
     "without_bn_steps_to_90",
     "with_bn_steps_to_90",
 )
@@ -40,7 +41,7 @@ def sensitivity(base: Selection, varied: Selection) -> Table:
     caption = (
         "With and without BN under other settings, of which the paper gives none: medians over "
         "seeds of the final test accuracy; the gap is with minus without BN on the same seed, with "
-        "its order-statistic interval."
+        "its order-statistic interval and the coverage that it has."
     )
     return Table("sensitivity", _COLUMNS, rows, caption)
 
@@ -74,6 +75,7 @@ def _measured(runs: pd.DataFrame, curves: pd.DataFrame) -> list[Any]:
         len(pairs),
         *(_median(runs["judged_final"][chosen]) for chosen in (without, ~without)),
         *(statistics.median_with_interval(gap) if len(gap) else (None, None, None)),
+        statistics.coverage_of_median(len(gap)),
         *(_steps(runs[chosen], curves) for chosen in (without, ~without)),
     ]
 

@@ -195,12 +195,16 @@ def _draw_paper(axes: Axes) -> None:
 
 
 def _targets(against: pd.DataFrame) -> Drawing:
+    coverages = ", ".join(
+        f"{statistics.coverage_of_median(n)} % at n = {n}" for n in sorted(against["n"].unique())
+    )
     panels = [
         Panel(
             "steps_against_target",
             "Steps to each test accuracy",
-            "Median steps that each network needs to reach each accuracy, with the interval over "
-            "seeds as a band; a line ends where fewer than half of the seeds get further.",
+            "Median steps that each network needs to reach each accuracy, with its order-statistic "
+            f"interval over seeds as a band (coverage {coverages}); a line ends where fewer than "
+            "half of the seeds get further.",
             partial(_draw_targets, against=against),
         ),
         Panel(

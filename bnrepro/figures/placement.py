@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from bnrepro import statistics
 from bnrepro.figures import placement_sensitivity
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table
-from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
+from bnrepro.figures.paired import PAIRED_COLUMNS, paired_caption, paired_row
 from bnrepro.figures.placement_sensitivity import MEASURES
 from bnrepro.figures.selection import select
 from bnrepro.figures.sensitivity import with_sensitivity
@@ -30,6 +30,7 @@ _COLUMNS = (
     "population_accuracy",
     "population_accuracy_low",
     "population_accuracy_high",
+    "coverage_percent",
 )
 _PAIRED = ("measure", "network", "activation", *PAIRED_COLUMNS)
 
@@ -84,10 +85,11 @@ def _table(runs: pd.DataFrame) -> Table:
             for column in MEASURES.values()
             for each in statistics.median_with_interval(of_row[column])
         ]
-        rows.append([*values, len(of_row), *medians])
+        coverage = statistics.coverage_of_median(len(of_row))
+        rows.append([*values, len(of_row), *medians, coverage])
     caption = (
         "Final test accuracy by moving averages, and with population statistics (Algorithm 2): "
-        "median over seeds with its order-statistic interval."
+        "median over seeds with its order-statistic interval and the coverage that it has."
     )
     return Table("table", _COLUMNS, rows, caption)
 
@@ -101,7 +103,7 @@ def _paired(runs: pd.DataFrame) -> Table:
         for first, second in (("before", "after"), ("before", "none"), ("after", "none"))
         if (row := paired_row(of_row, first, second, column))
     ]
-    caption = f"Differences of the final test accuracy on the same seed: {PAIRED_CAPTION}."
+    caption = f"Differences of the final test accuracy on the same seed: {paired_caption(rows)}"
     return Table("paired", _PAIRED, rows, caption)
 
 

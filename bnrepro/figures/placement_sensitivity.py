@@ -26,6 +26,7 @@ _COLUMNS = (
     "gap",
     "gap_low",
     "gap_high",
+    "coverage_percent",
 )
 
 
@@ -44,11 +45,12 @@ def sensitivity(base: Selection, varied: Selection) -> Table:
                 continue
             medians = (float(pairs[side].median()) for side in ("first", "second"))
             gap = statistics.median_with_interval(pairs["first"] - pairs["second"])
-            rows.append([measure, *values, len(pairs), *medians, *gap])
+            coverage = statistics.coverage_of_median(len(pairs))
+            rows.append([measure, *values, len(pairs), *medians, *gap, coverage])
     caption = (
         "Before against after under other settings: medians over seeds of the final test accuracy; "
-        "the gap is before minus after on the same seed, with its order-statistic interval. "
-        "Momentum is that of the moving averages."
+        "the gap is before minus after on the same seed, with its order-statistic interval "
+        "and the coverage that it has. Momentum is that of the moving averages."
     )
     return Table("sensitivity", _COLUMNS, rows, caption)
 
