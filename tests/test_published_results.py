@@ -122,13 +122,13 @@ NOT_REBUILT = {"runs", ".locks", "bench", "resilience"}
 
 
 def files_of(results):
-    """Below each folder that is rebuilt, by their place; `NOTES.md` are written by hand."""
+    """Below each folder that is rebuilt, by their place; notes and plans are written by hand."""
     return {
         path.relative_to(results): path.read_bytes()
         for part in results.iterdir()
         if part.name not in NOT_REBUILT
         for path in (part.iterdir() if part.is_dir() else [part])
-        if path.name != "NOTES.md"
+        if path.name not in ("NOTES.md", "PLAN.md")
     }
 
 
