@@ -1,0 +1,230 @@
+"""What an engine does, answered in a process of its backend: see `engine_process.ask`.
+
+A question is a function of a run's overrides; answers are NumPy arrays and plain values.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from bnrepro import training
+from bnrepro.composition import Composition, compose
+from bnrepro.data import Split
+from bnrepro.engine import Engine
+from bnrepro.engine.batch import Assembler, read_images
+from bnrepro.engine.loss import kernel_positions
+from bnrepro.observers.evaluation import evaluate, evaluate_population
+from bnrepro.record import CURVE_COLUMNS, read_rows
+from bnrepro.run_directory import open_directory
+from bnrepro.training import build_engine
+from bnrepro.training.run import Run
+
+Arrays = dict[str, np.ndarray]
+Answer = dict[str, Any]
+
+
+def trained(overrides: Sequence[str], steps: int) -> Answer:
+    """A training's beginning: what it started from, each step's loss and hits, how it stands."""
+    engine = _engine(overrides)
+    before = _weights(engine)
+    segment = engine.train(0, steps)
+    return {
+        "before": before,
+        "loss": segment.loss,
+        "num_correct": segment.num_correct,
+        "after": _weights(engine),
+        "scores": engine.logits(engine.dataset.evaluation),
+        "variables": _sums(engine.variables()),
+    }
+
+
+def inferences(overrides: Sequence[str], steps: int) -> Answer:
+    """After a training's beginning, (loss, accuracy) by moving averages and by Algorithm 2."""
+    engine = _engine(overrides)
+    before = _weights(engine)
+    for start in range(0, steps, engine.segment_steps):
+        engine.train(start, min(start + engine.segment_steps, steps))
+    after = engine.variables()
+    return {
+        "before": before,
+        "moving_average": evaluate(engine, engine.config),
+        "population": evaluate_population(engine, engine.config),
+        "statistics": engine.population_statistics(
+            engine.config.batch_normalization.population_batches
+        ),
+        "unchanged": _same(after, engine.variables()),
+        "after": _weights(engine),
+    }
+
+
+def gradients(overrides: Sequence[str]) -> Answer:
+    """The gradients of the first step, by path, and the weights that they are taken at."""
+    engine = _engine(overrides)
+    return {"weights": _weights(engine), "gradients": engine.gradients(0)}
+
+
+def scored(overrides: Sequence[str]) -> Answer:
+    """Class scores of the evaluation split before the first step."""
+    engine = _engine(overrides)
+    return {"weights": _weights(engine), "scores": engine.logits(engine.dataset.evaluation)}
+
+
+def recorded(overrides: Sequence[str], interrupt_at: int | None = None) -> Answer:
+    """The record and the curve of a whole run, resumed once if it is interrupted at a step."""
+    with tempfile.TemporaryDirectory() as results:
+        composition = compose([*overrides, f"results_dir={results}", "tensorboard=false"])
+        before = _weights(build_engine(composition))
+        if interrupt_at is not None:
+            _interrupt(composition, interrupt_at)
+        record = training.run(composition)
+        (directory,) = Path(results).glob("runs/*/seed_*")
+        rows = read_rows(directory / "curve.csv", CURVE_COLUMNS)
+        model = keras.saving.load_model(directory / "model.keras")
+        return {
+            "before": before,
+            "record": asdict(record),
+            "curve": [dict(zip(CURVE_COLUMNS, row, strict=True)) for row in rows],
+            "after": {v.path: np.asarray(keras.ops.convert_to_tensor(v)) for v in model.variables},
+        }
+
+
+def assembled(
+    overrides: Sequence[str], images: np.ndarray, indices: np.ndarray, distortions: Arrays
+) -> np.ndarray:
+    """The batch that the network would see if `images` were the training images."""
+    assembler = _assembler(overrides, images)
+    batch = assembler.assemble(keras.ops.convert_to_tensor(images), indices, distortions)
+    return np.asarray(batch)
+
+
+def scaling(overrides: Sequence[str], images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the deviation per channel that scale training images."""
+    assembler = _assembler(overrides, images)
+    return assembler.mean, assembler.deviation
+
+
+def kernels(_: Sequence[str]) -> list[str]:
+    """Which variables of a separable convolution and a dense layer are kernels."""
+    images = keras.Input((4, 4, 2))
+    maps = keras.layers.SeparableConv2D(4, 3, name="separable")(images)
+    normalized = keras.layers.BatchNormalization(name="normalization")(maps)
+    scores = keras.layers.Dense(2, name="dense")(keras.layers.Flatten()(normalized))
+    model = keras.Model(images, scores)
+    return [model.trainable_variables[position].path for position in kernel_positions(model)]
+
+
+def cuts(overrides: Sequence[str]) -> Answer:
+    """Whether three segments end where one does."""
+    engine = _engine(overrides)
+    before = engine.variables()
+    whole = engine.train(0, 12).loss
+    end = engine.variables()
+    engine.assign(before)
+    parts = [engine.train(start, stop).loss for start, stop in ((0, 5), (5, 6), (6, 12))]
+    return {
+        "losses": bool(np.array_equal(whole, np.concatenate(parts))),
+        "variables": _same(end, engine.variables()),
+    }
+
+
+def watching(overrides: Sequence[str]) -> Answer:
+    """Whether watching leaves all variables alone; the shapes of what is watched."""
+    engine = _engine(overrides)
+    engine.train(0, 3)
+    before = engine.variables()
+    watched = engine.pre_activations(read_images(engine.dataset.evaluation, np.arange(50)))
+    engine.gradients(3)
+    engine.population_statistics(3)
+    engine.logits(engine.dataset.evaluation)
+    shapes = {name: values.shape for name, values in watched.items()}
+    return {"unchanged": _same(before, engine.variables()), "shapes": shapes}
+
+
+def divergence(overrides: Sequence[str]) -> Answer:
+    """The step that is found, whether weights are finite before and at it, and the losses."""
+    engine = _engine(overrides)
+    start = engine.variables()
+    segment = engine.train(0, 10)
+    assert segment.diverged_at_step is not None
+    finite = []
+    for steps in (segment.diverged_at_step - 1, segment.diverged_at_step):
+        engine.assign(start)
+        if steps:
+            engine.train(0, steps)
+        finite.append(all(bool(np.isfinite(value).all()) for value in _weights(engine).values()))
+    return {
+        "found": segment.diverged_at_step,
+        "finite": finite,
+        "length": len(segment.loss),
+    }
+
+
+def next_gradient(overrides: Sequence[str]) -> Answer:
+    """The change of the first kernel in a step, and the gradient that was watched before it."""
+    engine = _engine(overrides)
+    engine.train(0, 2)
+    path = engine.network.model.trainable_variables[0].path
+    before = _weights(engine)[path]
+    gradient = engine.gradients(2)[path]
+    engine.train(2, 3)
+    change = before - _weights(engine)[path]
+    return {"change": change, "expected": engine.config.peak_learning_rate * gradient}
+
+
+def logits(overrides: Sequence[str]) -> Answer:
+    """The scores of a whole split, and of its first image alone."""
+    engine = _engine(overrides)
+    evaluation = engine.dataset.evaluation
+    alone = engine.forward(read_images(evaluation, np.arange(1)))
+    return {"all": engine.logits(evaluation), "alone": alone}
+
+
+def compiled(overrides: Sequence[str]) -> Answer:
+    """Scores by the compiled program and by the model, with moving averages that have moved."""
+    engine = _engine(overrides)
+    random = np.random.default_rng(0)
+    layers = engine.network.batch_normalizations
+    moving = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
+    engine.assign({f"model/{v.path}": random.uniform(0.2, 2, v.shape) for v in moving})
+    images = read_images(engine.dataset.evaluation, np.arange(8))
+    batch = engine.assembler.assemble(images, np.arange(8), {})
+    plain = np.asarray(engine.model()(batch, training=False))
+    return {"compiled": engine.forward(images), "plain": plain}
+
+
+def _engine(overrides: Sequence[str]) -> Engine:
+    return build_engine(compose(list(overrides)))
+
+
+def _assembler(overrides: Sequence[str], images: np.ndarray) -> Assembler:
+    labels = np.zeros(len(images), np.int32)
+    return Assembler.of(compose(list(overrides)).config, Split(images, labels))
+
+
+def _interrupt(composition: Composition, step: int) -> None:
+    """Begin the run and stop it at the end of the segment that reaches `step`."""
+    run = Run(composition, open_directory(composition), build_engine(composition))
+    run.begin()
+    while run.progress.step < step:
+        stop = run.next_stop()
+        run.advance(run.engine.train(run.progress.step, stop), stop)
+    run.interrupt("SIGTERM")
+
+
+def _weights(engine: Engine) -> Arrays:
+    """The network's variables by their path."""
+    values = engine.variables()
+    return {v.path: values[f"model/{v.path}"] for v in engine.network.model.variables}
+
+
+def _sums(arrays: Arrays) -> dict[str, float]:
+    return {name: float(np.abs(array.astype("float64")).sum()) for name, array in arrays.items()}
+
+
+def _same(first: Arrays, second: Arrays) -> bool:
+    return all(np.array_equal(first[name], second[name]) for name in first)
