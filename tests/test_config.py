@@ -71,6 +71,11 @@ def test_the_defaults_are_valid(config):
         ({"accelerate": ["l2", "l2"]}, "expected each change once"),
         ({"placement": "none"}, "normalization=batch with placement=none"),
         ({"normalization": "instance"}, "always normalized to 0"),
+        ({"normalization": "instance", "model.name": "cnn"}, "always normalized to 0"),
+        (
+            {"normalization": "instance", "model.name": "inception", "placement": "after"},
+            "use placement=before",
+        ),
         ({"batch_size": 1}, "the variance of one value is 0"),
         ({"batch_size": 1, "normalization": "batch_renorm"}, "the variance of one value is 0"),
         ({"data.name": "cifar10", "data.binary": True}, "expected grey images"),

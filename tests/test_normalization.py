@@ -9,7 +9,7 @@ import pytest
 
 from bnrepro import normalization
 from bnrepro.composition import compose
-from bnrepro.config import NORMALIZATIONS
+from bnrepro.config import NORMALIZATIONS, ConfigError
 from bnrepro.normalization.batch_renorm import ALPHA, BatchRenormalization
 from bnrepro.normalization.group import GroupNormalization, largest_divisor
 from bnrepro.normalization.per_activation import PerActivationBatchNormalization
@@ -25,7 +25,7 @@ PER_EXAMPLE = {
     "group dense": (("normalization=group", "group_size=3"), (4, 6), 2),
     "group": (("normalization=group", "group_size=2"), CONVOLUTION, 3),
     "group of a divisor": (("normalization=group", "group_size=5"), CONVOLUTION, 2),
-    "instance": (("model=cnn", "normalization=instance"), CONVOLUTION, 6),
+    "instance": (("model=inception", "normalization=instance"), CONVOLUTION, 6),
 }
 BATCH = {
     "dense": ((), DENSE, (0,)),
@@ -276,7 +276,7 @@ def test_layer_normalization_of_units_is_kerass():
 
 def test_group_normalization_with_a_group_per_map_is_instance_normalization():
     group = layer_of(("normalization=group", "group_size=1"), CONVOLUTION)
-    instance = layer_of(("model=cnn", "normalization=instance"), CONVOLUTION)
+    instance = layer_of(("model=inception", "normalization=instance"), CONVOLUTION)
     theirs = keras.layers.GroupNormalization(groups=-1, epsilon=EPSILON)
     theirs.build((None, *CONVOLUTION[1:]))
     copy_weights(theirs, instance)
@@ -290,6 +290,14 @@ def test_group_normalization_with_a_group_per_map_is_instance_normalization():
 )
 def test_a_group_is_the_largest_divisor_that_is_not_above_what_was_asked(channels, at_most, size):
     assert largest_divisor(channels, at_most) == size
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"), [(1, DENSE), (4, DENSE), (None, (6, 1)), (1, (4, 1, 1, 6))]
+)
+def test_a_group_of_one_value_is_refused(size, shape):
+    with pytest.raises(ConfigError, match="always normalized to 0"):
+        GroupNormalization(size).build((None, *shape[1:]))
 
 
 # Batch renormalization.
@@ -381,7 +389,7 @@ EVERY = {
     "batch_renorm": RENORM,
     "layer": ("normalization=layer",),
     "group": ("normalization=group", "group_size=2"),
-    "instance": ("model=cnn", "normalization=instance"),
+    "instance": ("model=inception", "normalization=instance"),
 }
 
 

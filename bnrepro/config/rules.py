@@ -117,10 +117,17 @@ def _check_normalization(config: RunConfig) -> None:
             )
         return
     dense = config.model.name == "mlp"
-    if config.normalization == "instance" and dense:
+    if config.normalization == "instance" and config.model.name in ("mlp", "cnn"):
         raise ConfigError(
-            "normalization=instance with model=mlp: one value per unit and example is always "
-            "normalized to 0; use normalization=layer, or a convolutional model"
+            f"normalization=instance with model={config.model.name}: a unit of a fully connected "
+            "layer has one value per example, which is always normalized to 0; use "
+            "normalization=layer, or model=inception"
+        )
+    if config.normalization == "instance" and config.placement == "after":
+        raise ConfigError(
+            "normalization=instance with placement=after: the last feature maps all have the same "
+            "average then, which is all that the classifier sees; use placement=before, or "
+            "normalization=layer"
         )
     if dense and config.batch_size == 1 and config.normalization in ("batch", "batch_renorm"):
         raise ConfigError(

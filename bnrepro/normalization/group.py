@@ -1,8 +1,11 @@
 """Group normalization, of which layer and instance normalization are the two extremes."""
 
+import math
 from typing import Any
 
 import keras
+
+from bnrepro.config import ConfigError
 
 
 def largest_divisor(channels: int, at_most: int) -> int:
@@ -22,6 +25,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
     (https://arxiv.org/abs/1607.06450); 1 is instance normalization
     (https://arxiv.org/abs/1607.08022). Where the number of feature maps is no multiple of
     `group_size`, its largest divisor below is taken, so that no group is larger than was asked.
+    A group of one value raises ConfigError: the network behind it would see nothing.
     """
 
     def __init__(self, group_size: int | None = None, **options: Any) -> None:
@@ -31,6 +35,12 @@ class GroupNormalization(keras.layers.GroupNormalization):
     def build(self, input_shape: tuple[Any, ...]) -> None:
         channels = input_shape[-1]
         size = channels if self.group_size is None else largest_divisor(channels, self.group_size)
+        if math.prod(input_shape[1:-1]) * size == 1:
+            raise ConfigError(
+                f"{self.name}: a group of one value per example is always normalized to 0; "
+                f"expected a group_size that shares a divisor above 1 with its {channels} units; "
+                "change group_size or model.width, or use normalization=batch"
+            )
         self.groups = channels // size
         super().build(input_shape)
 
