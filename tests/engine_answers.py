@@ -15,6 +15,7 @@ import numpy as np
 from bnrepro import training
 from bnrepro.composition import Composition, compose
 from bnrepro.data import Split
+from bnrepro.data.streaming import StreamedImages
 from bnrepro.engine import Engine
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.loss import kernel_positions
@@ -100,6 +101,11 @@ def assembled(
     assembler = _assembler(overrides, images)
     batch = assembler.assemble(keras.ops.convert_to_tensor(images), indices, distortions)
     return np.asarray(batch)
+
+
+def read(_: Sequence[str], images: np.ndarray | StreamedImages, indices: np.ndarray) -> np.ndarray:
+    """The images at `indices` of a split."""
+    return read_images(Split(images, np.zeros(len(images), np.int32)), indices)
 
 
 def scaling(overrides: Sequence[str], images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ import pytest
 from bnrepro import backend
 from bnrepro.composition import compose
 
-BACKENDS = pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+BACKENDS = pytest.mark.parametrize("backend", ["jax", "tensorflow"])
 
 
 def ask(

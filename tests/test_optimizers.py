@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import numpy_training
 import pytest
 
 from bnrepro import optimizers
@@ -29,6 +30,24 @@ def test_schedules_follow_their_formulas(name, factors):
     received = rates(f"schedule={name}", *DECAY, "learning_rate=0.5", "learning_rate_multiplier=4")
     for step, factor in factors.items():
         assert received[step] == np.float32(2 * factor)
+
+
+@pytest.mark.parametrize("accelerate", ["[]", "[decay]"])
+@pytest.mark.parametrize("decay_steps", [1, 7, 60, 1000])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_rate_of_every_step_follows_its_formula(name, decay_steps, accelerate):
+    """At the first step, within, on and beside every multiple of `decay_steps`, and beyond."""
+    words = (
+        f"schedule={name}",
+        f"schedule.decay_steps={decay_steps}",
+        "learning_rate=0.3",
+        "schedule.decay_rate=0.8",
+        "learning_rate_multiplier=5",
+        f"accelerate={accelerate}",
+    )
+    config = compose(list(words)).config
+    expected = [numpy_training.rate(config, step) for step in range(301)]
+    np.testing.assert_allclose(rates(*words), expected, rtol=2e-7)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

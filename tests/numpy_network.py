@@ -1,0 +1,326 @@
+"""The networks of `bnrepro.models` with their backward pass, in NumPy, float64, by the formulas.
+
+Weights and statistics are arrays by the paths that Keras gives them ("hidden_1/kernel").
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+
+class Layer:
+    """`forward` remembers what `backward` needs; gradients of the last batch stay in it."""
+
+    def __init__(self, name=""):
+        self.name = name
+        self.weights, self.statistics, self.gradients = {}, {}, {}
+
+    def forward(self, x, training):
+        raise NotImplementedError
+
+    def backward(self, dy):
+        raise NotImplementedError
+
+
+class Flatten(Layer):
+    def forward(self, x, training):
+        self.shape = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward(self, dy):
+        return dy.reshape(self.shape)
+
+
+class Dense(Layer):
+    def forward(self, x, training):
+        self.x = x
+        return x @ self.weights["kernel"] + self.weights.get("bias", 0)
+
+    def backward(self, dy):
+        self.gradients = {"kernel": self.x.T @ dy, "bias": dy.sum(0)}
+        return dy @ self.weights["kernel"].T
+
+
+class Convolution(Layer):
+    """Stride 1, an odd window, zeros around the image."""
+
+    def forward(self, x, training):
+        self.patches = patches(x, len(self.weights["kernel"]))
+        product = np.einsum("bhwcij,ijco->bhwo", self.patches, self.weights["kernel"])
+        return product + self.weights.get("bias", 0)
+
+    def backward(self, dy):
+        kernel = self.weights["kernel"]
+        self.gradients = {
+            "kernel": np.einsum("bhwcij,bhwo->ijco", self.patches, dy),
+            "bias": dy.sum((0, 1, 2)),
+        }
+        around = patches(dy, len(kernel))
+        return np.einsum("bhwoij,ijco->bhwc", around, kernel[::-1, ::-1])
+
+
+def patches(x, size):
+    """The window around every place, (batch, height, width, channels, size, size)."""
+    margin = (size // 2, size // 2)
+    return sliding_window_view(np.pad(x, ((0, 0), margin, margin, (0, 0))), (size, size), (1, 2))
+
+
+class MaxPool(Layer):
+    """The largest of every 2 x 2 places; of equal ones the first, row by row, has the gradient."""
+
+    def forward(self, x, training):
+        batch, height, width, maps = x.shape
+        windows = x.reshape(batch, height // 2, 2, width // 2, 2, maps)
+        four = windows.transpose(0, 1, 3, 5, 2, 4).reshape(batch, height // 2, width // 2, maps, 4)
+        self.chosen = np.eye(4)[four.argmax(-1)]
+        return four.max(-1)
+
+    def backward(self, dy):
+        batch, rows, columns, maps = dy.shape
+        four = (self.chosen * dy[..., None]).reshape(batch, rows, columns, maps, 2, 2)
+        return four.transpose(0, 1, 4, 2, 5, 3).reshape(batch, 2 * rows, 2 * columns, maps)
+
+
+class AveragePool(Layer):
+    """The average of each feature map."""
+
+    def forward(self, x, training):
+        self.shape = x.shape
+        return x.mean((1, 2))
+
+    def backward(self, dy):
+        _, height, width, _ = self.shape
+        return np.broadcast_to(dy[:, None, None] / (height * width), self.shape)
+
+
+class Activation(Layer):
+    """By its value and, from the value, its slope."""
+
+    FUNCTIONS = {
+        "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), lambda y: y * (1 - y)),
+        "relu": (lambda x: np.maximum(x, 0), lambda y: y > 0),
+        "tanh": (np.tanh, lambda y: 1 - y**2),
+    }
+
+    def forward(self, x, training):
+        function, _ = self.FUNCTIONS[self.name]
+        self.y = function(x)
+        return self.y
+
+    def backward(self, dy):
+        _, slope = self.FUNCTIONS[self.name]
+        return dy * slope(self.y)
+
+
+class Dropout(Layer):
+    """Training: each value times `mask / (1 - rate)`, a mask of zeros and ones; else nothing."""
+
+    def __init__(self, rate, mask):
+        super().__init__()
+        self.factors = mask / (1 - rate)
+
+    def forward(self, x, training):
+        return x * self.factors if training else x
+
+    def backward(self, dy):
+        return dy * self.factors
+
+
+class Normalization(Layer):
+    """`gamma * x_hat + beta`; what x_hat is, the kinds below say."""
+
+    def __init__(self, name, epsilon):
+        super().__init__(name)
+        self.epsilon = epsilon
+
+    def forward(self, x, training):
+        self.x = x
+        self.x_hat = self.standardized(x) if training else self.inferred(x)
+        return self.weights["gamma"] * self.x_hat + self.weights["beta"]
+
+    def backward(self, dy):
+        examples = tuple(range(dy.ndim - self.weights["beta"].ndim))
+        self.gradients = {"gamma": (dy * self.x_hat).sum(examples), "beta": dy.sum(examples)}
+        return self.standardized_backward(dy * self.weights["gamma"])
+
+    def standardize(self, x, axes):
+        """Mean 0 and variance 1 over `axes`, with the mini-batch's biased variance."""
+        self.axes, self.mean = axes, x.mean(axes, keepdims=True)
+        self.variance = ((x - self.mean) ** 2).mean(axes, keepdims=True)
+        return (x - self.mean) / np.sqrt(self.variance + self.epsilon)
+
+    def standardize_backward(self, dx_hat, x_hat):
+        """Section 3's equations for x, put together."""
+        mean, product = (
+            values.mean(self.axes, keepdims=True) for values in (dx_hat, dx_hat * x_hat)
+        )
+        return (dx_hat - mean - x_hat * product) / np.sqrt(self.variance + self.epsilon)
+
+
+class BatchNormalization(Normalization):
+    """Algorithm 1, over all axes but the last; inference with moving averages."""
+
+    def __init__(self, name, epsilon, momentum):
+        super().__init__(name, epsilon)
+        self.momentum = momentum
+
+    def standardized(self, x):
+        x_hat = self.standardize(x, tuple(range(x.ndim - 1)))
+        batch = {"moving_mean": self.mean.ravel(), "moving_variance": self.variance.ravel()}
+        self.statistics = {
+            name: self.momentum * old + (1 - self.momentum) * batch[name]
+            for name, old in self.statistics.items()
+        }
+        return x_hat
+
+    def standardized_backward(self, dx_hat):
+        return self.standardize_backward(dx_hat, self.x_hat)
+
+    def inferred(self, x):
+        variance = self.statistics["moving_variance"] + self.epsilon
+        return (x - self.statistics["moving_mean"]) / np.sqrt(variance)
+
+    def population_terms(self):
+        """(mean, m/(m-1) variance) of the last mini-batch: one term of Algorithm 2's averages."""
+        m = self.x.size / self.x.shape[-1]
+        return self.mean.ravel(), m / (m - 1) * self.variance.ravel()
+
+
+class BatchRenormalization(Normalization):
+    """Algorithm 1 of https://arxiv.org/abs/1702.03275, over all axes but the last."""
+
+    def __init__(self, name, epsilon, train_steps):
+        super().__init__(name, epsilon)
+        self.train_steps = train_steps
+
+    def standardized(self, x):
+        self.plain = self.standardize(x, tuple(range(x.ndim - 1)))
+        mean, sigma = self.mean.ravel(), np.sqrt(self.variance + self.epsilon).ravel()
+        step = int(self.statistics["step"])
+        old_mean, old_sigma = self.statistics["moving_mean"], self.statistics["moving_sigma"]
+        r_max, d_max = self.limits(160_000 * step / self.train_steps)
+        self.r = np.clip(sigma / old_sigma, 1 / r_max, r_max)
+        d = np.clip((mean - old_mean) / old_sigma, -d_max, d_max)
+        share = max(0.01, 1 / (step + 1))
+        self.statistics = {
+            "moving_mean": (1 - share) * old_mean + share * mean,
+            "moving_sigma": (1 - share) * old_sigma + share * sigma,
+            "step": step + 1,
+        }
+        return self.plain * self.r + d
+
+    def standardized_backward(self, dx_hat):
+        return self.standardize_backward(dx_hat * self.r, self.plain)
+
+    def inferred(self, x):
+        return (x - self.statistics["moving_mean"]) / self.statistics["moving_sigma"]
+
+    @staticmethod
+    def limits(step):
+        """(r_max, d_max) of its section 4.2, at a step of its own runs."""
+        return np.interp(step, [5_000, 40_000], [1, 3]), np.interp(step, [5_000, 25_000], [0, 5])
+
+
+class GroupNormalization(Normalization):
+    """Over the places and the feature maps of a group of each example (arXiv 1803.08494)."""
+
+    def __init__(self, name, epsilon, num_groups):
+        super().__init__(name, epsilon)
+        self.num_groups = num_groups
+
+    def grouped(self, x):
+        return x.reshape(len(x), -1, self.num_groups, x.shape[-1] // self.num_groups)
+
+    def standardized(self, x):
+        return self.standardize(self.grouped(x), (1, 3)).reshape(x.shape)
+
+    inferred = standardized
+
+    def standardized_backward(self, dx_hat):
+        grouped = self.standardize_backward(self.grouped(dx_hat), self.grouped(self.x_hat))
+        return grouped.reshape(dx_hat.shape)
+
+
+class Network:
+    """Layers in order, the last one giving class scores."""
+
+    def __init__(self, layers):
+        self.layers = layers
+
+    def forward(self, x, training):
+        """Class scores, (batch, classes)."""
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backward(self, dy):
+        """Gradients by path, from the gradient by the class scores."""
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return {path: layer.gradients[name] for path, layer, name in self.places("weights")}
+
+    def places(self, kind):
+        """(path, layer, name) of every array in the layers' `kind`, weights or statistics."""
+        for layer in self.layers:
+            for name in getattr(layer, kind):
+                yield f"{layer.name}/{name}", layer, name
+
+    def values(self, kind):
+        """The arrays of that kind by path."""
+        return {path: getattr(layer, kind)[name] for path, layer, name in self.places(kind)}
+
+    def load(self, variables):
+        """Take weights and statistics from variables by path; what is no layer's is left out."""
+        layers = {layer.name: layer for layer in self.layers}
+        for path, value in variables.items():
+            owner, _, name = path.rpartition("/")
+            if owner in layers:
+                learned = name in ("kernel", "bias", "gamma", "beta")
+                kind = layers[owner].weights if learned else layers[owner].statistics
+                kind[name] = np.array(value, float)
+
+
+def build(config):
+    """The network that `config` describes, its layers without weights yet."""
+    hidden = [f"hidden_{number}" for number in range(1, config.model.hidden_layers + 1)]
+    layers = {
+        "mlp": lambda: [Flatten()],
+        "cnn": lambda: [
+            *unit(config, Convolution("convolution_1"), 32),
+            *unit(config, Convolution("convolution_2"), 32),
+            MaxPool(),
+            *unit(config, Convolution("convolution_3"), 64),
+            *unit(config, Convolution("convolution_4"), 64),
+            MaxPool(),
+            *unit(config, Convolution("convolution_5"), 128),
+            AveragePool(),
+        ],
+    }[config.model.name]()
+    size = {"mlp": 100, "cnn": 128}[config.model.name]
+    for name in hidden:
+        layers += unit(config, Dense(name), size)
+    return Network([*layers, Dense("logits")])
+
+
+def unit(config, weights, size):
+    """Weights, normalization and activation in the order that the config asks for."""
+    activation = Activation(config.activation)
+    if config.placement == "none":
+        return [weights, activation]
+    normalization = normalization_of(config, f"{weights.name}_normalization", size)
+    if config.placement == "before":
+        return [weights, normalization, activation]
+    return [weights, activation, normalization]
+
+
+def normalization_of(config, name, size):
+    epsilon = config.batch_normalization.epsilon
+    maps = round(size * config.model.width)
+    if config.normalization == "batch":
+        return BatchNormalization(name, epsilon, config.batch_normalization.momentum)
+    if config.normalization == "batch_renorm":
+        return BatchRenormalization(name, epsilon, config.train_steps)
+    if config.normalization == "layer":
+        return GroupNormalization(name, epsilon, 1)
+    if config.normalization == "instance":
+        return GroupNormalization(name, epsilon, maps)
+    return GroupNormalization(name, epsilon, maps // config.group_size)

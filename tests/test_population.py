@@ -1,0 +1,153 @@
+"""Algorithm 2, from mini-batches to the number in the record, against NumPy in float64.
+
+And what it is there for: a network that inference with moving averages makes useless.
+"""
+
+from functools import cache
+
+import numpy as np
+import numpy_training
+import pytest
+from engine_process import BACKENDS, ask
+
+from bnrepro import data
+from bnrepro.composition import compose
+from bnrepro.record import CURVE_COLUMNS
+
+EVERY, STEPS = 20, 60
+RUN = (
+    "model=mlp", "batch_size=20", "model.hidden_layers=2", "model.width=0.3",
+    f"train_steps={STEPS}", f"evaluate_every={EVERY}", f"checkpoint_every={EVERY}",
+    "learning_rate=0.2", "schedule=exponential", "schedule.decay_steps=30",
+    "schedule.decay_rate=0.5", "distortion=0.5", "batch_normalization.momentum=0.98",
+)  # fmt: skip
+FEW_BATCHES = "batch_normalization.population_batches=3"
+POPULATION = "batch_normalization.inference=population"
+
+
+def training_of(overrides, variables):
+    config = compose(list(overrides)).config
+    return numpy_training.Training(config, data.load(config.data), variables)
+
+
+@cache
+def recorded(backend, *overrides, interrupt_at=None):
+    return ask("recorded", (*RUN, *overrides), interrupt_at, backend=backend)
+
+
+def expected_curve(training, evaluate):
+    """The rows of `curve.csv` but for the times, and the training at its end."""
+    rows, losses, hits = [], [], []
+    for step in range(STEPS + 1):
+        if step % EVERY == 0:
+            loss = np.mean(losses) if losses else np.nan
+            accuracy = np.sum(hits) / (20 * len(hits)) if hits else np.nan
+            rate = numpy_training.rate(training.config, step)
+            rows.append((step, loss, accuracy, *evaluate(training), rate))
+            losses, hits = [], []
+        if step < STEPS:
+            loss, correct = training.step(step)
+            losses.append(loss)
+            hits.append(correct)
+    return rows
+
+
+def assert_curves_are_equal(received, expected):
+    received = [[row[name] for name in CURVE_COLUMNS[:-1]] for row in received]
+    np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-9)
+
+
+@BACKENDS
+def test_every_number_of_a_resumed_runs_record_follows_the_formulas(backend):
+    answer = recorded(backend, interrupt_at=EVERY)
+    training = training_of(RUN, answer["before"])
+    curve = expected_curve(training, numpy_training.Training.evaluation)
+    assert_curves_are_equal(answer["curve"], curve)
+    record = answer["record"]
+    accuracies = [row[4] for row in curve]
+    assert record["final_accuracy"] == pytest.approx(accuracies[-1], abs=1e-12)
+    assert record["best_accuracy"] == pytest.approx(max(accuracies), abs=1e-12)
+    assert record["best_accuracy_step"] == EVERY * accuracies.index(max(accuracies))
+    population = training.population_evaluation()[1]
+    assert record["final_accuracy_population"] == pytest.approx(population, abs=1e-12)
+    assert abs(population - accuracies[-1]) > 0.02  # averages that remember the beginning
+    for path, value in training.network.values("statistics").items():
+        np.testing.assert_allclose(answer["after"][path], value, rtol=1e-6, err_msg=path)
+
+
+@BACKENDS
+def test_a_curve_with_population_statistics_follows_the_formulas(backend):
+    answer = recorded(backend, FEW_BATCHES, POPULATION)
+    training = training_of((*RUN, FEW_BATCHES), answer["before"])
+    curve = expected_curve(training, numpy_training.Training.population_evaluation)
+    assert_curves_are_equal(answer["curve"], curve)
+    assert answer["record"]["final_accuracy_population"] == answer["record"]["final_accuracy"]
+
+
+def test_there_are_no_population_statistics_without_batch_normalization():
+    answer = recorded("jax", "normalization=layer", POPULATION)
+    assert answer["record"]["final_accuracy_population"] is None
+    training = training_of((*RUN, "normalization=layer"), answer["before"])
+    assert_curves_are_equal(
+        answer["curve"], expected_curve(training, numpy_training.Training.evaluation)
+    )
+
+
+# The sigmoid CNN that collapses under moving averages (results/placement/NOTES.md).
+
+COLLAPSE_STEPS = 75
+COLLAPSING = ("model=cnn", "model.width=0.1", "activation=sigmoid", "learning_rate=0.5")
+
+
+@cache
+def collapse(backend, placement):
+    """(the engine's answer, the same training in NumPy), both at their end."""
+    overrides = (*COLLAPSING, f"placement={placement}")
+    answer = ask("inferences", overrides, COLLAPSE_STEPS, backend=backend)
+    training = training_of(overrides, answer["before"])
+    for step in range(COLLAPSE_STEPS):
+        training.step(step)
+    return answer, training
+
+
+@pytest.mark.parametrize("placement", ["before", "after"])
+@BACKENDS
+def test_both_inferences_of_a_sigmoid_cnn_follow_the_formulas(backend, placement):
+    answer, training = collapse(backend, placement)
+    np.testing.assert_allclose(answer["moving_average"], training.evaluation(), rtol=1e-6)
+    np.testing.assert_allclose(answer["population"], training.population_evaluation(), rtol=1e-6)
+    for received, expected in zip(
+        answer["statistics"], training.population().values(), strict=True
+    ):
+        np.testing.assert_allclose(received, expected, rtol=1e-6)
+    assert answer["unchanged"]
+
+
+def test_moving_averages_make_a_sigmoid_cnn_useless_and_population_statistics_do_not():
+    _, training = collapse("jax", "before")
+    assert training.evaluation()[1] < 0.5
+    assert training.population_evaluation()[1] > 0.85
+
+
+def test_averages_are_off_by_whole_deviations_where_what_is_normalized_lies_far_from_0():
+    """In the hidden layer after the average pool.
+
+    Sigmoids are above 0, and their averages over a map are nearly one common part: training takes
+    it away exactly, inference as well as the averages know it.
+    """
+    (before, before_error), (after, after_error) = (
+        offset_and_error(collapse("jax", placement)[1]) for placement in ("before", "after")
+    )
+    assert before > 10 > 5 > after
+    assert before_error > 1 > 0.2 > after_error
+
+
+def offset_and_error(training):
+    """Of the last batch normalization, in standard deviations of what it normalizes.
+
+    How far from 0 that lies (median over units), and how far off the moving mean is (largest).
+    """
+    *_, (layer, (mean, variance)) = training.population().items()
+    deviation = np.sqrt(variance)
+    error = np.abs(layer.statistics["moving_mean"] - mean) / deviation
+    return np.median(np.abs(mean) / deviation), error.max()
