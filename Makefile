@@ -1,7 +1,7 @@
 # `make help` lists what there is. Everything runs in .venv, which is made from the lock file.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test sweep reproduce tensorboard check test-slow lock clean
+.PHONY: help run test sweep reproduce tensorboard check test-slow mutants lock clean
 
 PYTHON ?= python3
 UV ?= uv
@@ -46,6 +46,9 @@ check: $(READY)  ## the one gate: lint, format, layers, types, tests
 
 test-slow: $(READY)  ## the long tests: real trainings, real processes
 	$(BIN)/python -m pytest -m slow
+
+mutants: $(READY)  ## change the code in one place at a time and see that the tests notice (an hour)
+	$(BIN)/python scripts/mutants.py
 
 lock:  ## resolve the lock files again (needs uv)
 	$(call compile,--extra jax --extra dev,requirements.lock)
