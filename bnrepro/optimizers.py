@@ -1,6 +1,9 @@
 """Update rules, schedules, and the learning rate of every step."""
 
+import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,17 +13,35 @@ from bnrepro.config import OptimizerConfig, RunConfig, ScheduleConfig
 
 def build(config: RunConfig) -> keras.optimizers.Optimizer:
     """The update rule of `config`, with learning rate 0: the engine sets it at every step."""
-    return _OPTIMIZERS[config.optimizer.name](config.optimizer)
+    return _OPTIMIZERS[config.optimizer.name](_constants(config))
 
 
 def learning_rates(config: RunConfig, start: int, stop: int) -> np.ndarray:
-    """The learning rates of updates number `start + 1` to `stop`, (stop - start,) float32.
+    """The learning rates of updates number `start + 1` to `stop`, (stop - start,).
 
-    The peak rate (base times multiplier) times the schedule, in double precision before the cast.
+    The peak rate (base times multiplier) times the schedule, in double precision, then cast to
+    `config.dtype`.
     """
     steps = np.arange(start, stop, dtype=np.float64)
     factors = _SCHEDULES[config.schedule.name](config.schedule, steps)
-    return (config.peak_learning_rate * factors).astype(np.float32)
+    return (config.peak_learning_rate * factors).astype(config.dtype)
+
+
+def _constants(config: RunConfig) -> OptimizerConfig:
+    """The constants of the update rule; in double precision as NumPy's numbers.
+
+    Where Keras casts a constant to the type of the weights, TensorFlow first makes a Python float a
+    float32, and leaves a NumPy float64 as it is.
+    """
+    rule = config.optimizer
+    if config.dtype != "float64":
+        return rule
+    numbers: dict[str, Any] = {
+        name: np.float64(value)
+        for name, value in dataclasses.asdict(rule).items()
+        if isinstance(value, float)
+    }
+    return replace(rule, **numbers)
 
 
 def _sgd(_: OptimizerConfig) -> keras.optimizers.Optimizer:

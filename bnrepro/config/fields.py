@@ -133,6 +133,11 @@ class RunConfig:
         """The base rate times the multiplier: the rate of step 0."""
         return self.learning_rate * self.learning_rate_multiplier
 
+    @property
+    def dtype(self) -> str:
+        """The number format of weights, rates and images under `precision`."""
+        return "float64" if self.precision == "float64" else "float32"
+
     def accelerated(self) -> "RunConfig":
         """The recipe that trains: this one after the changes named in `accelerate`.
 

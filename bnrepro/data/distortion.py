@@ -25,8 +25,8 @@ def draw(
     """Distortions of the steps `start` to `stop`, (stop - start, batch) each; only what applies.
 
     `config` is the accelerated one. `offset_y`, `offset_x`: int32 from 0 to `2 * crop_padding`, the
-    middle being no shift. `flip`: bool, half of them true. `brightness`: float32, added to images
-    in 0..1. `contrast`, `saturation`: float32 factors.
+    middle being no shift. `flip`: bool, half of them true. `brightness`: added to images in 0..1.
+    `contrast`, `saturation`: factors. Those three are of `config.dtype`.
     """
 
     def uniform(purpose: str) -> np.ndarray:
@@ -34,7 +34,7 @@ def draw(
 
     def around(center: float, full: float, purpose: str) -> np.ndarray:
         spread = full * config.distortion
-        return (center + spread * (2 * uniform(purpose) - 1)).astype(np.float32)
+        return (center + spread * (2 * uniform(purpose) - 1)).astype(config.dtype)
 
     drawn: dict[str, np.ndarray] = {}
     if config.data.crop_padding > 0:

@@ -43,8 +43,7 @@ class Assembler:
             some = np.arange(min(len(train.labels), _SCALING_EXAMPLES))
             mean, deviation = _mean_and_deviation(read_images(train, some))
             deviation = np.where(deviation > 0, deviation, 1.0)
-        dtype = "float64" if config.precision == "float64" else "float32"
-        return cls(mean, deviation, config.data.crop_padding, dtype)
+        return cls(mean, deviation, config.data.crop_padding, config.dtype)
 
     def assemble(self, table: Any, indices: Any, distortions: dict[str, Any]) -> Any:
         """The float batch, (batch, height, width, channels), of rows `indices` of `table`.

@@ -6,6 +6,7 @@ import keras
 
 from bnrepro import normalization
 from bnrepro.config import RunConfig
+from bnrepro.models.gelu import gelu
 from bnrepro.models.local_response import LocalResponseNormalization
 
 # `models.build` sets all weights from the seed; what Keras would draw, layer by layer, is waste.
@@ -95,8 +96,8 @@ class Units:
         if self._config.placement == "before":
             values = self._normalize(values, name, last_hidden)
         self.pre_activations[name] = values
-        activation = keras.layers.Activation(self._config.activation, name=f"{name}_activation")
-        values = activation(values)
+        function = gelu if self._config.activation == "gelu" else self._config.activation
+        values = keras.layers.Activation(function, name=f"{name}_activation")(values)
         if self._config.placement == "after":
             values = self._normalize(values, name, last_hidden)
         return values
