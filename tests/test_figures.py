@@ -18,6 +18,7 @@ from bnrepro.figures.drawing import Label
 from bnrepro.figures.exhibit import Exhibit, Table
 from bnrepro.figures.figure_2_tables import ROWS
 from bnrepro.figures.selection import select
+from bnrepro.figures.wording import points
 from bnrepro.record import RecordError
 
 SEEDS = (0, 1, 2)
@@ -447,6 +448,30 @@ def test_batch_size_counts_divergence_as_chance(tmp_path: Path) -> None:
     assert found["with BN", 2]["diverged"] == 1
     assert found["without BN", 128]["gap"] == pytest.approx(0.5 - 0.9)
     assert ("with BN", 1) not in found
+
+
+def test_batch_size_compares_on_the_same_seed(tmp_path: Path) -> None:
+    """Differences of 1, 2 and 9 points: their median is 2, the medians differ by 1."""
+    without, differences = {0: 0.90, 1: 0.80, 2: 0.70}, {0: 0.01, 1: 0.02, 2: 0.09}
+    for run in study.planned_runs("batch_size"):
+        config = run.composition.config
+        if config.batch_size != 8 or run.seed not in without:
+            continue
+        gain = 0 if config.placement == "none" else differences[run.seed]
+        accuracy = without[run.seed] + gain
+        write_run(tmp_path, run.composition, HandMade(lambda _, value=accuracy: value))
+    made = figures.exhibit("batch_size", str(tmp_path))
+    accuracy, gap = rows_of(made.tables[1])
+    assert (accuracy["comparison"], accuracy["n"]) == ("with BN - without BN", 3)
+    assert accuracy["gap"] == pytest.approx(0.02)
+    # The hand-made training accuracy is the same everywhere.
+    assert gap["gap"] == pytest.approx(-0.02)
+    assert ": +2.00 at 8 (medians" in made.findings[0]
+    assert ": -2.00 at 8 (medians" in made.findings[1]
+
+
+def test_points_are_rounded_away_from_zero() -> None:
+    assert [points(value, 2) for value in (0.02115, -0.24755, 0.0)] == ["+2.12", "-24.76", "+0.00"]
 
 
 # What is missing, and bad input.

@@ -10,12 +10,18 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 from bnrepro import statistics
 from bnrepro.figures.drawing import Label, label_ends
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table, rows_of
+from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
 from bnrepro.figures.selection import Selection, select
 from bnrepro.figures.style import LINES, Line, Panel
-from bnrepro.figures.wording import percent, setting
+from bnrepro.figures.wording import percent, points, setting
 
 _NETWORKS = {"without BN": LINES["figure_1_plain"], "with BN": LINES["figure_1_bn"]}
 _QUANTITIES = ("accuracy", "train_accuracy", "gap")
+_COMPARED = {
+    "final test accuracy": "accuracy",
+    "gap between training and test accuracy": "gap",
+}
+_PAIRED = ("measure", "batch_size", *PAIRED_COLUMNS)
 
 
 def exhibit(results_dir: str) -> Exhibit:
@@ -26,7 +32,8 @@ def exhibit(results_dir: str) -> Exhibit:
         RecordError: if a record or a curve cannot be read.
     """
     chosen = select("batch_size", results_dir)
-    frame = _measured(chosen)
+    runs = _measured(chosen)
+    frame, paired = _medians(runs), _paired(runs)
     titles = {"accuracy": "Final test accuracy", "gap": "Training minus test accuracy"}
     panels = [
         Panel(name, title, _describe(frame, name), partial(_draw, frame=frame, quantity=name))
@@ -42,29 +49,33 @@ def exhibit(results_dir: str) -> Exhibit:
         name="batch_size",
         title="Batch size",
         setting=setting(chosen.runs),
-        findings=_findings(frame),
+        findings=_findings(paired),
         commands=[chosen.command, "bnrepro figure batch_size"],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=[Drawing("batch_size", panels, [[panel.name for panel in panels]])],
-        tables=[Table("table", list(frame.columns), rows_of(frame), caption)],
+        tables=[Table("table", list(frame.columns), rows_of(frame), caption), paired],
         series=[],
         runs=chosen.runs,
     )
 
 
 def _measured(chosen: Selection) -> pd.DataFrame:
-    """A row a network and batch size."""
+    """The runs with their network, as `label`, and what is compared of them."""
     runs = chosen.runs.assign(
-        network=(chosen.runs["config.placement"] == "none").map(
+        label=(chosen.runs["config.placement"] == "none").map(
             {True: "without BN", False: "with BN"}
         ),
         batch_size=chosen.runs["config.batch_size"].astype(int),
         accuracy=chosen.runs["judged_final"],
         train_accuracy=_train_accuracy(chosen),
     )
-    runs["gap"] = runs["train_accuracy"] - runs["accuracy"]
+    return runs.assign(gap=runs["train_accuracy"] - runs["accuracy"])
+
+
+def _medians(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row a network and batch size."""
     rows = []
-    for (network, size), of_row in runs.groupby(["network", "batch_size"], sort=True):
+    for (network, size), of_row in runs.groupby(["label", "batch_size"], sort=True):
         row: dict[str, Any] = {
             "network": network,
             "batch_size": size,
@@ -78,23 +89,27 @@ def _measured(chosen: Selection) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _findings(frame: pd.DataFrame) -> list[str]:
-    by_network = frame.pivot(index="batch_size", columns="network", values=["accuracy", "gap"])
-    if not {"with BN", "without BN"} <= set(frame["network"]):
-        return []
-    sentences = []
-    for quantity, words in (
-        ("accuracy", "final test accuracy"),
-        ("gap", "gap between training and test accuracy"),
-    ):
-        values = by_network[quantity].dropna()
-        changes = (values["with BN"] - values["without BN"]).items()
-        each = ", ".join(f"{100 * change:+.2f} at {size}" for size, change in changes)
-        sentences.append(
-            f"Batch normalization changes the {words} by, in points and examples in a mini-batch: "
-            f"{each}."
-        )
-    return sentences
+def _paired(runs: pd.DataFrame) -> Table:
+    rows = [
+        [measure, size, *row]
+        for measure, column in _COMPARED.items()
+        for size, of_size in runs.groupby("batch_size", sort=True)
+        if (row := paired_row(of_size, "with BN", "without BN", column))
+    ]
+    caption = f"Differences on the same seed: {PAIRED_CAPTION}."
+    return Table("paired", _PAIRED, rows, caption)
+
+
+def _findings(paired: Table) -> list[str]:
+    changes: dict[str, list[str]] = {}
+    for row in (dict(zip(_PAIRED, row, strict=True)) for row in paired.rows):
+        change = f"{points(row['gap'], 2)} at {row['batch_size']}"
+        changes.setdefault(row["measure"], []).append(change)
+    return [
+        f"Batch normalization changes the {measure} by, in points and examples in a mini-batch: "
+        f"{', '.join(each)} (medians of the differences on the same seed)."
+        for measure, each in changes.items()
+    ]
 
 
 def _train_accuracy(chosen: Selection) -> pd.Series:

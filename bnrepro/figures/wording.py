@@ -1,5 +1,6 @@
 """In words: what the runs of an exhibit were made on."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,6 +45,14 @@ def span(numbers: Iterable[int]) -> str:
 def percent(fraction: float, digits: int = 1) -> str:
     """`97.5 %`."""
     return f"{100 * fraction:.{digits}f} %"
+
+
+def points(difference: float, digits: int) -> str:
+    """A difference of fractions in percentage points, with its sign: `+0.41`.
+
+    Half of the last digit is rounded away from 0, whatever the last bits of a float are.
+    """
+    return f"{100 * difference + math.copysign(1e-6, difference):+.{digits}f}"
 
 
 def _model(shape: Any, runs: pd.DataFrame) -> str:
