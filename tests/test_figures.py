@@ -550,6 +550,18 @@ def test_words_have_enough_contrast_on_white(name: str) -> None:
     assert 1.05 / (luminance + 0.05) >= 4.5
 
 
+def test_the_caption_stands_below_the_panels_and_takes_no_room_from_them() -> None:
+    panel = style.Panel("empty", "", "", lambda axes: None)
+    plain, said = (style.build([panel], [["empty"]], caption=words) for words in ("", "word " * 50))
+    assert said.get_supxlabel().split() == ["word"] * 50
+    assert said.get_supxlabel().count("\n") >= 3
+    heights = []
+    for figure in (plain, said):
+        figure.draw_without_rendering()
+        heights.append(figure.axes[0].bbox.height)
+    assert heights[1] == pytest.approx(heights[0], rel=0.05)
+
+
 def test_labels_of_lines_that_end_together_do_not_overlap() -> None:
     ends = [0.700, 0.701, 0.702, 0.703, 0.704]
 

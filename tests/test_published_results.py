@@ -91,6 +91,14 @@ def test_the_readme_quotes_the_findings_of_each_figure(exhibit):
     assert [finding for finding in exhibit.findings if f"\n- {finding}\n" not in readme] == []
 
 
+def test_below_a_drawing_the_readme_says_what_its_lines_and_bands_are(exhibit):
+    readme = (ROOT / "README.md").read_text()
+    for drawing in exhibit.drawings:
+        shown = re.search(rf"!\[.*?\]\(results/{exhibit.name}/{drawing.name}.png\)\n\n(.*)", readme)
+        assert shown is None or shown[1] == f"*{drawing.caption}*"
+    assert f"](results/{exhibit.name}/" in readme
+
+
 def test_no_word_of_a_published_drawing_is_cut_off(exhibit):
     for panel in (panel for drawing in exhibit.drawings for panel in drawing.panels):
         page = build([panel], [[panel.name]], size=PANEL_SIZE)

@@ -34,6 +34,8 @@ _JACOBIAN = (
     Line("no BN ReLU", INK, _DOTTED, "v"),
 )
 
+_CAPTION = "A line is one network from one set of initial weights: there is no band."
+
 
 def draw(claim: str, folder: Path) -> list[Path]:
     """Draw what there is to draw for a claim, as PNG and SVG in `folder`."""
@@ -52,7 +54,8 @@ def draw_naive_normalization(folder: Path) -> list[Path]:
         Panel(column, title, _describe(rows, column), partial(_draw_course, rows, column))
         for column, title in titles.items()
     ]
-    figure = build(panels, [list(titles)], "Normalization outside the gradient step (section 2)")
+    title = "Normalization outside the gradient step (section 2)"
+    figure = build(panels, [list(titles)], title, _CAPTION)
     return write(figure, folder / "naive_normalization")
 
 
@@ -82,7 +85,8 @@ def draw_jacobian(folder: Path) -> list[Path]:
         ),
     ]
     layout = [[panel.name for panel in panels]]
-    figure = build(panels, layout, "Jacobians at initialization, statistics frozen (section 3.3)")
+    title = "Jacobians at initialization, statistics frozen (section 3.3)"
+    figure = build(panels, layout, title, _CAPTION)
     return write(figure, folder / "jacobian")
 
 

@@ -10,13 +10,17 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 from bnrepro import statistics
 from bnrepro.figures.drawing import Label, label_ends
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table, rows_of
-from bnrepro.figures.paired import PAIRED_CAPTION, PAIRED_COLUMNS, paired_row
+from bnrepro.figures.paired import PAIRED_COLUMNS, paired_caption, paired_row
 from bnrepro.figures.selection import Selection, select
 from bnrepro.figures.style import LINES, Line, Panel
 from bnrepro.figures.wording import percent, points, setting
 
 _NETWORKS = {"without BN": LINES["figure_1_plain"], "with BN": LINES["figure_1_bn"]}
 _QUANTITIES = ("accuracy", "train_accuracy", "gap")
+_CAPTION = (
+    "Lines are medians over the seeds, bands their order-statistic intervals. Differences on the "
+    "same seed are in the tables."
+)
 _COMPARED = {
     "final test accuracy": "accuracy",
     "gap between training and test accuracy": "gap",
@@ -52,7 +56,7 @@ def exhibit(results_dir: str) -> Exhibit:
         findings=_findings(paired),
         commands=[chosen.command, "bnrepro figure batch_size"],
         missing=[chosen.missing] if chosen.missing else [],
-        drawings=[Drawing("batch_size", panels, [[panel.name for panel in panels]])],
+        drawings=[Drawing("batch_size", panels, [[panel.name for panel in panels]], _CAPTION)],
         tables=[Table("table", list(frame.columns), rows_of(frame), caption), paired],
         series=[],
         runs=chosen.runs,
@@ -96,7 +100,7 @@ def _paired(runs: pd.DataFrame) -> Table:
         for size, of_size in runs.groupby("batch_size", sort=True)
         if (row := paired_row(of_size, "with BN", "without BN", column))
     ]
-    caption = f"Differences on the same seed: {PAIRED_CAPTION}."
+    caption = f"Differences on the same seed: {paired_caption(rows)}"
     return Table("paired", _PAIRED, rows, caption)
 
 

@@ -24,11 +24,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure file: panels and where they stand in it."""
+    """One figure file: panels and where they stand in it.
+
+    `caption` says what its lines, bands and marks are.
+    """
 
     name: str
     panels: Sequence[Panel]
     layout: Sequence[Sequence[str]]
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Exhibit:
             files.append(path)
         for drawing in self.drawings:
             layout = [list(row) for row in drawing.layout]
-            figure = build(list(drawing.panels), layout, f"{self.title}: {self.setting}")
+            title = f"{self.title}: {self.setting}"
+            figure = build(list(drawing.panels), layout, title, drawing.caption)
             files += write(figure, folder / drawing.name)
         return files
 

@@ -24,6 +24,13 @@ from bnrepro.figures.style import INK, LINES, Panel
 from bnrepro.figures.wording import percent, setting
 from bnrepro.record import PERCENTILE_COLUMNS, RecordError
 
+_CAPTION = (
+    "(a) Thick lines are means over the seeds, bands reach from the lowest to the highest seed; "
+    "the tables have medians. (b, c) The solid line is the median of the sigmoid's input over "
+    "images, the dashed ones, with a band between them, are its 15th and 85th percentile: of one "
+    "unit and one seed, or averaged over all units and seeds. Thin lines are the paper's, of one "
+    "run and one unit."
+)
 _LEVELS = ("p15", "p50", "p85")
 _LEVEL_NAMES = {"p15": "15th", "p50": "median", "p85": "85th"}
 
@@ -111,7 +118,8 @@ def _drawing(chosen: Selection, mean: pd.DataFrame, percentiles: pd.DataFrame) -
             draw = partial(_draw_percentiles, rows=rows, experiment=experiment, limits=limits)
             panels.append(Panel(f"{kind}_{experiment}", title, _describe_percentiles(rows), draw))
     names = [panel.name for panel in panels]
-    return Drawing("figure_1", panels, [names[row : row + 2] for row in range(0, len(names), 2)])
+    layout = [names[row : row + 2] for row in range(0, len(names), 2)]
+    return Drawing("figure_1", panels, layout, _CAPTION)
 
 
 def _of_unit(rows: pd.DataFrame, seed: int) -> tuple[str, pd.DataFrame]:

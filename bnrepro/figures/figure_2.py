@@ -24,6 +24,16 @@ from bnrepro.study import DEFAULT_SCALE
 # Where the curves of the first steps end: up to there the grid of evaluations is the finer one.
 _EARLY_STEPS = 5_000
 _EVERY_TARGET = 0.01
+_CAPTION = (
+    "(a, b, c) Lines are means over the seeds, bands reach from the lowest to the highest seed; "
+    "the tables have medians. The dotted line is the target, Inception's best test accuracy, and a "
+    "diamond stands at the steps to it, both medians over the seeds: it need not lie on its line. "
+    "The paper's lines are of one run each."
+)
+_TARGETS_CAPTION = (
+    "Lines are medians over the seeds, bands their order-statistic intervals; a line ends where "
+    "fewer than half of the seeds get further. The paper's lines are of one run each."
+)
 
 
 def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
@@ -114,7 +124,7 @@ def _curves(chosen: Selection, mean: pd.DataFrame) -> Drawing:
     ]
     shown = [panel for panel in panels if panel.name != "controls" or controls]
     layout = [["rows", "paper"], ["early", "controls" if controls else "."]]
-    return Drawing("figure_2", shown, layout)
+    return Drawing("figure_2", shown, layout, _CAPTION)
 
 
 def _diamonds(chosen: Selection, target: float | None) -> dict[str, float]:
@@ -214,7 +224,8 @@ def _targets(against: pd.DataFrame) -> Drawing:
             _draw_paper_targets,
         ),
     ]
-    return Drawing("steps_against_target", panels, [[panel.name for panel in panels]])
+    layout = [[panel.name for panel in panels]]
+    return Drawing("steps_against_target", panels, layout, _TARGETS_CAPTION)
 
 
 def _draw_targets(axes: Axes, against: pd.DataFrame) -> None:

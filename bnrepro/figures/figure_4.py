@@ -15,6 +15,11 @@ from bnrepro.figures.style import BLUE, INK, Panel
 from bnrepro.figures.wording import percent, setting_of_one_each
 from bnrepro.study import DEFAULT_SCALE
 
+_CAPTION = (
+    "A mark is one network, or their mean, without an interval: filled the top-1, open the top-5 "
+    "error. The diamond is the ensemble, of which there is one."
+)
+
 
 def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     """Figure 4 from the predictions of the study `figure_4`'s networks.
@@ -96,7 +101,7 @@ def _drawing(rows: Sequence[Sequence[Any]]) -> Drawing:
             partial(_draw_errors, rows=theirs),
         ),
     ]
-    return Drawing("figure_4", panels, [[panel.name for panel in panels]])
+    return Drawing("figure_4", panels, [[panel.name for panel in panels]], _CAPTION)
 
 
 def _draw_errors(axes: Axes, rows: Sequence[tuple[str, float, float]]) -> None:

@@ -32,6 +32,10 @@ _COLUMNS = (
     "population_accuracy_high",
     "coverage_percent",
 )
+_CAPTION = (
+    "A mark is one seed, a stroke the median over the seeds: open with moving averages, filled "
+    "with population statistics (Algorithm 2)."
+)
 _PAIRED = ("measure", "network", "activation", *PAIRED_COLUMNS)
 
 
@@ -63,7 +67,7 @@ def exhibit(results_dir: str) -> Exhibit:
         findings=_findings(paired),
         commands=[chosen.command, "bnrepro figure placement"],
         missing=[chosen.missing] if chosen.missing else [],
-        drawings=[Drawing("placement", panels, layout)],
+        drawings=[Drawing("placement", panels, layout, _CAPTION)],
         tables=[_table(runs), paired],
         series=[],
         runs=runs,

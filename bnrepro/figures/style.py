@@ -8,6 +8,7 @@ on the last bits of a position, which differ from processor to processor.
 
 import io
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ _TEXT = {
 PALETTE = (*_TEXT, *_TEXT.values())
 
 SIZE = (4.4, 3.2)  # of one panel, in inches
+# Of the caption below the panels.
+_CAPTION_POINTS, _LETTERS_PER_INCH, _LINE_HEIGHT = 8, 16.5, 0.16
 _STYLE = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
@@ -144,16 +147,19 @@ def build(
     panels: list[Panel],
     layout: list[list[str]],
     title: str = "",
+    caption: str = "",
     size: tuple[float, float] = SIZE,
 ) -> Figure:
     """A figure of several panels; `layout` places their names in rows and columns.
 
-    `size` is the width and height of one panel, in inches.
+    The title stands above them, the caption below. `size` is the width and height of one panel, in
+    inches.
     """
     with style():
         width, height = size
-        inches = (width * len(layout[0]), height * len(layout))
-        figure = Figure(inches, layout=_RoundedLayout())
+        lines = textwrap.wrap(caption, int(_LETTERS_PER_INCH * width * len(layout[0])))
+        whole = (width * len(layout[0]), height * len(layout) + _LINE_HEIGHT * len(lines))
+        figure = Figure(whole, layout=_RoundedLayout())
         FigureCanvasAgg(figure)
         axes = figure.subplot_mosaic(layout)  # type: ignore[arg-type]
         for panel in panels:
@@ -161,6 +167,8 @@ def build(
             panel.draw(axes[panel.name])
         if title:
             figure.suptitle(title, x=0.01, ha="left")
+        if lines:
+            figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=_CAPTION_POINTS)
         return figure
 
 

@@ -10,9 +10,8 @@ import pandas as pd
 from bnrepro import figures, paper, tables
 from bnrepro.claims.figure_2 import figure_2_verdicts
 from bnrepro.config import ConfigError
-from bnrepro.figures.exhibit import Exhibit, Table
+from bnrepro.figures.exhibit import Drawing, Exhibit, Table
 from bnrepro.figures.selection import select
-from bnrepro.figures.style import Panel
 from bnrepro.record import write_atomically
 from bnrepro.report import deviations, markup, provenance
 
@@ -43,13 +42,12 @@ def exhibit(number: str, title: str, results_dir: str, scale: str | None = None)
     except ConfigError as error:
         return Section(identifier, title, markup.missing(str(error)))
     made.write(results_dir)
-    panels = [panel for drawing in made.drawings for panel in drawing.panels]
     parts = [
         markup.paragraph(made.setting, "setting"),
         _how(made.commands, made.runs),
         *(markup.missing(line) for line in made.missing),
         markup.findings(map(markup.escape, made.findings)),
-        _panels(panels, identifier),
+        *(_drawing(drawing, identifier) for drawing in made.drawings),
         *map(_table, made.tables),
         *_notes(made, results_dir),
         _data_files(made),
@@ -146,9 +144,9 @@ def _how(commands: Sequence[str], runs: pd.DataFrame) -> str:
     return f'<p class="how">{said}<br>{markup.escape(provenance.cost(runs))}</p>'
 
 
-def _panels(panels: Sequence[Panel], identifier: str) -> str:
-    drawn = "\n".join(markup.panel(panel, identifier) for panel in panels)
-    return f'<div class="panels">{drawn}</div>'
+def _drawing(drawing: Drawing, identifier: str) -> str:
+    drawn = "\n".join(markup.panel(panel, identifier) for panel in drawing.panels)
+    return f'<div class="panels">{drawn}</div>{markup.paragraph(drawing.caption, "note")}'
 
 
 def _table(table: Table) -> str:
