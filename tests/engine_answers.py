@@ -190,6 +190,23 @@ def logits(overrides: Sequence[str]) -> Answer:
     return {"all": engine.logits(evaluation), "alone": alone}
 
 
+def scored_as_on_an_accelerator(overrides: Sequence[str]) -> Answer:
+    """The scores of a split, batch by batch and by the one program that an accelerator has."""
+    engine = _engine(overrides)
+    evaluation = engine.dataset.evaluation
+    by_batches = engine.logits(evaluation)
+    engine.on_accelerator = True
+    engine.compile_scoring()
+    return {
+        "by_batches": by_batches,
+        "at_once": engine.logits(evaluation),
+        # Another split does not lie on the device.
+        "train": engine.logits(engine.dataset.train)[:10],
+        "train_alone": engine.forward(read_images(engine.dataset.train, np.arange(10))),
+        "batches": engine.inference_batches(len(evaluation.labels)),
+    }
+
+
 def compiled(overrides: Sequence[str]) -> Answer:
     """Scores by the compiled program and by the model, with moving averages that have moved."""
     engine = _engine(overrides)

@@ -72,6 +72,17 @@ def test_an_image_has_the_same_scores_alone_as_in_the_whole_split(backend):
     np.testing.assert_allclose(answer["all"][:1], answer["alone"], atol=1e-5)
 
 
+def test_an_accelerators_one_program_scores_as_batch_by_batch():
+    # 359 images in batches of 200: the second is filled up from the start.
+    overrides = ("model=cnn", "model.width=0.1", "placement=before")
+    answer = ask("scored_as_on_an_accelerator", overrides, backend="jax", precision="float32")
+    assert answer["batches"].shape == (2, 200)
+    assert answer["batches"].ravel().tolist() == [*range(359), *range(41)]
+    assert answer["at_once"].shape == answer["by_batches"].shape == (359, 10)
+    np.testing.assert_allclose(answer["at_once"], answer["by_batches"], atol=1e-5)
+    np.testing.assert_allclose(answer["train"], answer["train_alone"], atol=1e-5)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @BACKENDS
 def test_the_compiled_scores_are_those_of_the_model(backend, activation):
