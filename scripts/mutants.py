@@ -34,6 +34,7 @@ class Mutant:
 
     file: str
     tests: tuple[str, ...]
+    select: str  # which of those tests, as pytest's -k; empty for all
     says: str  # what is wrong then, in a sentence
     old: str
     new: str
@@ -67,7 +68,7 @@ def load() -> list[Mutant]:
     """All mutants of the table, in its order."""
     modules = tomllib.loads(TABLE.read_text())["module"]
     return [
-        Mutant(module["file"], tuple(module["tests"]), **change)
+        Mutant(module["file"], tuple(module["tests"]), module.get("select", ""), **change)
         for module in modules
         for change in module["mutant"]
     ]
@@ -87,14 +88,14 @@ def hunt(tree: Path, mutants: Sequence[Mutant], everything: bool) -> int:
     """Print a line per mutant; 1 if the tests fail without a mutant, or one survives."""
     started = time.monotonic()
     tests = [] if everything else sorted({test for mutant in mutants for test in mutant.tests})
-    untouched = run_tests(tree, tests)
+    untouched = run_tests(tree, tests, "")
     if untouched.noticed_by is not None:
         print(f"without a mutant: {untouched.noticed_by} fails")
         return 1
     print(f"without a mutant: all tests pass ({untouched.seconds:.0f} s)", flush=True)
     survivors = 0
     for mutant in mutants:
-        outcome = run_mutant(tree, mutant, [] if everything else mutant.tests)
+        outcome = run_mutant(tree, mutant, everything)
         survivors += outcome.noticed_by is None
         print(line_of(mutant, outcome), flush=True)
     minutes = (time.monotonic() - started) / 60
@@ -110,18 +111,18 @@ def line_of(mutant: Mutant, outcome: Outcome) -> str:
     return f"{verdict:8} | {outcome.seconds:4.0f} s | {file} | {mutant.says}{by}"
 
 
-def run_mutant(tree: Path, mutant: Mutant, tests: Iterable[str]) -> Outcome:
-    """The tests' outcome with the mutant in the tree; the tree is as before afterwards."""
+def run_mutant(tree: Path, mutant: Mutant, everything: bool) -> Outcome:
+    """What its tests, or all, say to the mutant; the tree is as before afterwards."""
     path = tree / mutant.file
     text = path.read_text()
     path.write_text(text.replace(mutant.old, mutant.new))
     try:
-        return run_tests(tree, tests)
+        return run_tests(tree, *(((), "") if everything else (mutant.tests, mutant.select)))
     finally:
         path.write_text(text)
 
 
-def run_tests(tree: Path, tests: Iterable[str]) -> Outcome:
+def run_tests(tree: Path, tests: Iterable[str], select: str) -> Outcome:
     """Run test files of the tree, all quick ones where none is named, to the first failure.
 
     Raises:
@@ -129,6 +130,7 @@ def run_tests(tree: Path, tests: Iterable[str]) -> Outcome:
     """
     started = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command += ["-k", select] if select else []
     # A changed file of the same size and second would be taken from its old byte code.
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     try:

@@ -42,6 +42,6 @@ def test_a_mutant_is_noticed_or_survives_and_leaves_the_tree_as_it_was(tmp_path)
         ("2 * x", "3 * x", "test_double.py::test_it"),
         ("# twice", "# thrice", None),
     ):
-        mutant = mutants.Mutant(module.name, (test.name,), "something else", old, new)
-        assert mutants.run_mutant(tmp_path, mutant, mutant.tests).noticed_by == noticed_by
+        mutant = mutants.Mutant(module.name, (test.name,), "", "something else", old, new)
+        assert mutants.run_mutant(tmp_path, mutant, False).noticed_by == noticed_by
         assert module.read_text() == text
