@@ -417,6 +417,8 @@ def test_records_on_disk_are_judged(tmp_path):
         write_run(tmp_path, run.composition, made)
     verdicts = [*studies.run("C11", str(tmp_path)), *studies.run("C12", str(tmp_path))]
     assert {verdict.claim for verdict in verdicts} == {"C11", "C12"}
+    # 3.556 / 0.062 of the unit that the paper drew without, 3.956 / 2.299 with normalization.
+    assert "by the paper's curves, of one unit, 33.3, here a ratio of" in verdicts[1].measured
     assert verdicts[-1].verdict == "hint: holds"
     assert "n = 3" in verdicts[-1].measured
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bnrepro import paper, statistics
@@ -18,6 +19,7 @@ TARGETS = (0.90, 0.95)
 # The paper's curves begin at about 3,600 steps, where the one without BN is nearly vertical.
 COMPARED_FROM = 5_000
 _GAP_NAME, _RATIO_NAME = "final gap", "steps to {:.2f}: how many times fewer"
+_INITIAL_NAME, _WIDENING_NAME = "initial spread", "largest over smallest spread"
 _DISTANCE_NAME = f"root-mean-square distance to the paper's curve from step {COMPARED_FROM}"
 COLUMNS = (
     "quantity",
@@ -103,7 +105,7 @@ def summary(chosen: Selection, mean: pd.DataFrame, percentiles: pd.DataFrame) ->
 
 
 def findings(table: Table) -> list[str]:
-    """The summary's gap, ratio and distances to the paper, a sentence each."""
+    """The summary's gap and ratio, distances to the paper, and spreads, a sentence each."""
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.rows]
     by_name = {row["quantity"]: row for row in rows}
     sentences = []
@@ -120,7 +122,23 @@ def findings(table: Table) -> list[str]:
             f"{distances[NORMALIZED]:.4f} with and {distances[PLAIN]:.4f} without batch "
             "normalization."
         )
-    return sentences
+    return [*sentences, *_spread_in_words(rows)]
+
+
+def _spread_in_words(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """How nearly constant the plain network's input begins, and what that makes of its widening."""
+    of_unit = {(row["quantity"], row["experiment"]): row for row in rows if row["unit"] == "0"}
+    initial = of_unit.get((_INITIAL_NAME, PLAIN))
+    widening = [of_unit.get((_WIDENING_NAME, experiment)) for experiment in (PLAIN, NORMALIZED)]
+    if initial is None or None in widening:
+        return
+    plain, normalized = ((row["measured"], row["paper"]) for row in widening if row)
+    yield (
+        "Without batch normalization the spread of a sigmoid's input (unit 0, 85th minus 15th "
+        f"percentile) begins at {initial['measured']:.3f}, in the paper at {initial['paper']:.3f}. "
+        f"So its largest is {plain[0]:.0f} times its smallest here and {plain[1]:.0f} times in the "
+        f"paper; with batch normalization {normalized[0]:.1f} and {normalized[1]:.1f} times."
+    )
 
 
 def _gap_in_words(gap: dict[str, Any], ratio: dict[str, Any]) -> str:
@@ -239,8 +257,9 @@ def _of_percentiles(percentiles: pd.DataFrame) -> Iterator[Quantity]:
         of_seeds = rows.sort_values("step").groupby("seed")
         drawn = _paper_percentiles(experiment) if unit == "0" else {}
         for name, values, expected in (
-            ("initial spread", of_seeds["spread"].first(), _INITIAL_SPREAD),
+            (_INITIAL_NAME, of_seeds["spread"].first(), _INITIAL_SPREAD),
             ("final spread", of_seeds["spread"].last(), _FINAL_SPREAD),
+            (_WIDENING_NAME, of_seeds["spread"].max() / of_seeds["spread"].min(), {}),
             (
                 "extreme of the median",
                 of_seeds["p50"].apply(lambda p50: p50.abs().max()),
@@ -258,10 +277,18 @@ def _of_percentiles(percentiles: pd.DataFrame) -> Iterator[Quantity]:
 
 
 def _paper_percentiles(experiment: str) -> dict[str, float]:
-    figure = PERCENTILE_CURVES[experiment]
-    low, median, high = (paper.curve(figure, name)["value"] for name in ("p15", "p50", "p85"))
+    median, spread = paper.curve(PERCENTILE_CURVES[experiment], "p50"), paper_spread(experiment)
     return {
-        "initial spread": float(high.iloc[0] - low.iloc[0]),
-        "final spread": float(high.iloc[-1] - low.iloc[-1]),
-        "extreme of the median": float(median.abs().max()),
+        _INITIAL_NAME: float(spread[0]),
+        "final spread": float(spread[-1]),
+        _WIDENING_NAME: float(spread.max() / spread.min()),
+        "extreme of the median": float(median["value"].abs().max()),
     }
+
+
+def paper_spread(experiment: str) -> np.ndarray:
+    """Of the paper's unit, the 85th minus the 15th percentile, wherever one of them was drawn."""
+    low, high = (paper.curve(PERCENTILE_CURVES[experiment], name) for name in ("p15", "p85"))
+    steps = np.union1d(low["step"], high["step"])
+    drawn = [np.interp(steps, curve["step"], curve["value"]) for curve in (low, high)]
+    return drawn[1] - drawn[0]
