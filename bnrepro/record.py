@@ -8,6 +8,7 @@ change one only with an entry in CHANGELOG.md.
 
 import csv
 import dataclasses
+import io
 import json
 import math
 import os
@@ -123,8 +124,10 @@ def read_record(directory: Path) -> RunRecord:
 
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Write a CSV file; a number that is not finite is written `nan`, `inf` or `-inf`."""
-    lines = [",".join(columns), *(",".join(map(_cell, row)) for row in rows)]
-    write_atomically(path, "\n".join(lines) + "\n")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([columns, *(map(_cell, row) for row in rows)])
+    write_atomically(path, text.getvalue())
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[list[float]]:

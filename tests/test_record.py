@@ -74,6 +74,12 @@ def test_rows_are_read_as_written(tmp_path):
     assert math.isnan(rows[0][1])
 
 
+def test_words_with_a_comma_stay_one_cell(tmp_path):
+    path = tmp_path / "table.csv"
+    write_rows(path, ("measure", "value"), [("accuracy after 12,000 steps", 0.5)])
+    assert pd.read_csv(path).to_numpy().tolist() == [["accuracy after 12,000 steps", 0.5]]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 1}', "null"])
 def test_half_a_record_is_refused_by_name(tmp_path, content):
     directory = leave(tmp_path)
