@@ -195,7 +195,7 @@ def scored_as_on_an_accelerator(overrides: Sequence[str]) -> Answer:
     engine = _engine(overrides)
     evaluation = engine.dataset.evaluation
     by_batches = engine.logits(evaluation)
-    engine.on_accelerator = True
+    engine.on_accelerator = True  # type: ignore[attr-defined]
     engine.compile_scoring()
     return {
         "by_batches": by_batches,
