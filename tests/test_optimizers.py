@@ -5,7 +5,7 @@ import numpy as np
 import numpy_training
 import pytest
 
-from bnrepro import optimizers
+from bnrepro import optimizers, schedules
 from bnrepro.composition import compose
 from bnrepro.config import OPTIMIZERS, SCHEDULES
 
@@ -13,7 +13,7 @@ DECAY = ("schedule.decay_steps=100", "schedule.decay_rate=0.25")
 
 
 def rates(*words, start=0, stop=301):
-    return optimizers.learning_rates(compose(list(words)).config.accelerated(), start, stop)
+    return schedules.learning_rates(compose(list(words)).config.accelerated(), start, stop)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_update_rules_follow_their_formulas(name):
 
 def test_every_rule_and_schedule_of_the_config_is_there():
     assert tuple(optimizers._OPTIMIZERS) == OPTIMIZERS
-    assert tuple(optimizers._SCHEDULES) == SCHEDULES
+    assert tuple(schedules._SCHEDULES) == SCHEDULES
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -22,7 +22,7 @@ from bnrepro.data.order import BatchOrder
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.models import Network
 from bnrepro.normalization.population import batch_moments
-from bnrepro.optimizers import learning_rates
+from bnrepro.schedules import learning_rates
 
 Arrays = dict[str, np.ndarray]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bnrepro import checkpoint, optimizers, seconds_since_import
+from bnrepro import checkpoint, seconds_since_import
 from bnrepro.composition import Composition
 from bnrepro.config import ConfigError
 from bnrepro.engine import Engine, Segment
@@ -18,6 +18,7 @@ from bnrepro.observers.evaluation import evaluate, evaluate_population
 from bnrepro.observers.percentiles import percentile_rows, watched_images
 from bnrepro.observers.progress import ProgressObserver
 from bnrepro.record import CURVE_COLUMNS, RunRecord
+from bnrepro.schedules import learning_rates
 from bnrepro.training.leaving import (
     digest,
     make_record,
@@ -216,7 +217,7 @@ class Run:
             progress.num_correct / examples if batches else math.nan,
             loss,
             accuracy,
-            float(optimizers.learning_rates(config, step, step + 1)[0]),
+            float(learning_rates(config, step, step + 1)[0]),
             progress.seconds["train"],
         ]
         progress.curve.append(row)
