@@ -14,8 +14,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from bnrepro import paper, statistics
 from bnrepro.figures.drawing import Label, draw_mean, label_ends, short_steps, step_axis
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table, folder, rows_of
+from bnrepro.figures.figure_2_differences import differences
 from bnrepro.figures.figure_2_findings import REFERENCE, findings
-from bnrepro.figures.figure_2_tables import ROWS, after_equal_steps, tables
+from bnrepro.figures.figure_2_tables import ROWS, tables
 from bnrepro.figures.selection import Selection, select
 from bnrepro.figures.style import INK, LINES, Panel
 from bnrepro.figures.wording import percent, setting
@@ -49,13 +50,14 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     against = _steps_against_target(chosen)
     drawings = [_curves(chosen, mean), _targets(against)]
     fixed_targets, equal_steps, paired = tables(chosen)
+    target = target_accuracy(chosen.runs)
     return Exhibit(
         name=folder("figure_2", scale),
         title="Figure 2",
         setting=setting(chosen.runs),
         findings=[
-            *findings(chosen, target_accuracy(chosen.runs)),
-            *after_equal_steps(equal_steps),
+            *findings(chosen, target, fixed_targets),
+            *differences(chosen, scale, target),
         ],
         commands=[chosen.command, f"bnrepro figure 2 scale={scale}"],
         missing=[chosen.missing] if chosen.missing else [],

@@ -7,8 +7,6 @@ from bnrepro.figures.exhibit import Table, rows_of
 from bnrepro.figures.figure_2_findings import REFERENCE
 from bnrepro.figures.paired import PAIRED_COLUMNS, paired_caption, paired_row
 from bnrepro.figures.selection import Selection
-from bnrepro.figures.style import LINES
-from bnrepro.figures.wording import percent
 
 ROWS = tuple(row.experiment for row in paper.FIGURE_3)
 # Ours: accuracies that do not depend on how far Inception comes. They were chosen when the runs of
@@ -33,13 +31,12 @@ _EQUAL_COLUMNS = (
     "accuracy_high",
     "coverage_percent",
 )
-_MORE_COMPARISONS = (("bn_x5", "bn_baseline"), ("bn_x30", "bn_baseline"), ("bn_x30", "bn_x5"))
+MORE_COMPARISONS = (("bn_x5", "bn_baseline"), ("bn_x30", "bn_baseline"), ("bn_x30", "bn_x5"))
 
 
 def tables(chosen: Selection) -> list[Table]:
     """All of them, from the runs of the study `figure_2`."""
-    steps = int(chosen.runs["config.train_steps"].min())
-    runs = _with_accuracy_after(steps, chosen)
+    steps, runs = with_accuracy_after_equal_steps(chosen)
     return [
         _fixed_targets(chosen),
         _equal_steps(runs, chosen.labels, steps),
@@ -47,11 +44,15 @@ def tables(chosen: Selection) -> list[Table]:
     ]
 
 
-def _with_accuracy_after(steps: int, chosen: Selection) -> pd.DataFrame:
-    """The runs and, as `accuracy`, theirs after so many steps; diverged runs are at chance."""
+def with_accuracy_after_equal_steps(chosen: Selection) -> tuple[int, pd.DataFrame]:
+    """The shortest training's steps, and the runs with their `accuracy` after as many.
+
+    Diverged runs are at chance.
+    """
+    steps = int(chosen.runs["config.train_steps"].min())
     curves = chosen.curves[chosen.curves["step"] == steps]
     runs = chosen.runs.merge(curves[["name", "seed", "evaluation_accuracy"]])
-    return runs.assign(accuracy=runs["evaluation_accuracy"].fillna(runs["chance"]))
+    return steps, runs.assign(accuracy=runs["evaluation_accuracy"].fillna(runs["chance"]))
 
 
 def _fixed_targets(chosen: Selection) -> Table:
@@ -84,18 +85,9 @@ def _equal_steps(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
     return Table("equal_steps", _EQUAL_COLUMNS, rows, caption)
 
 
-def after_equal_steps(table: Table) -> list[str]:
-    """The accuracies of the paper's five networks in the table `equal_steps`, in a sentence."""
-    rows = [row for row in table.rows if row[0] in ROWS]
-    if len(rows) < 2:
-        return []
-    each = ", ".join(f"{LINES[row[0]].label} {percent(row[3])}" for row in rows)
-    return [f"After {rows[0][2]:,} steps, as many as the shortest training has: {each}."]
-
-
 def _paired(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
     others = [label for label in labels if label != REFERENCE]
-    comparisons = [*((label, REFERENCE) for label in others), *_MORE_COMPARISONS]
+    comparisons = [*((label, REFERENCE) for label in others), *MORE_COMPARISONS]
     rows = [
         [measure, *row]
         for measure, column in (

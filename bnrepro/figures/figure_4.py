@@ -1,20 +1,22 @@
 """Figure 4 (section 4.2.3): the mean of six networks' class probabilities, and each alone."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from bnrepro import paper, predictions
 from bnrepro.figures.exhibit import Drawing, Exhibit, Table, folder
-from bnrepro.figures.selection import select
+from bnrepro.figures.selection import select, select_optional
 from bnrepro.figures.style import BLUE, INK, Panel
-from bnrepro.figures.wording import percent, setting_of_one_each
+from bnrepro.figures.wording import percent, points, setting_of_one_each
 from bnrepro.study import DEFAULT_SCALE
 
+_SAME_SEED = ("model", "seed", "top1_error", "plain_top1_error", "gap")
 _CAPTION = (
     "A mark is one network, or their mean, without an interval: filled the top-1, open the top-5 "
     "error. The diamond is the ensemble, of which there is one."
@@ -35,17 +37,20 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         [predictions.read(Path(directory)) for directory in trained["directory"]],
         [_variation(run) for run in trained.to_dict("records")],
     )
+    plain, _ = select_optional("figure_2", results_dir, (f"scale={scale}",))
+    same_seed = _same_seed(trained["seed"], rows, None if plain is None else plain.runs)
     return Exhibit(
         name=folder("figure_4", scale),
         title="Figure 4",
         setting=setting_of_one_each(trained),
-        findings=[_finding(rows)],
+        findings=[_finding(rows), *_without_control(same_seed)],
         commands=[chosen.command, f"bnrepro figure 4 scale={scale}"],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=[_drawing(rows)],
         tables=[
             Table("table", predictions.COLUMNS, rows, "Errors on the test images."),
             _paper_table(),
+            same_seed,
         ],
         series=[],
         runs=chosen.runs,
@@ -61,6 +66,37 @@ def _finding(rows: Sequence[Sequence[Any]]) -> str:
         f"{percent(errors['BN-Inception ensemble'] or 0)} against "
         f"{percent(errors['BN-Inception multicrop'] or 0)}."
     )
+
+
+def _same_seed(
+    seeds: Iterable[int], rows: Sequence[Sequence[Any]], others: pd.DataFrame | None
+) -> Table:
+    """Each network beside figure 2's BN-x30 of its seed, where there is one."""
+    plain: Mapping[Hashable, float] = {}
+    if others is not None:
+        of_x30 = others[others["label"] == "bn_x30"].set_index("seed")
+        plain = (1 - of_x30["judged_final"]).to_dict()
+    compared = [
+        [model, seed, error, plain[seed], error - plain[seed]]
+        for seed, (model, _, error, _) in zip(seeds, rows, strict=False)
+        if seed in plain
+    ]
+    caption = (
+        "Each network's top-1 error beside that of figure 2's plain BN-x30 of the same seed: one "
+        "network each."
+    )
+    return Table("same_seed", _SAME_SEED, compared, caption)
+
+
+def _without_control(table: Table) -> Iterator[str]:
+    gaps = [row[-1] for row in table.rows]
+    if gaps:
+        yield (
+            f"Of the {len(gaps)} networks {sum(gap > 0 for gap in gaps)} err more than the plain "
+            f"BN-x30 of the same seed, by {points(min(gaps), 2)} to {points(max(gaps), 2)} points. "
+            "This is one ensemble; of as many plain networks the mean has not been taken, so that "
+            "it does not show what the variations add."
+        )
 
 
 def _variation(run: Mapping[Hashable, Any]) -> str:

@@ -47,6 +47,12 @@ def percent(fraction: float, digits: int = 1) -> str:
     return f"{100 * fraction:.{digits}f} %"
 
 
+def listed(words: Iterable[str]) -> str:
+    """`BN-x5`, or `50, 60 and 70`."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def points(difference: float, digits: int) -> str:
     """A difference of fractions in percentage points, with its sign: `+0.41`.
 
