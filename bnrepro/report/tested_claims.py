@@ -12,6 +12,10 @@ from bnrepro.record import RecordError
 from bnrepro.report import markup
 from bnrepro.report.sections import Section
 
+_CRITERIA = (
+    "The criteria were committed before the first record of a study; those of the exact "
+    "experiments came with the experiments."
+)
 _COMMAND, _TITLE = "bnrepro claims", "The paper's claims, tested"
 
 
@@ -46,8 +50,7 @@ def _body(folder: Path, verdicts: pd.DataFrame, counts: Sequence[str]) -> str:
     drawings = sorted(folder.glob("*.svg"))
     files = [f"claims/{file.name}" for file in sorted(folder.glob("*.csv"))]
     parts = [
-        f'<p class="how">{markup.code(_COMMAND)} What is measured and the bounds stood before the '
-        "first record, but where a criterion says otherwise.</p>",
+        f'<p class="how">{markup.code(_COMMAND)} {_CRITERIA}</p>',
         markup.findings(map(markup.escape, counts)),
         markup.paragraph(CAUTION, "note"),
         *(_claim(str(name), rows) for name, rows in verdicts.groupby("claim", sort=False)),
