@@ -13,8 +13,8 @@ from bnrepro.report import markup
 from bnrepro.report.sections import Section
 
 _CRITERIA = (
-    "The criteria were committed before the first record of a study; those of the exact "
-    "experiments came with the experiments."
+    "The criteria were committed before the first record of a study, but where one says "
+    "otherwise; those of the exact experiments came with the experiments."
 )
 _COMMAND, _TITLE = "bnrepro claims", "The paper's claims, tested"
 
