@@ -6,8 +6,8 @@ from bnrepro import paper
 from bnrepro.composition import compose
 from bnrepro.config import GROUPS, to_flat
 from bnrepro.config_files import AT_SCALE
-from bnrepro.optimizers import learning_rates
 from bnrepro.overrides import choices_of, configs_directory
+from bnrepro.schedules import learning_rates
 
 ROWS = ["inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid"]
 CONTROLS = [
