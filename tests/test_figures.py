@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from bnrepro.figures.drawing import Label
 from bnrepro.figures.exhibit import Exhibit, Table
 from bnrepro.figures.figure_2_tables import ROWS
 from bnrepro.figures.selection import select
-from bnrepro.figures.wording import points
+from bnrepro.figures.wording import points, setting
 from bnrepro.record import RecordError
 
 SEEDS = (0, 1, 2)
@@ -392,6 +393,27 @@ def test_another_scale_has_its_own_folder(tmp_path: Path) -> None:
     assert figures.exhibit("2", str(tmp_path), "smoke").name == "figure_2-smoke"
 
 
+def test_a_control_without_a_line_of_its_own_is_drawn_under_its_name(
+    figure_2_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(figure_2_dir / "runs", tmp_path / "runs")
+    for name in ("inception_x5", "inception_sigmoid"):
+        monkeypatch.delitem(style.LINES, name)
+    made = figures.exhibit("2", str(tmp_path))
+    controls = next(panel for panel in made.drawings[0].panels if panel.name == "controls")
+    assert "inception_x5 28.3 %" in controls.description
+    lines = style.build([controls], [["controls"]]).axes[0].lines
+    unknown = {
+        name: next(line for line in lines if line.get_label() == name)
+        for name in ("inception_x5", "inception_sigmoid")
+    }
+    known = {line.marker for line in style.LINES.values()}
+    markers = {line.get_marker() for line in unknown.values()}
+    assert len(markers) == 2
+    assert not markers & known
+    assert made.write(tmp_path)
+
+
 # Figure 4 and the two studies.
 
 
@@ -526,6 +548,22 @@ def test_batch_size_compares_on_the_same_seed(tmp_path: Path) -> None:
     assert gap["gap"] == pytest.approx(-0.02)
     assert ": +2.00 at 8 (medians" in made.findings[0]
     assert ": -2.00 at 8 (medians" in made.findings[1]
+
+
+def test_a_model_that_is_not_known_goes_by_its_own_name() -> None:
+    runs = pd.DataFrame(
+        {
+            "label": ["a", "a"],
+            "data.name": ["cifar10"] * 2,
+            "config.data.binary": [False] * 2,
+            "config.model.name": ["resnet"] * 2,
+            "config.model.width": [0.5] * 2,
+            "config.model.hidden_layers": [3] * 2,
+            "config.batch_size": [32] * 2,
+            "config.activation": ["relu"] * 2,
+        }
+    )
+    assert setting(runs) == "CIFAR-10, resnet at width 0.5, batch 32, n = 2 seeds"
 
 
 def test_points_are_rounded_away_from_zero() -> None:

@@ -269,6 +269,14 @@ def test_a_run_without_experiment_is_a_row_of_its_name(tmp_path):
     assert list(rows(tabulate(tmp_path))) == ["mlp-digits-x1-0123abcd"]
 
 
+def test_an_unknown_model_and_experiment_have_a_row_and_their_names(tmp_path):
+    config = {**CONFIG, "model": {**CONFIG["model"], "name": "resnet"}}
+    leave(tmp_path, "resnet_bn", 0, [0.1, 0.6], config=config)
+    made = tabulate(tmp_path)
+    assert list(rows(made)) == ["resnet_bn"]
+    assert "resnet, width" in to_text(made)
+
+
 def test_unequal_seeds_are_paired_and_said(study):
     leave(study, "bn_x5", 9, [0.1, 0.9])
     made = tabulate(study)

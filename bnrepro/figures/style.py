@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import matplotlib.style
 import numpy as np
@@ -99,20 +100,42 @@ class Line:
 
 # As in the paper's figures, networks without batch normalization are dashed.
 _DASHED, _DOTTED, _DASH_DOTTED = (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5))
-LINES = {
-    "figure_1_plain": Line("without BN", VERMILLION, _DASHED, "o"),
-    "figure_1_bn": Line("with BN", BLUE, "-", "s"),
-    "inception": Line("Inception", INK, _DASHED, "o"),
-    "bn_baseline": Line("BN-Baseline", VERMILLION, _DASH_DOTTED, "s"),
-    "bn_x5": Line("BN-x5", BLUE, "-", "^"),
-    "bn_x30": Line("BN-x30", GREEN, (0, (9, 1.5)), "D"),
-    "bn_x5_sigmoid": Line("BN-x5-Sigmoid", PURPLE, _DOTTED, "v"),
-    "inception_tuned": Line("Inception, tuned rate", ORANGE, "-", "p"),
-    "inception_x5": Line("Inception x5", VERMILLION, _DOTTED, "X"),
-    "bn_baseline_x5": Line("BN-Baseline x5", BLUE, _DASH_DOTTED, "s"),
-    "inception_accelerated": Line("Inception, accelerated", GREEN, (0, (9, 1.5)), "P"),
-    "inception_sigmoid": Line("Inception, sigmoid", PURPLE, (0, (3, 1, 1, 1, 1, 1)), "v"),
-}
+# What no line below has.
+_FREE_MARKERS = ("h", "*", "<", ">", "d", "H", "8")
+_FREE_STYLES = ((0, (2, 1)), (0, (12, 2, 2, 2)), (0, (4, 1, 2, 1)))
+
+
+class Lines(dict[str, Line]):
+    """Lines by experiment; an experiment that has none is drawn all the same, under its name.
+
+    How such a line looks is a function of the name alone, so that a figure is the same whatever
+    was drawn before it.
+    """
+
+    def __missing__(self, label: str) -> Line:
+        """A line of the experiment's own name; nothing is added to the known ones."""
+        rest, marker = divmod(crc32(label.encode()), len(_FREE_MARKERS))
+        rest, color = divmod(rest, len(_TEXT))
+        style = _FREE_STYLES[rest % len(_FREE_STYLES)]
+        return Line(label, list(_TEXT)[color], style, _FREE_MARKERS[marker])
+
+
+LINES = Lines(
+    {
+        "figure_1_plain": Line("without BN", VERMILLION, _DASHED, "o"),
+        "figure_1_bn": Line("with BN", BLUE, "-", "s"),
+        "inception": Line("Inception", INK, _DASHED, "o"),
+        "bn_baseline": Line("BN-Baseline", VERMILLION, _DASH_DOTTED, "s"),
+        "bn_x5": Line("BN-x5", BLUE, "-", "^"),
+        "bn_x30": Line("BN-x30", GREEN, (0, (9, 1.5)), "D"),
+        "bn_x5_sigmoid": Line("BN-x5-Sigmoid", PURPLE, _DOTTED, "v"),
+        "inception_tuned": Line("Inception, tuned rate", ORANGE, "-", "p"),
+        "inception_x5": Line("Inception x5", VERMILLION, _DOTTED, "X"),
+        "bn_baseline_x5": Line("BN-Baseline x5", BLUE, _DASH_DOTTED, "s"),
+        "inception_accelerated": Line("Inception, accelerated", GREEN, (0, (9, 1.5)), "P"),
+        "inception_sigmoid": Line("Inception, sigmoid", PURPLE, (0, (3, 1, 1, 1, 1, 1)), "v"),
+    }
+)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def _model(shape: Any, runs: pd.DataFrame) -> str:
     if name == "mlp":
         units = f"{100 * width:g} {_each(runs['config.activation'])} units"
         return f"{hidden_layers} layers of {units}"
-    return f"{_MODELS[name]} at width {width:g}"
+    return f"{_MODELS.get(name, name)} at width {width:g}"
 
 
 def _each(words: Iterable[str]) -> str:
