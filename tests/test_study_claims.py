@@ -536,6 +536,24 @@ def test_verdicts_on_records_load_no_tensorflow():
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+@pytest.mark.parametrize(("names", "code"), [(["C7"], 2), ([], 2), (["C12", "C25"], 0)])
+def test_without_tensorflow_exact_experiments_are_refused_and_records_judged(names, code, tmp_path):
+    program = (
+        "import sys; sys.modules['tensorflow'] = None; from bnrepro.cli import main; "
+        f"sys.exit(main({['claims', *names, 'results_dir=results']!r}))"
+    )
+    (tmp_path / "results").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    if code:
+        (line,) = done.stderr.splitlines()
+        assert "TensorFlow, which is not installed" in line
+        assert "bnrepro claims C11 C12" in line
+        assert not list((tmp_path / "results").iterdir())
+
+
 def test_nothing_to_compare_is_said():
     assert "no records of BN-x5" in str(nothing("BN-x5"))
 

@@ -5,6 +5,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple
+from importlib.util import find_spec
 from pathlib import Path
 
 from bnrepro.claims import experiments, studies
@@ -31,7 +32,8 @@ def main(
     `text`, `csv` or `markdown`.
 
     Raises:
-        ConfigError: if there is no such claim or format.
+        ConfigError: if there is no such claim or format, or an exact experiment is asked for where
+            TensorFlow is not installed.
         RecordError: if a record cannot be read.
         OSError: if the results folder cannot be written.
     """
@@ -41,6 +43,7 @@ def main(
             f"format {format}: expected one of {', '.join(_FORMATS)}"
             f"{did_you_mean(format, list(_FORMATS))}"
         )
+    _check_tensorflow(chosen)
     folder = Path(results_dir) / "claims"
     folder.mkdir(parents=True, exist_ok=True)
     verdicts: list[Verdict] = []
@@ -105,6 +108,16 @@ def _choose(names: Sequence[str]) -> list[str]:
                 f"{name}: expected claims among {', '.join(_ALL)}{did_you_mean(name, _ALL)}"
             )
     return [name for name in _ALL if not names or name in names]
+
+
+def _check_tensorflow(chosen: Sequence[str]) -> None:
+    exact = [name for name in chosen if name in experiments.EXPERIMENTS]
+    if exact and find_spec("tensorflow") is None:
+        raise ConfigError(
+            f"{', '.join(exact)}: exact experiments are computed with TensorFlow, which is not "
+            "installed; run `pip install bnrepro`, or test what rests on records: "
+            f"`bnrepro claims {' '.join(studies.STUDIES)}`"
+        )
 
 
 _FORMATS: dict[str, Callable[[Sequence[Verdict]], str]] = {
