@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from unittest.mock import patch
 
 import keras
 import numpy as np
 
-from bnrepro import training
+from bnrepro import normalization, training
 from bnrepro.composition import Composition, compose
 from bnrepro.data import Split
 from bnrepro.data.streaming import StreamedImages
@@ -92,6 +93,28 @@ def recorded(overrides: Sequence[str], interrupt_at: int | None = None) -> Answe
             "curve": [dict(zip(CURVE_COLUMNS, row, strict=True)) for row in rows],
             "after": {v.path: np.asarray(keras.ops.convert_to_tensor(v)) for v in model.variables},
         }
+
+
+def recorded_under_another_name(overrides: Sequence[str]) -> Answer:
+    """`recorded`, where `normalization=layer` makes batch normalizations."""
+    layers = normalization._LAYERS
+    with patch.dict(layers, layer=layers["batch"]):
+        return recorded(overrides)
+
+
+def seeds_at_once(overrides: Sequence[str], seeds: Sequence[int]) -> list[tuple[Arrays, Arrays]]:
+    """Per seed, all variables after three steps among the others, and of the seed alone."""
+    # Only a process of the JAX backend can import it.
+    from bnrepro.engine.replicas import Replicas
+
+    engines = [_engine([*overrides, f"seed={seed}"]) for seed in seeds]
+    first = cast(Any, _engine([*overrides, f"seed={seeds[0]}"]))
+    group = Replicas(first, [one.config for one in engines])
+    for engine in engines:
+        engine.train(0, 3)
+    group.train(0, 3)
+    together = [engine.variables() for engine in group.engines]
+    return list(zip(together, (engine.variables() for engine in engines), strict=True))
 
 
 def assembled(

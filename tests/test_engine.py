@@ -97,3 +97,15 @@ def test_a_batch_is_of_the_runs_precision(backend):
     for precision in ("float32", "float64"):
         batch = ask("assembled", (), *arguments, backend=backend, precision=precision)
         assert batch.dtype == precision
+
+
+def test_seeds_that_train_as_one_program_are_those_that_train_alone():
+    """Their weights, moving averages and dropout's random states."""
+    seeds = (3, 4, 8)
+    pairs = ask("seeds_at_once", MLP_DROPOUT, seeds, backend="jax")
+    for seed, (together, alone) in zip(seeds, pairs, strict=True):
+        assert together.keys() == alone.keys()
+        for path, value in alone.items():
+            np.testing.assert_allclose(together[path], value, rtol=1e-9, atol=1e-12, err_msg=path)
+        (random,) = (value for path, value in together.items() if "seed_generator" in path)
+        assert random[0] == seed

@@ -50,6 +50,16 @@ def tap(network, tensors, batch):
     return [array(x) for x in keras.Model(network.model.input, tensors)(batch, training=True)]
 
 
+def test_a_network_knows_whether_it_convolves_and_what_draws_at_random():
+    for model in MODELS:
+        network = build(f"model={model}", "model.width=0.1", "dropout=0.4")
+        convolutions = [layer for layer in network.model.layers if "Conv" in type(layer).__name__]
+        assert network.is_dense == (not convolutions)
+        (random,) = network.random_states
+        assert random.path.startswith("dropout")
+    assert build("model=mlp", "dropout=0").random_states == []
+
+
 # Sizes.
 
 

@@ -93,6 +93,15 @@ def test_there_are_no_population_statistics_without_batch_normalization():
     )
 
 
+def test_a_batch_normalization_of_any_name_has_population_statistics():
+    """What decides is the network, not the name of its normalization."""
+    plain = recorded("jax", POPULATION)
+    named = ask("recorded_under_another_name", (*RUN, POPULATION, "normalization=layer"),
+                backend="jax")  # fmt: skip
+    for key in ("final_accuracy", "final_accuracy_population", "weights_digest"):
+        assert named["record"][key] == plain["record"][key] is not None
+
+
 # The sigmoid CNN that collapses under moving averages (results/placement/NOTES.md).
 
 COLLAPSE_STEPS = 75

@@ -174,7 +174,7 @@ class Engine(ABC):
     @property
     def evaluation_batch(self) -> int:
         """Images of one call of `forward` when a whole split is scored."""
-        most = _DENSE_EVALUATION_BATCH if self.config.model.name == "mlp" else _EVALUATION_BATCH
+        most = _DENSE_EVALUATION_BATCH if self.network.is_dense else _EVALUATION_BATCH
         return min(most, len(self.dataset.evaluation.labels))
 
     def logits(self, split: Split) -> np.ndarray:

@@ -42,7 +42,7 @@ class JaxEngine(Engine):
     ) -> None:
         super().__init__(network, optimizer, dataset, config)
         self.on_accelerator = jax.default_backend() != "cpu"
-        self.loops = config.model.name == "mlp" or self.on_accelerator
+        self.loops = network.is_dense or self.on_accelerator
         self.kind = "jax loop" if self.loops else "jax step"
         self.segment_steps = _LOOP_SEGMENT_STEPS if self.loops else _STEP_SEGMENT_STEPS
         model = network.model

@@ -104,10 +104,11 @@ def _twin(first: JaxEngine, config: RunConfig) -> JaxEngine:
     trainable, non_trainable, optimizer = first.state
     model = first.network.model
     weights = [jnp.asarray(value) for value in initial_weights(model, config)]
+    random = {state.path for state in first.network.random_states}
     twin.state = (
         weights,
         [
-            _reseeded(variable, value, config.seed)
+            _reseeded(value, config.seed) if variable.path in random else jnp.copy(value)
             for variable, value in zip(model.non_trainable_variables, non_trainable, strict=True)
         ],
         jax.tree.map(jnp.copy, optimizer),
@@ -115,8 +116,6 @@ def _twin(first: JaxEngine, config: RunConfig) -> JaxEngine:
     return twin
 
 
-def _reseeded(variable: Any, value: Any, seed: int) -> Any:
-    """Dropout's random state begins as (seed, 0), every other variable as it is."""
-    if variable.name == "seed_generator_state":
-        return jnp.asarray([seed, 0], value.dtype)
-    return jnp.copy(value)
+def _reseeded(state: Any, seed: int) -> Any:
+    """The random state of a layer, such as dropout's, with which `seed` begins."""
+    return jnp.asarray([seed, 0], state.dtype)

@@ -36,7 +36,7 @@ class TensorFlowEngine(Engine):
         config: RunConfig,
     ) -> None:
         super().__init__(network, optimizer, dataset, config)
-        self._xla = config.model.name == "mlp" or bool(tf.config.list_physical_devices("GPU"))
+        self._xla = network.is_dense or bool(tf.config.list_physical_devices("GPU"))
         self.kind = "tensorflow xla loop" if self._xla else "tensorflow graph loop"
         self.segment_steps = _XLA_SEGMENT_STEPS if self._xla else _GRAPH_SEGMENT_STEPS
         # The graph optimizer puts convolution, batch normalization and tanh into one operation, of

@@ -32,6 +32,13 @@ class Network:
     pre_activations: dict[str, Any]  # the inputs of the hidden activations by layer, in order
     batch_normalizations: list[keras.layers.Layer]  # with moving_mean and moving_variance, in order
     normalization_inputs: list[Any]  # the input of each of `batch_normalizations`
+    is_dense: bool  # no unit is a convolution: a compiled loop of its steps is quick on any device
+
+    @property
+    def random_states(self) -> list[Any]:
+        """The variables of the layers that draw at random; each begins as (seed, 0)."""
+        generators = (getattr(layer, "seed_generator", None) for layer in self.model.layers)
+        return [generator.state for generator in generators if generator is not None]
 
 
 def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int) -> Network:
@@ -58,6 +65,7 @@ def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int
         pre_activations=units.pre_activations,
         batch_normalizations=units.batch_normalizations,
         normalization_inputs=units.normalization_inputs,
+        is_dense=units.is_dense,
     )
 
 

@@ -24,6 +24,7 @@ class Units:
         self.pre_activations: dict[str, Any] = {}  # the input of each activation, by the unit
         self.batch_normalizations: list[keras.layers.Layer] = []
         self.normalization_inputs: list[Any] = []  # what each of those sees
+        self.is_dense = True  # until a unit is a convolution
         self._config = config
 
     def dense(self, inputs: Any, size: int, name: str, last_hidden: bool = False) -> Any:
@@ -43,6 +44,7 @@ class Units:
         last_hidden: bool = False,
     ) -> Any:
         """A convolution to `maps` feature maps at width 1, padded to (height / strides, ...)."""
+        self.is_dense = False
         weights = keras.layers.Conv2D(
             self._scaled(maps),
             kernel_size,
@@ -64,6 +66,7 @@ class Units:
         name: str,
     ) -> Any:
         """A convolution within each channel, then one across them, without anything in between."""
+        self.is_dense = False
         weights = keras.layers.SeparableConv2D(
             self._scaled(maps),
             kernel_size,

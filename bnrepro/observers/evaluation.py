@@ -12,7 +12,8 @@ from bnrepro.engine import Engine
 
 def evaluate(engine: Engine, config: RunConfig) -> tuple[float, float]:
     """(mean cross-entropy, accuracy) with the statistics that the config infers with."""
-    if config.normalization == "batch" and config.batch_normalization.inference == "population":
+    normalized = bool(engine.network.batch_normalizations)
+    if normalized and config.batch_normalization.inference == "population":
         return evaluate_population(engine, config)
     return score(engine.logits(engine.dataset.evaluation), engine.dataset.evaluation)
 

@@ -98,7 +98,7 @@ class Run:
         if progress.diverged_at_step is not None:
             record = self.leave("diverged", **facts)
         else:
-            if config.normalization == "batch":
+            if self.engine.network.batch_normalizations:
                 with progress.clock("population"):
                     facts["final_accuracy_population"] = evaluate_population(self.engine, config)[1]
             if config.save_predictions:
