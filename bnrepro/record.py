@@ -14,7 +14,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,10 @@ class RecordError(Exception):
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run, whole. Accuracies are fractions on the evaluation split; durations are in steps."""
+    """One run, whole. Accuracies are fractions on the evaluation split; durations are in steps.
+
+    A file has all fields, in this order; whoever makes a record gives those that it knows.
+    """
 
     name: str
     experiment: str | None
@@ -51,18 +54,18 @@ class RunRecord:
     seed: int
     status: str
     train_steps: int
-    diverged_at_step: int | None
-    config: dict[str, Any]
-    environment: dict[str, Any]
-    data: dict[str, Any]
-    num_parameters: int | None
-    best_accuracy: float | None
-    best_accuracy_step: int | None
-    final_accuracy: float | None
-    final_accuracy_population: float | None
-    seconds: dict[str, float]
-    weights_digest: str | None
-    error: str | None
+    diverged_at_step: int | None = None
+    config: dict[str, Any] = field(kw_only=True)
+    environment: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(kw_only=True)
+    num_parameters: int | None = None
+    best_accuracy: float | None = None
+    best_accuracy_step: int | None = None
+    final_accuracy: float | None = None
+    final_accuracy_population: float | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    weights_digest: str | None = None
+    error: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -117,6 +120,9 @@ def read_record(directory: Path) -> RunRecord:
             "install the bnrepro that wrote it, or move the run aside and run it again"
         )
     try:
+        missing = {known.name for known in dataclasses.fields(RunRecord)} - fields.keys()
+        if missing:
+            raise TypeError(f"without {', '.join(sorted(missing))}")
         return RunRecord(**fields)
     except TypeError as error:
         raise RecordError(f"{path}: not the fields of a record ({error})") from error

@@ -88,6 +88,24 @@ def test_half_a_record_is_refused_by_name(tmp_path, content):
         read_record(directory)
 
 
+@pytest.mark.parametrize("name", ["seed", "config", "diverged_at_step", "error"])
+def test_a_record_without_one_of_its_fields_is_refused(tmp_path, name):
+    """Whoever makes a record may leave some out; its file has all of them."""
+    path = leave(tmp_path) / "record.json"
+    fields = json.loads(path.read_text())
+    del fields[name]
+    path.write_text(json.dumps(fields))
+    with pytest.raises(RecordError, match=f"without {name}"):
+        read_record(path.parent)
+
+
+def test_a_record_of_what_little_is_known_has_every_field(tmp_path):
+    facts = ("name", "experiment", "scale", "seed", "status", "train_steps", "config", "data")
+    record = RunRecord(**{name: getattr(RECORD, name) for name in facts})
+    assert read_record(leave(tmp_path, record)) == record
+    assert (record.environment, record.seconds, record.best_accuracy) == ({}, {}, None)
+
+
 def test_another_schema_version_is_refused_with_the_remedy(tmp_path):
     directory = leave(tmp_path)
     write_record(directory, replace(RECORD, schema_version=2))

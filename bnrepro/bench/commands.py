@@ -129,7 +129,6 @@ def write_records(results_dir: Path, count: int) -> None:
                 seed=seed,
                 status="completed",
                 train_steps=last,
-                diverged_at_step=None,
                 config=recorded_config(config),
                 environment={"threads": 1, "backend": config.backend, "device": "none"},
                 data=_CIFAR10_FACTS,
@@ -139,8 +138,6 @@ def write_records(results_dir: Path, count: int) -> None:
                 final_accuracy=0.5,
                 final_accuracy_population=0.5,
                 seconds={"train": 100.0, "total": 120.0},
-                weights_digest="",
-                error=None,
             )
             write_record(directory, record)
 

@@ -110,17 +110,8 @@ def leave_failed_record(run: PlannedRun, error: str) -> None:
         seed=run.seed,
         status="failed",
         train_steps=(progress(run) or {}).get("step", 0),
-        diverged_at_step=None,
         config=recorded_config(composition.config),
-        environment={},
         data={"name": composition.config.data.name},
-        num_parameters=None,
-        best_accuracy=None,
-        best_accuracy_step=None,
-        final_accuracy=None,
-        final_accuracy_population=None,
-        seconds={},
-        weights_digest=None,
         error=_FOLDERS.sub("", error),
     )
     write_record(run.directory, record)

@@ -67,12 +67,6 @@ def make_record(
     config = composition.config
     best = max(progress.curve, key=lambda row: row[4], default=None)
     weights = trainer.network.model.trainable_variables
-    fields: dict[str, Any] = {
-        "final_accuracy_population": None,
-        "weights_digest": None,
-        "error": None,
-        **facts,
-    }
     return RunRecord(
         name=composition.name,
         experiment=composition.experiment,
@@ -89,7 +83,7 @@ def make_record(
         best_accuracy_step=int(best[0]) if best else None,
         final_accuracy=progress.curve[-1][4] if progress.curve else None,
         seconds={**progress.seconds, "total": progress.earlier_seconds + seconds_since_import()},
-        **fields,
+        **facts,
     )
 
 
