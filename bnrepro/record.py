@@ -13,7 +13,9 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,6 +162,26 @@ def find_runs(results_dir: str | Path) -> Iterator[Path]:
     return iter(sorted(runs, key=_by_name_and_seed))
 
 
+# What has been read inside `reading_once`, by reader and folder; None outside of it.
+_READ: ContextVar[dict[tuple[str, Path], Any] | None] = ContextVar("read", default=None)
+
+
+@contextmanager
+def reading_once() -> Iterator[None]:
+    """Inside, each folder's records and curves are read once: a command sees one state of them.
+
+    Also as a decorator of a function: `@reading_once()`.
+    """
+    if _READ.get() is not None:
+        yield
+        return
+    token = _READ.set({})
+    try:
+        yield
+    finally:
+        _READ.reset(token)
+
+
 def load_runs(results_dir: str | Path = "results") -> "pd.DataFrame":
     """All records below `results_dir`, a row a run.
 
@@ -169,14 +191,7 @@ def load_runs(results_dir: str | Path = "results") -> "pd.DataFrame":
     Raises:
         RecordError: if one of the records cannot be read.
     """
-    import pandas as pd
-
-    rows = []
-    for directory in find_runs(results_dir):
-        record = read_record(directory)
-        row = _flatten(dataclasses.asdict(record))
-        rows.append({"label": record.label, "directory": str(directory), **row})
-    return pd.DataFrame(rows)
+    return _once(_read_runs, results_dir).copy()
 
 
 def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
@@ -187,12 +202,39 @@ def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
     Raises:
         RecordError: if a record or a curve cannot be read.
     """
+    return _once(_read_curves, results_dir).copy()
+
+
+def _once(read: Callable[[Path], Any], results_dir: str | Path) -> Any:
+    known, folder = _READ.get(), Path(results_dir)
+    if known is None:
+        return read(folder)
+    key = read.__name__, folder
+    if key not in known:
+        known[key] = read(folder)
+    return known[key]
+
+
+def _read_records(results_dir: Path) -> list[tuple[Path, RunRecord]]:
+    return [(directory, read_record(directory)) for directory in find_runs(results_dir)]
+
+
+def _read_runs(results_dir: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = []
+    for directory, record in _once(_read_records, results_dir):
+        row = _flatten(dataclasses.asdict(record))
+        rows.append({"label": record.label, "directory": str(directory), **row})
+    return pd.DataFrame(rows)
+
+
+def _read_curves(results_dir: Path) -> "pd.DataFrame":
     import pandas as pd
 
     keys = ("label", "name", "seed", "status", "diverged_at_step")
     rows: list[list[Any]] = []
-    for directory in find_runs(results_dir):
-        record = read_record(directory)
+    for directory, record in _once(_read_records, results_dir):
         facts = [getattr(record, key) for key in keys]
         rows += [[*facts, *row] for row in read_rows(directory / "curve.csv", CURVE_COLUMNS)]
     if not rows:

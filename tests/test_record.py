@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -14,6 +15,7 @@ from bnrepro.record import (
     RunRecord,
     read_record,
     read_rows,
+    reading_once,
     run_directory,
     write_atomically,
     write_record,
@@ -161,3 +163,17 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, 
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_inside_reading_once_a_folder_is_read_once_and_nobody_changes_what_others_see(tmp_path):
+    directory = leave(tmp_path)
+    with reading_once():
+        runs, curves = load_runs(tmp_path), load_curves(tmp_path)
+        shutil.rmtree(directory)
+        runs.loc[0, "seed"] = 99
+        with reading_once():
+            assert load_runs(tmp_path)["seed"].tolist() == [RECORD.seed]
+            pd.testing.assert_frame_equal(load_curves(tmp_path), curves)
+        assert load_runs(tmp_path / "another").empty
+    assert load_runs(tmp_path).empty
+    assert load_curves(tmp_path).empty

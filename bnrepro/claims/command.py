@@ -14,7 +14,7 @@ from bnrepro.claims.untested import without_verdict
 from bnrepro.claims.verdict import COLUMNS, Verdict, counted
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.paper import CLAIMS, claim
-from bnrepro.record import write_atomically
+from bnrepro.record import reading_once, write_atomically
 from bnrepro.tables import markdown_table
 
 # In the paper's order.
@@ -22,6 +22,7 @@ _ALL = tuple(each.identifier for each in CLAIMS)
 TESTED = tuple(name for name in _ALL if name in experiments.EXPERIMENTS or name in studies.STUDIES)
 
 
+@reading_once()
 def main(
     names: Sequence[str] = (), results_dir: str | Path = "results", format: str = "text"
 ) -> int:

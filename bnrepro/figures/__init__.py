@@ -12,6 +12,7 @@ from collections.abc import Callable
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.figures import batch_size, figure_1, figure_2, figure_4, placement
 from bnrepro.figures.exhibit import Exhibit, folder
+from bnrepro.record import reading_once
 
 __all__ = ["NUMBERS", "Exhibit", "exhibit", "folder", "main"]
 
@@ -26,6 +27,7 @@ _EXHIBITS: dict[str, tuple[Callable[..., Exhibit], bool]] = {
 NUMBERS = tuple(_EXHIBITS)
 
 
+@reading_once()
 def exhibit(number: str, results_dir: str = "results", scale: str | None = None) -> Exhibit:
     """The exhibit of one of the paper's figures, or of a study that is drawn.
 

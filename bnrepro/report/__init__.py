@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from bnrepro.record import write_atomically
+from bnrepro.record import reading_once, write_atomically
 from bnrepro.report import deviations, markup, sections, tested_claims
 from bnrepro.report.sections import Section
 from bnrepro.study import DEFAULT_SCALE
@@ -30,6 +30,7 @@ def main(results_dir: str = "results") -> int:
     return 0
 
 
+@reading_once()
 def build(results_dir: str, scale: str = DEFAULT_SCALE) -> str:
     """The page; what there are no records for is left out, with the command that makes them.
 
