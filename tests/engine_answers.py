@@ -19,6 +19,7 @@ from bnrepro.data import Split
 from bnrepro.data.streaming import StreamedImages
 from bnrepro.engine import Engine
 from bnrepro.engine.batch import Assembler, read_images
+from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
 from bnrepro.observers.evaluation import evaluate, evaluate_population
 from bnrepro.record import CURVE_COLUMNS, read_rows
@@ -191,6 +192,11 @@ def divergence(overrides: Sequence[str]) -> Answer:
         "finite": finite,
         "length": len(segment.loss),
     }
+
+
+def located(_: Sequence[str], steps: int) -> list[int]:
+    """The steps that are found where the weights are finite up to step 0, 1, ... `steps - 1`."""
+    return [locate_divergence(last.__ge__, steps) for last in range(steps)]
 
 
 def next_gradient(overrides: Sequence[str]) -> Answer:

@@ -43,6 +43,19 @@ def test_any_other_difference_adds_a_short_hash():
     assert name("model=cnn", "train_steps=7").startswith("cnn-digits-x1-")
 
 
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        (["experiment=bn_x5", "scale=smoke", "activation=tanh"], "inception-digits-x5-"),
+        (["experiment=bn_x5", "scale=smoke", "data=mnist"], "inception-mnist-x5-"),
+        # Two of the three keys of x5, but no normalization.
+        (["bn=x5", "placement=none"], "mlp-digits-none-"),
+    ],
+)
+def test_what_defines_an_experiment_or_variant_must_be_there_for_its_name(words, start):
+    assert name(*words).startswith(start)
+
+
 def test_a_difference_takes_the_experiment_away():
     exact = compose(["experiment=bn_x5", "scale=smoke"])
     changed = compose(["experiment=bn_x5", "scale=smoke", "train_steps=7"])

@@ -58,6 +58,12 @@ def test_the_first_step_that_is_not_finite_is_found_exactly(backend):
     assert answer["length"] == answer["found"]
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 10, 25])
+def test_the_search_for_a_divergence_ends_at_its_step(steps):
+    answer = ask("located", (), steps, backend="jax", precision="float32")
+    assert answer == list(range(1, steps + 1))
+
+
 @BACKENDS
 def test_the_gradient_that_is_watched_is_the_one_of_the_next_step(backend):
     answer = ask("next_gradient", PLAIN, backend=backend, precision="float32")
