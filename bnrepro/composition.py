@@ -1,11 +1,9 @@
 """From the words of a command line to a checked `RunConfig` and the name of its run.
 
 Hydra composes `conf/`; `DictConfig` ends here. A run's name says which experiment and scale (or
-model, data and variant) it is; whatever differs from that goes into a short hash.
+model, data and variant) it is; whatever differs from that is added in words.
 """
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,7 +20,15 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bnrepro.config import GROUPS, ConfigError, RunConfig, identity, validate, with_values
+from bnrepro.config import (
+    GROUPS,
+    ConfigError,
+    RunConfig,
+    difference,
+    name_of,
+    validate,
+    with_values,
+)
 from bnrepro.config_files import check_directory
 from bnrepro.naming import Reference, is_scaled, references
 from bnrepro.overrides import (
@@ -61,14 +67,12 @@ def compose(overrides: list[str]) -> Composition:
     values = {item.key: item.values[0] for item in given if item.key not in GROUPS}
     config = with_values(config, values).resolved()
     validate(config)
-    reference, difference = min(
+    reference, changed = min(
         ((reference, _difference(config, reference)) for reference in references(config)),
         key=lambda pair: len(pair[1]),
     )
-    name, experiment = reference.name, reference.experiment
-    if difference:
-        digest = hashlib.sha256(json.dumps(difference, sort_keys=True).encode()).hexdigest()
-        name, experiment = f"{name}-{digest[:8]}", None
+    name = name_of(reference.name, changed)
+    experiment = None if changed else reference.experiment
     return Composition(
         config, name, experiment, reference.scale, _difference(config, Reference("", ()))
     )
@@ -136,8 +140,7 @@ def _directories() -> tuple[Path, ...]:
 
 def _difference(config: RunConfig, reference: Reference) -> dict[str, Any]:
     """The keys of the run's identity in which `config` is not what the reference means."""
-    meant = identity(_compose(map(read, reference.words)).resolved())
-    return {key: value for key, value in identity(config).items() if meant[key] != value}
+    return difference(config, _compose(map(read, reference.words)).resolved())
 
 
 def _compose(choices: Iterable[Override]) -> RunConfig:

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from bnrepro.config import GROUPS, ConfigError, did_you_mean, shown
+from bnrepro.config import GROUPS, ConfigError, did_you_mean, is_part, shown
 from bnrepro.overrides import (
     check_value,
     choices_of,
@@ -55,6 +55,11 @@ def _check_file(path: Path, group: str) -> None:
         raise ConfigError(f"bnrepro has {group}={path.stem} itself; give the file another name")
     if group == AT_SCALE and (ours / "experiment" / f"{path.stem.partition('_')[2]}.yaml").exists():
         raise ConfigError("what bnrepro's own experiments mean is fixed; write one of your own")
+    if not is_part(path.stem):
+        raise ConfigError(
+            "expected letters, digits, `_` and `.` in a file's name: `-` stands between the parts "
+            "of a run's name; rename the file"
+        )
     for key, value in _flat(_read(path)):
         if key == "defaults":
             _check_defaults(value, group)

@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from bnrepro.config import RunConfig
+from bnrepro.config import RunConfig, variant_name
 from bnrepro.overrides import config_directories, configs_directory
 
 
@@ -37,9 +37,8 @@ def references(config: RunConfig) -> Iterator[Reference]:
                 name = f"{experiment}-{scale}" if scale else experiment
                 yield Reference(name, tuple(words), experiment, scale)
     model, data, variant = config.model.name, config.data.name, variant_of(config)
-    yield Reference(
-        f"{model}-{data}-{variant}", (f"model={model}", f"data={data}", f"bn={variant}")
-    )
+    name = variant_name(model, data, variant, config.normalization)
+    yield Reference(name, (f"model={model}", f"data={data}", f"bn={variant}"))
 
 
 def variant_of(config: RunConfig) -> str:

@@ -36,11 +36,24 @@ def test_another_run_is_called_by_model_data_and_variant():
     assert name() == "mlp-digits-x1"
 
 
-def test_any_other_difference_adds_a_short_hash():
-    base, digest = name("experiment=bn_x5", "scale=smoke", "train_steps=7").rsplit("-", 1)
-    assert base == "bn_x5-smoke"
+def test_any_other_difference_is_added_in_words():
+    assert name("experiment=bn_x5", "scale=smoke", "train_steps=7") == "bn_x5-smoke-steps7"
+    assert name("optimizer=adam", "learning_rate=0.001") == "mlp-digits-x1-adam-rate0.001"
+    assert name("model=cnn", "activation=sigmoid", "backend=jax") == "cnn-digits-x1-sigmoid-jax"
+
+
+def test_another_normalization_takes_the_place_of_x1():
+    assert name("normalization=group") == "mlp-digits-group"
+    assert name("normalization=layer", "placement=after") == "mlp-digits-layer-after"
+    assert name("model=inception", "bn=x5", "normalization=group") == "inception-digits-x5-group"
+
+
+def test_what_is_too_long_for_a_name_ends_with_a_digest():
+    words = ["learning_rate=0.0123456", "train_steps=123456", "l2=0.000123", "dropout=0.123"]
+    long = name(*words, "optimizer=momentum", "model.width=1.25", "batch_size=123")
+    base, digest = long.rsplit("-", 1)
+    assert base == "mlp-digits-x1-momentum-rate0.0123456-momentum0.9-width1.25-batch123"
     assert len(digest) == 8 and set(digest) <= set("0123456789abcdef")
-    assert name("model=cnn", "train_steps=7").startswith("cnn-digits-x1-")
 
 
 @pytest.mark.parametrize(

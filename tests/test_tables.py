@@ -265,8 +265,8 @@ def test_one_experiment_at_two_scales_is_refused_until_one_is_named(tmp_path):
 
 
 def test_a_run_without_experiment_is_a_row_of_its_name(tmp_path):
-    leave(tmp_path, "bn_x5", 0, [0.1, 0.6], experiment=None, name="mlp-digits-x1-0123abcd")
-    assert list(rows(tabulate(tmp_path))) == ["mlp-digits-x1-0123abcd"]
+    leave(tmp_path, "bn_x5", 0, [0.1, 0.6], experiment=None, name="mlp-digits-x1-steps7")
+    assert list(rows(tabulate(tmp_path))) == ["mlp-digits-x1-steps7"]
 
 
 def test_an_unknown_model_and_experiment_have_a_row_and_their_names(tmp_path):
@@ -371,12 +371,12 @@ def test_tables_load_no_training_framework():
 
 
 def test_what_sets_variants_of_one_experiment_apart_is_said(tmp_path):
-    for name, rate in (("bn_x5-smoke", 0.01), ("bn_x5-smoke-0a1b2c3d", 0.04)):
+    for name, rate in (("bn_x5-smoke", 0.01), ("bn_x5-smoke-rate0.04", 0.04)):
         experiment = None if rate == 0.04 else "bn_x5"
         config = {**CONFIG, "train_steps": 200, "learning_rate": rate}
         leave(tmp_path, name, 0, [0.1, 0.2, 0.3], name=name, experiment=experiment, config=config)
     shown = tabulate(tmp_path)
     assert shown.notes[:2] == (
         "bn_x5: learning_rate=0.01",
-        "bn_x5-smoke-0a1b2c3d: learning_rate=0.04",
+        "bn_x5-smoke-rate0.04: learning_rate=0.04",
     )

@@ -1,7 +1,8 @@
 """What a run is: typed and frozen, with every rule that ties two fields together.
 
 `names`: the closed sets of names. `fields`: the config of a run and what makes it the same run.
-`rules`: what is refused. `messages`: how that is said. The values themselves stand in `conf/`.
+`rules`: what is refused. `messages`: how that is said. `spelling`: how a name says it. The values
+themselves stand in `conf/`.
 """
 
 from bnrepro.config.fields import (
@@ -12,6 +13,7 @@ from bnrepro.config.fields import (
     RunConfig,
     ScheduleConfig,
     absent_values,
+    difference,
     identity,
     to_flat,
     with_values,
@@ -34,6 +36,7 @@ from bnrepro.config.names import (
     SHUFFLES,
 )
 from bnrepro.config.rules import validate
+from bnrepro.config.spelling import is_part, name_of, variant_name
 
 __all__ = [
     "ACCELERATIONS",
@@ -59,10 +62,14 @@ __all__ = [
     "ScheduleConfig",
     "absent_values",
     "did_you_mean",
+    "difference",
     "identity",
+    "is_part",
+    "name_of",
     "one_of",
     "shown",
     "to_flat",
     "validate",
+    "variant_name",
     "with_values",
 ]

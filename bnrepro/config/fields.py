@@ -230,5 +230,21 @@ def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:
 
 
 def identity(config: RunConfig) -> dict[str, Any]:
-    """The flat config without the keys that do not change what is computed."""
-    return {key: value for key, value in to_flat(config).items() if key not in NOT_IDENTITY}
+    """The flat config without the keys that do not change what is computed.
+
+    A key that came later is left out where it has the value that records without it mean.
+    """
+    absent = absent_values()
+    return {
+        key: value
+        for key, value in to_flat(config).items()
+        if key not in NOT_IDENTITY and not (key in absent and value == absent[key])
+    }
+
+
+def difference(config: RunConfig, reference: RunConfig) -> dict[str, Any]:
+    """The keys of the identity in which `config` is not `reference`, with its values."""
+    meant, absent = identity(reference), absent_values()
+    own = identity(config)
+    values = {**{key: absent[key] for key in meant if key in absent}, **own}
+    return {key: value for key, value in values.items() if key not in meant or meant[key] != value}

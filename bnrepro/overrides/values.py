@@ -130,7 +130,7 @@ def _number(key: str, text: str) -> float:
         raise _refused(key, text) from error
     if not math.isfinite(value):
         raise ConfigError(f"{key}={shown(text)}: expected a finite number")
-    return value
+    return value + 0.0  # -0 is 0
 
 
 def _boolean(key: str, text: str) -> bool:

@@ -1,6 +1,7 @@
 """What must be said above and below a table: data, size and grid; censoring, intervals, gaps."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -43,8 +44,6 @@ def notes(
     return [*lines, *_intervals(rows, reference, target_from), *_paper_columns(rows)]
 
 
-# The end of the name of a run that differs from its experiment.
-_DIGEST = r"-[0-9a-f]{8}$"
 _STEPS = (
     "steps: first evaluation at or above the target, Kaplan-Meier median over seeds; a run that "
     "never gets there or diverges is censored; sustained: the accuracy stays there to the end"
@@ -94,7 +93,7 @@ def _variants(results: pd.DataFrame) -> list[str]:
     keys = [key for key in results if str(key).startswith("config.") and key != "config.seed"]
     firsts = results.drop_duplicates("label").sort_values("label")
     lines = []
-    for _, variants in firsts.groupby(firsts["name"].str.replace(_DIGEST, "", regex=True)):
+    for _, variants in firsts.groupby(firsts.apply(_base, axis="columns")):
         varied = [key for key in keys if variants[key].map(str).nunique() > 1]
         lines += [
             f"{run['label']}: "
@@ -103,6 +102,14 @@ def _variants(results: pd.DataFrame) -> list[str]:
             if varied
         ]
     return lines
+
+
+def _base(run: "pd.Series[Any]") -> str:
+    """The name of which a run is a variant: what stands before the words for its differences."""
+    parts = str(run["name"]).split("-")
+    if parts[:2] == [run["config.model.name"], run["data.name"]]:
+        return "-".join(parts[:3])
+    return "-".join(parts[: 2 if isinstance(run["scale"], str) else 1])
 
 
 def _left_out(runs: pd.DataFrame) -> list[str]:
