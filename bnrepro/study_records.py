@@ -1,13 +1,18 @@
-"""The records that there are of a study's runs, and which are missing."""
+"""The records that there are of a study's runs, where they lie, and which are missing."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from bnrepro import study
 from bnrepro.config import ConfigError
-from bnrepro.record import FINISHED
+from bnrepro.record import FINISHED, find_runs, read_record, run_directory
+
+# A person's own records, and those that the project shows; both below the folder of a command.
+RESULTS, PUBLISHED = "results", "results/published"
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,42 @@ def find(
     absent = [run for run in planned if (run.name, run.seed) not in finished]
     missing = _missing_line(name, absent, len(planned), command)
     return StudyRecords(own, missing, study.command(name, chosen))
+
+
+def folder_to_read(studies: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Where the records of studies (name, overrides) are read where no folder is named.
+
+    `RESULTS` if it holds a finished run of one of them, else `PUBLISHED`; which, and why, is said
+    in one line on standard error.
+
+    Raises:
+        ConfigError: if a study is refused, or there is no folder of published records.
+        RecordError: if a record cannot be read.
+    """
+    for name, overrides in studies:
+        if _has_finished(name, overrides, RESULTS):
+            print(f"reading {RESULTS}, which has runs of study={name}", file=sys.stderr)
+            return RESULTS
+    names = ", ".join(dict.fromkeys(f"study={name}" for name, _ in studies))
+    absent = f"no finished run of {names} is below {RESULTS}"
+    if not (Path(PUBLISHED) / "runs").is_dir():
+        name, overrides = studies[0]
+        raise ConfigError(
+            f"{absent}, and {PUBLISHED} is not here: it comes with a clone of the project; train "
+            f"with: {study.command(name, overrides)}, or name a folder with results_dir=FOLDER"
+        )
+    print(f"reading {PUBLISHED}: {absent}", file=sys.stderr)
+    return PUBLISHED
+
+
+def _has_finished(name: str, overrides: Sequence[str], results_dir: str) -> bool:
+    # Most folders answer without the seconds that it takes to plan a study.
+    there = {(path.parent.name, path.name) for path in find_runs(results_dir)}
+    return bool(there) and any(
+        read_record(run_directory(results_dir, run.name, run.seed)).status in FINISHED
+        for run in study.planned_runs(name, overrides)
+        if (run.name, f"seed_{run.seed}") in there
+    )
 
 
 def _keys(runs: pd.DataFrame) -> list[tuple[str, int]]:

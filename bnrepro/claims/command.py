@@ -24,13 +24,13 @@ TESTED = tuple(name for name in _ALL if name in experiments.EXPERIMENTS or name 
 
 @reading_once()
 def main(
-    names: Sequence[str] = (), results_dir: str | Path = "results", format: str = "text"
+    names: Sequence[str] = (), results_dir: str | Path | None = None, format: str = "text"
 ) -> int:
     """Test the claims called `names` (`C1`, ...; all without names) and print the verdicts.
 
     A claim that is not tested has a line with the reason. Tables and figures go into
     `<results_dir>/claims/`; `verdicts.csv` beside them where all claims are asked for. `format` is
-    `text`, `csv` or `markdown`.
+    `text`, `csv` or `markdown`. Without `results_dir` it is `studies.folder_to_read`.
 
     Raises:
         ConfigError: if there is no such claim or format, or an exact experiment is asked for where
@@ -45,6 +45,8 @@ def main(
             f"{did_you_mean(format, list(_FORMATS))}"
         )
     _check_tensorflow(chosen)
+    if results_dir is None:
+        results_dir = studies.folder_to_read(chosen)
     folder = Path(results_dir) / "claims"
     folder.mkdir(parents=True, exist_ok=True)
     verdicts: list[Verdict] = []

@@ -1,11 +1,12 @@
 """The verdicts that follow from the records of studies; never loads TensorFlow."""
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import pandas as pd
 
-from bnrepro import study
+from bnrepro import study, study_records
 from bnrepro.claims import figure_1, figure_2, figure_4, placement
 from bnrepro.claims.comparison import without_records
 from bnrepro.claims.verdict import Verdict
@@ -14,6 +15,8 @@ from bnrepro.figures.figure_1 import load_percentiles
 from bnrepro.figures.figure_4 import exhibit
 from bnrepro.figures.selection import Selection, select_optional
 from bnrepro.record import load_runs
+from bnrepro.study import DEFAULT_SCALE
+from bnrepro.study_records import RESULTS
 
 # The smallest scale at which the Inception networks are evidence; smoke is none.
 _SCALES = ("cpu", "gpu", "paper")
@@ -26,6 +29,29 @@ def run(claim: str, results_dir: str) -> list[Verdict]:
         RecordError: if a record, a curve or percentiles cannot be read.
     """
     return STUDIES[claim](results_dir)
+
+
+def folder_to_read(claims: Iterable[str]) -> str:
+    """Where the records for some claims are read where no folder is named.
+
+    A person's own folder where they need none, or where there is none to read.
+
+    Raises:
+        RecordError: if a record cannot be read.
+    """
+    scales = list(_scales(RESULTS)) or [DEFAULT_SCALE]
+    studies: list[tuple[str, list[str]]] = []
+    for name in dict.fromkeys(each for claim in claims for each in _STUDIES_OF.get(claim, ())):
+        scaled = "scale" in study.load(name).required
+        studies += [(name, [f"scale={scale}"]) for scale in scales] if scaled else [(name, [])]
+    if not studies:
+        return RESULTS
+    try:
+        return study_records.folder_to_read(studies)
+    except ConfigError as error:
+        # The exact experiments need no records, and the other verdicts say that there are none.
+        print(error, file=sys.stderr)
+        return RESULTS
 
 
 def _stability(results_dir: str) -> list[Verdict]:
@@ -109,4 +135,16 @@ STUDIES: dict[str, Callable[[str], list[Verdict]]] = {
     "C20": _initial_scale,
     "C21": _placement,
     "C23": _ensemble,
+}
+# The studies whose records each claim is tested on.
+_STUDIES_OF: dict[str, tuple[str, ...]] = {
+    "C11": ("figure_1",),
+    "C12": ("figure_1",),
+    "C13": ("figure_2",),
+    "C14": ("figure_2",),
+    "C15": ("figure_2",),
+    "C16": ("figure_2",),
+    "C20": ("figure_1", "figure_1_sensitivity"),
+    "C21": ("placement",),
+    "C23": ("figure_4",),
 }

@@ -107,7 +107,7 @@ COMMANDS = {
             takes_plain_words=True,
             takes_study=True,
             examples=(
-                ("bnrepro table", "all records under results/"),
+                ("bnrepro table", "all of your own records, under results/"),
                 ("bnrepro table inception 'bn_*' --reference inception", "some of them"),
                 ("bnrepro table study=figure_2 --format csv", "a study's: the paper's figure 3"),
             ),

@@ -14,7 +14,7 @@ from bnrepro.overrides import check_single
 def prepare_table(words: Words) -> Work:
     """Tabulate records."""
     target = _target(words.flags.get("--target"))
-    results_dir = _results_directory(words)
+    results_dir = _named_directory(words)
     overrides = [one.word() for one in words.overrides if one.key != "results_dir"]
     if words.study is not None:
         from bnrepro import study
@@ -28,9 +28,14 @@ def prepare_table(words: Words) -> Work:
     return partial(_table, words, overrides, results_dir, target)
 
 
-def _table(words: Words, overrides: list[str], results_dir: str, target: float | None) -> int:
+def _table(
+    words: Words, overrides: list[str], results_dir: str | None, target: float | None
+) -> int:
     from bnrepro import record, study_records, tables
 
+    if words.study is not None and results_dir is None:
+        results_dir = study_records.folder_to_read([(words.study, overrides)])
+    results_dir = results_dir or RESULTS_DIR
     runs = record.load_runs(results_dir)
     if words.study is not None:
         found = study_records.find(words.study, runs, results_dir, overrides)
@@ -62,14 +67,14 @@ def _target(text: str | None) -> float | None:
 
 def prepare_figure(words: Words) -> Work:
     """Draw one of the paper's figures, or a study's."""
-    results_dir = _results_directory(words)
+    results_dir = _named_directory(words)
     if len(words.plain) != 1:
         received = shown(" ".join(words.plain) or "nothing")
         raise ConfigError(f"figure {received}: expected one, such as `bnrepro figure 1`")
     return partial(_figure, words.plain[0], results_dir, words.value("scale", "") or None)
 
 
-def _figure(number: str, results_dir: str, scale: str | None) -> int:
+def _figure(number: str, results_dir: str | None, scale: str | None) -> int:
     from bnrepro import figures
 
     return figures.main(number, results_dir, scale)
@@ -77,10 +82,10 @@ def _figure(number: str, results_dir: str, scale: str | None) -> int:
 
 def prepare_report(words: Words) -> Work:
     """Put all exhibits on one page."""
-    return partial(_report, _results_directory(words))
+    return partial(_report, _named_directory(words))
 
 
-def _report(results_dir: str) -> int:
+def _report(results_dir: str | None) -> int:
     from bnrepro import report
 
     return report.main(results_dir)
@@ -88,11 +93,11 @@ def _report(results_dir: str) -> int:
 
 def prepare_claims(words: Words) -> Work:
     """Test what the paper claims."""
-    results_dir = _results_directory(words)
+    results_dir = _named_directory(words)
     return partial(_claims, words.plain, results_dir, words.flags.get("--format", "text"))
 
 
-def _claims(names: list[str], results_dir: str, form: str) -> int:
+def _claims(names: list[str], results_dir: str | None, form: str) -> int:
     from bnrepro import claims
 
     return claims.main(names, results_dir, form)
@@ -150,7 +155,12 @@ def _replace_process(command: list[str]) -> int:
 
 
 def _results_directory(words: Words) -> str:
+    return _named_directory(words) or RESULTS_DIR
+
+
+def _named_directory(words: Words) -> str | None:
+    """The folder of results that the command line names."""
     check_single(words.overrides)
-    results_dir = words.value("results_dir", RESULTS_DIR)
-    check_results_directory(results_dir)
-    return results_dir
+    results_dir = words.value("results_dir", "")
+    check_results_directory(results_dir or RESULTS_DIR)
+    return results_dir or None

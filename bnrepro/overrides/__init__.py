@@ -3,7 +3,8 @@
 Hydra's own grammar takes more than a run can mean (`model={}`, `nan`, `+x=3`, `~model`,
 `${oc.env:HOME}`) and answers in several lines. What comes from outside therefore goes through
 these pages first: a closed set of keys (`keys`), a value of the key's own type (`values`), one line
-where a word is refused (`words`). Hydra then gets the same words in one spelling.
+where a word is refused (`words`). Hydra then gets the same words in one spelling. `recorded`: the
+words of a config that a run has left.
 """
 
 from bnrepro.overrides.keys import (
@@ -15,6 +16,7 @@ from bnrepro.overrides.keys import (
     no_such_choice,
     no_such_key,
 )
+from bnrepro.overrides.recorded import words_of
 from bnrepro.overrides.values import check_value
 from bnrepro.overrides.words import Override, check_single, expand, read, read_all
 
@@ -32,4 +34,5 @@ __all__ = [
     "no_such_key",
     "read",
     "read_all",
+    "words_of",
 ]

@@ -9,18 +9,25 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
+from bnrepro import figures, study_records
 from bnrepro.record import reading_once, write_atomically
 from bnrepro.report import deviations, markup, sections, tested_claims
 from bnrepro.report.sections import Section
 from bnrepro.study import DEFAULT_SCALE
 
 
-def main(results_dir: str = "results") -> int:
+def main(results_dir: str | None = None) -> int:
     """Write the exhibits, `report.html` with all of them and `deviations.md` below `results_dir`.
 
+    Without `results_dir` the records are those of `study_records.folder_to_read`.
+
     Raises:
+        ConfigError: if no folder is named and there are no records.
         RecordError: if a record cannot be read.
     """
+    if results_dir is None:
+        studies = [figures.study_of(number) for number in figures.NUMBERS]
+        results_dir = study_records.folder_to_read(studies)
     page = build(results_dir)
     folder = Path(results_dir)
     folder.mkdir(parents=True, exist_ok=True)
