@@ -1,4 +1,4 @@
-"""Draw all that is published, from `results/` in the folder where it is called: `python redraw.py`.
+"""Draw all that is published below the folder where it is called: `python redraw.py`.
 
 Prints what this process calculated with, as JSON: `features`, the processor's features that NumPy
 uses, and `kernels`, those of OpenBLAS.

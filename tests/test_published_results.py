@@ -94,7 +94,8 @@ def test_the_readme_quotes_the_findings_of_each_figure(exhibit):
 def test_below_a_drawing_the_readme_says_what_its_lines_and_bands_are(exhibit):
     readme = (ROOT / "README.md").read_text()
     for drawing in exhibit.drawings:
-        shown = re.search(rf"!\[.*?\]\(results/{exhibit.name}/{drawing.name}.png\)\n\n(.*)", readme)
+        file = rf"\(results/{exhibit.name}/{drawing.name}.png\)"
+        shown = re.search(rf"!\[.*?\]{file}\n\n(.*)", readme)
         assert shown is None or shown[1] == f"*{drawing.caption}*"
     assert f"](results/{exhibit.name}/" in readme
 
