@@ -24,7 +24,7 @@ def main(runs: list[str], results_dir: str = "results") -> int:
         directories += [path for path in find(run, results_dir) if path not in directories]
     members = [predictions.read(directory) for directory in directories]
     rows = predictions.error_rows(members)
-    width = max(len(str(row[0])) for row in rows)
+    width = max(len(row.model) for row in rows)
     print(f"{'model':{width}}  networks  top-1 error  top-5 error")
     for model, networks, top1, top5 in rows:
         print(f"{model:{width}}  {networks:8}  {_percent(top1):>11}  {_percent(top5):>11}")

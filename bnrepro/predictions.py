@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,18 @@ from bnrepro.config import ConfigError
 from bnrepro.record import RecordError, RunRecord, read_record
 
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
-COLUMNS = ("model", "networks", "top1_error", "top5_error")
+
+
+class ErrorRow(NamedTuple):
+    """Of one network, or of several together: the shares of examples that they get wrong."""
+
+    model: str
+    networks: int
+    top1_error: float
+    top5_error: float
+
+
+COLUMNS = ErrorRow._fields
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ def top_error(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
 
 def error_rows(
     members: Sequence[Predictions], names: Sequence[str] | None = None
-) -> list[list[str | int | float]]:
+) -> list[ErrorRow]:
     """Rows of `COLUMNS`: every member alone, their mean error, and the ensemble.
 
     `names` are what the members are called, else their experiment and seed.
@@ -113,9 +125,9 @@ def error_rows(
     ]
     together = [top_error(averaged, labels, k) for k in (1, 5)]
     return [
-        *([name, 1, *errors] for name, errors in zip(names, alone, strict=True)),
-        ["mean of the single networks", 1, *np.mean(alone, axis=0).round(6).tolist()],
-        ["ensemble", len(members), *together],
+        *(ErrorRow(name, 1, *errors) for name, errors in zip(names, alone, strict=True)),
+        ErrorRow("mean of the single networks", 1, *np.mean(alone, axis=0).round(6).tolist()),
+        ErrorRow("ensemble", len(members), *together),
     ]
 
 

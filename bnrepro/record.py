@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,15 +27,21 @@ SCHEMA_VERSION = 1
 STATUSES = ("completed", "diverged", "failed", "interrupted")
 # A diverged run is a result; a failed or interrupted one is missing.
 FINISHED = ("completed", "diverged")
-CURVE_COLUMNS = (
-    "step",
-    "train_loss",
-    "train_accuracy",
-    "evaluation_loss",
-    "evaluation_accuracy",
-    "learning_rate",
-    "train_seconds",
-)
+
+
+class CurveRow(NamedTuple):
+    """One evaluation: a row of `curve.csv`."""
+
+    step: int
+    train_loss: float  # over the batches since the row before, nan in the first
+    train_accuracy: float
+    evaluation_loss: float
+    evaluation_accuracy: float
+    learning_rate: float  # of the update that follows
+    train_seconds: float  # since the first step
+
+
+CURVE_COLUMNS = CurveRow._fields
 PERCENTILE_COLUMNS = ("unit", "step", "p15", "p50", "p85")
 
 

@@ -439,8 +439,8 @@ def test_figure_4_has_every_network_their_mean_and_the_ensemble(tmp_path: Path) 
     singles = [np.mean(each.argmax(axis=1) != labels) for each in stored]
     together = np.mean(np.mean(stored, axis=0).argmax(axis=1) != labels)
     assert [row[2] for row in table.rows[:6]] == pytest.approx(singles)
-    assert table.rows[6][:3] == ["mean of the single networks", 1, pytest.approx(np.mean(singles))]
-    assert table.rows[7][:3] == ["ensemble", 6, pytest.approx(together)]
+    assert table.rows[6][:3] == ("mean of the single networks", 1, pytest.approx(np.mean(singles)))
+    assert table.rows[7][:3] == ("ensemble", 6, pytest.approx(together))
     assert [row[0] for row in table.rows[:3]] == [
         "initial weights x2",
         "dropout 5 %",

@@ -7,6 +7,7 @@ without and with the factor m/(m-1) on the variance.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,8 +20,6 @@ from bnrepro.engine import Engine
 from bnrepro.engine.batch import read_images
 from bnrepro.observers.evaluation import score
 
-COLUMNS = ("batch_size", "statistics", "loss", "accuracy", "variance_over_true")
-
 _BATCH_SIZES = (2, 4, 8, 16, 32, 60, 128)
 _MOST_BATCHES = 360
 # Enough for the initial 0 and 1 to be forgotten.
@@ -28,8 +27,20 @@ _MOVING_BATCHES = 150
 _TRAIN_STEPS = 600
 
 Statistics = list[tuple[np.ndarray, np.ndarray]]  # (mean, variance) of each layer
-Row = tuple[int, str, float, float, float]
 BatchMode = Callable[[np.ndarray], np.ndarray]
+
+
+class Row(NamedTuple):
+    """The test images by one kind of statistics, taken from mini-batches of one size."""
+
+    batch_size: int
+    statistics: str
+    loss: float
+    accuracy: float
+    variance_over_true: float  # of the first layer, summed over its units
+
+
+COLUMNS = Row._fields
 
 
 def verdicts(folder: Path) -> list[Verdict]:
@@ -40,16 +51,15 @@ def verdicts(folder: Path) -> list[Verdict]:
     program = batch_mode(trainer)
     rows = [row for size in _BATCH_SIZES for row in compare(trainer, program, size)]
     write_table(folder / "inference.csv", COLUMNS, rows)
-    smallest = {name: row for size, name, *row in rows if size == _BATCH_SIZES[0]}
-    ratios = np.array([row[4] for row in rows if row[1] == "algorithm 2"])
-    gap = smallest["algorithm 2"][1] - smallest["mini-batch"][1]
-    losses = (
-        f"test loss {smallest['without m/(m-1)'][0]:.3f}, with it {smallest['algorithm 2'][0]:.3f}"
-    )
+    smallest = {row.statistics: row for row in rows if row.batch_size == _BATCH_SIZES[0]}
+    ratios = np.array([row.variance_over_true for row in rows if row.statistics == "algorithm 2"])
+    uncorrected, corrected = smallest["without m/(m-1)"], smallest["algorithm 2"]
+    gap = corrected.accuracy - smallest["mini-batch"].accuracy
+    losses = f"test loss {uncorrected.loss:.3f}, with it {corrected.loss:.3f}"
     return [
         judge("C9.variance", float(np.abs(ratios - 1).max())),
-        judge("C9.correction", abs(smallest["without m/(m-1)"][2] - 1), losses),
-        judge("C9.accuracy", gap, f"{100 * smallest['algorithm 2'][1]:.1f} % by the former"),
+        judge("C9.correction", abs(uncorrected.variance_over_true - 1), losses),
+        judge("C9.accuracy", gap, f"{100 * corrected.accuracy:.1f} % by the former"),
         judge("C9.alone", difference_alone(trainer)),
     ]
 
@@ -73,10 +83,10 @@ def compare(trainer: Engine, program: BatchMode, batch_size: int) -> list[Row]:
     ):
         assign(trainer, statistics)
         scores = score(trainer.logits(trainer.dataset.evaluation), trainer.dataset.evaluation)
-        rows.append((batch_size, name, *scores, float(statistics[0][1].sum() / true)))
+        rows.append(Row(batch_size, name, *scores, float(statistics[0][1].sum() / true)))
     logits = batch_mode_logits(trainer, program, batch_size)
     scores = score(logits, trainer.dataset.evaluation)
-    return [(batch_size, "mini-batch", *scores, float("nan")), *rows]
+    return [Row(batch_size, "mini-batch", *scores, float("nan")), *rows]
 
 
 def true_variance(trainer: Engine) -> np.ndarray:

@@ -5,7 +5,7 @@ by `-rate * dl/dx_hat`; the next x_hat, and with it the loss, is what it was.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -18,15 +18,24 @@ from bnrepro.claims.tables import write_table
 from bnrepro.claims.verdict import Verdict, judge
 from bnrepro.paper.criteria import ROUNDING
 
-COLUMNS = ("network", "step", "loss", "bias", "weights")
-
 # So few hidden units that the loss cannot reach 0, where all gradients would end.
 _HIDDEN_UNITS, _NUM_EXAMPLES = 2, 300
 _STEPS, _RECORD_EVERY, _LEARNING_RATE = 12_000, 300, 0.2
 _TOY_STEPS, _TOY_EXAMPLES, _TOY_RATE = 200, 64, 0.1
 _EPSILON = 1e-5
 
-Row = tuple[str, int, float, float, float]
+
+class Row(NamedTuple):
+    """A network after `step` updates; `bias` and `weights` are Euclidean norms."""
+
+    network: str
+    step: int
+    loss: float
+    bias: float
+    weights: float
+
+
+COLUMNS = Row._fields
 
 
 class NaiveNormalization(keras.layers.Layer):
@@ -61,14 +70,14 @@ def verdicts(folder: Path) -> list[Verdict]:
     centred, scaled, true = courses.values()
     return [
         judge("C1.toy_bias", late_growth(toy)),
-        judge("C1.toy_loss", abs(toy[-1][2] / toy[0][2] - 1)),
-        judge("C1.network_bias", late_growth(centred), f"|b| ends at {centred[-1][3]:.1f}"),
-        judge("C1.network_loss", late_fall(centred), f"loss ends at {centred[-1][2]:.3f}"),
+        judge("C1.toy_loss", abs(toy[-1].loss / toy[0].loss - 1)),
+        judge("C1.network_bias", late_growth(centred), f"|b| ends at {centred[-1].bias:.1f}"),
+        judge("C1.network_loss", late_fall(centred), f"loss ends at {centred[-1].loss:.3f}"),
         judge("C1.network_scale", growth(scaled) / growth(true)),
         judge(
             "C1.batch_normalization",
-            abs(true[-1][3] - true[0][3]),
-            f"loss ends at {true[-1][2]:.3f}",
+            abs(true[-1].bias - true[0].bias),
+            f"loss ends at {true[-1].loss:.3f}",
         ),
     ]
 
@@ -88,7 +97,7 @@ def descend_toy(normalization: keras.layers.Layer) -> list[Row]:
     rows = []
     for step in range(_TOY_STEPS + 1):
         loss, gradient = loss_and_gradient()
-        rows.append(("toy", step, float(loss), float(abs(bias)), 0.0))
+        rows.append(Row("toy", step, float(loss), float(abs(bias)), 0.0))
         bias.assign_sub(_TOY_RATE * gradient)
     return rows
 
@@ -104,7 +113,7 @@ def descend_network(name: str, normalization: keras.layers.Layer) -> list[Row]:
             float(np.linalg.norm(values.numpy()))
             for values in (network.hidden.bias, network.hidden.kernel)
         )
-        rows.append((name, step, loss, bias, weights))
+        rows.append(Row(name, step, loss, bias, weights))
         if step < _STEPS:
             network.descend(_LEARNING_RATE, _RECORD_EVERY)
     return rows
@@ -115,16 +124,16 @@ def late_growth(course: list[Row]) -> float:
 
     0 for a bias that has been moved by rounding alone.
     """
-    first, middle, last = (course[position][3] for position in (0, len(course) // 2, -1))
+    first, middle, last = (course[position].bias for position in (0, len(course) // 2, -1))
     return (last - middle) / (middle - first) if middle - first > ROUNDING else 0.0
 
 
 def late_fall(course: list[Row]) -> float:
     """The share of the loss that the second half of the steps removes."""
-    return 1 - course[-1][2] / course[len(course) // 2][2]
+    return 1 - course[-1].loss / course[len(course) // 2].loss
 
 
 def growth(course: list[Row]) -> float:
     """How far the weights and the bias together have grown."""
-    (*_, bias, weights), (*_, last_bias, last_weights) = course[0], course[-1]
-    return float(np.hypot(last_bias, last_weights) - np.hypot(bias, weights))
+    first, last = course[0], course[-1]
+    return float(np.hypot(last.bias, last.weights) - np.hypot(first.bias, first.weights))

@@ -14,6 +14,7 @@ from bnrepro.figures.exhibit import Drawing, Exhibit, Table, folder
 from bnrepro.figures.selection import select, select_optional
 from bnrepro.figures.style import BLUE, INK, Panel
 from bnrepro.figures.wording import percent, points, setting_of_one_each
+from bnrepro.predictions import ErrorRow
 from bnrepro.study import DEFAULT_SCALE
 
 _SAME_SEED = ("model", "seed", "top1_error", "plain_top1_error", "gap")
@@ -57,13 +58,13 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     )
 
 
-def _finding(rows: Sequence[Sequence[Any]]) -> str:
+def _finding(rows: Sequence[ErrorRow]) -> str:
     *_, mean, ensemble = rows
     errors = {row.model: row.top1_error for row in paper.FIGURE_4}
     return (
-        f"The mean of {ensemble[1]} networks errs on {percent(ensemble[2], 2)} of the test images, "
-        f"a single one on {percent(mean[2], 2)} on average; in the paper, on ImageNet, "
-        f"{percent(errors['BN-Inception ensemble'] or 0)} against "
+        f"The mean of {ensemble.networks} networks errs on {percent(ensemble.top1_error, 2)} of "
+        f"the test images, a single one on {percent(mean.top1_error, 2)} on average; in "
+        f"the paper, on ImageNet, {percent(errors['BN-Inception ensemble'] or 0)} against "
         f"{percent(errors['BN-Inception multicrop'] or 0)}."
     )
 
@@ -121,8 +122,8 @@ def _paper_table() -> Table:
     return Table("paper", columns, rows, caption)
 
 
-def _drawing(rows: Sequence[Sequence[Any]]) -> Drawing:
-    ours = [(str(model), float(top1), float(top5)) for model, _, top1, top5 in rows]
+def _drawing(rows: Sequence[ErrorRow]) -> Drawing:
+    ours = [(row.model, row.top1_error, row.top5_error) for row in rows]
     theirs = [
         (row.model, row.top1_error, row.top5_error)
         for row in paper.FIGURE_4

@@ -65,7 +65,7 @@ def make_record(
 ) -> RunRecord:
     """The record of a run that stands as `progress` says; `facts` are fields known only later."""
     config = composition.config
-    best = max(progress.curve, key=lambda row: row[4], default=None)
+    best = max(progress.curve, key=lambda row: row.evaluation_accuracy, default=None)
     weights = trainer.network.model.trainable_variables
     return RunRecord(
         name=composition.name,
@@ -79,9 +79,9 @@ def make_record(
         environment=environment(config.backend, config.threads, trainer.kind, trainer.device()),
         data=_data_facts(trainer.dataset),
         num_parameters=sum(math.prod(variable.shape) for variable in weights),
-        best_accuracy=best[4] if best else None,
-        best_accuracy_step=int(best[0]) if best else None,
-        final_accuracy=progress.curve[-1][4] if progress.curve else None,
+        best_accuracy=best.evaluation_accuracy if best else None,
+        best_accuracy_step=best.step if best else None,
+        final_accuracy=progress.curve[-1].evaluation_accuracy if progress.curve else None,
         seconds={**progress.seconds, "total": progress.earlier_seconds + seconds_since_import()},
         **facts,
     )

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from bnrepro.record import CurveRow
+
 CLOCKS = ("train", "evaluate", "compile", "checkpoint", "population")
 
 
@@ -17,11 +19,15 @@ class Progress:
     loss_sum: float = 0.0  # over the training batches since the last evaluation
     num_correct: int = 0
     num_batches: int = 0
-    curve: list[list[float]] = field(default_factory=list)
+    curve: list[CurveRow] = field(default_factory=list)
     percentiles: list[list[Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CLOCKS, 0.0))
     diverged_at_step: int | None = None
     earlier_seconds: float = 0.0  # of the processes that were interrupted
+
+    def __post_init__(self) -> None:
+        # JSON knows rows as lists.
+        self.curve = [CurveRow(*row) for row in self.curve]
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""One run in its directory: begun or gone on with, advanced by segments, ended with a record."""
+"""One run in its directory: begun or resumed, advanced by segments, ended with a record."""
 
 import math
 import sys
@@ -17,7 +17,7 @@ from bnrepro.observers import Observer
 from bnrepro.observers.evaluation import evaluate, evaluate_population
 from bnrepro.observers.percentiles import percentile_rows, watched_images
 from bnrepro.observers.progress import ProgressObserver
-from bnrepro.record import CURVE_COLUMNS, RunRecord
+from bnrepro.record import CurveRow, RunRecord
 from bnrepro.schedules import learning_rates
 from bnrepro.training.leaving import (
     digest,
@@ -32,12 +32,12 @@ from bnrepro.training.progress import Progress
 class Run:
     """What happens between two segments of one training, and before the first and after the last.
 
-    Whoever drives it trains `engine` from `progress.step` to `next_stop()` under the clock
+    The caller trains `engine` from `progress.step` to `next_stop()` under the clock
     "train", and hands the segment to `advance`, until `is_done`.
     """
 
     def __init__(self, composition: Composition, directory: Path, trainer: Engine) -> None:
-        """Look for a checkpoint to go on from.
+        """Look for a checkpoint to resume from.
 
         Raises:
             ConfigError: if the data is not what the checkpoint was trained on.
@@ -61,7 +61,7 @@ class Run:
         return progress.step >= self._config.train_steps or progress.diverged_at_step is not None
 
     def begin(self) -> None:
-        """Go on from the newest checkpoint if there is one; compile; evaluate at step 0."""
+        """Resume from the newest checkpoint if there is one; compile; evaluate at step 0."""
         self._resume()
         with self.progress.clock("compile"):
             self._compile()
@@ -80,7 +80,7 @@ class Run:
         return min(*ends, self._config.next_evaluation(step))
 
     def advance(self, segment: Segment, stop: int) -> None:
-        """Take in what a segment up to `stop` saw, and do what is due after it."""
+        """Count a segment's losses and hits, and do whatever is scheduled at `stop`."""
         progress = self.progress
         with progress.clock("train"):
             self._count(segment, stop)
@@ -211,16 +211,16 @@ class Run:
         step, batches = progress.step, progress.num_batches
         examples = batches * self.engine.order.batch_size
         loss, accuracy = evaluate(self.engine, config)
-        row = [
-            step,
-            progress.loss_sum / batches if batches else math.nan,
-            progress.num_correct / examples if batches else math.nan,
-            loss,
-            accuracy,
-            float(learning_rates(config, step, step + 1)[0]),
-            progress.seconds["train"],
-        ]
+        row = CurveRow(
+            step=step,
+            train_loss=progress.loss_sum / batches if batches else math.nan,
+            train_accuracy=progress.num_correct / examples if batches else math.nan,
+            evaluation_loss=loss,
+            evaluation_accuracy=accuracy,
+            learning_rate=float(learning_rates(config, step, step + 1)[0]),
+            train_seconds=progress.seconds["train"],
+        )
         progress.curve.append(row)
         progress.loss_sum, progress.num_correct, progress.num_batches = 0.0, 0, 0
         for observer in self._observers:
-            observer.on_evaluation(self.engine, dict(zip(CURVE_COLUMNS, row, strict=True)))
+            observer.on_evaluation(self.engine, row._asdict())
