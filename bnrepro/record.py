@@ -189,7 +189,7 @@ def reading_once() -> Iterator[None]:
 
 
 def load_runs(results_dir: str | Path = "results") -> "pd.DataFrame":
-    """All records below `results_dir`, a row a run.
+    """All records below `results_dir`, one row per run.
 
     Columns: the fields of `RunRecord`, its `label`, the flat config (`config.model.width`, ...),
     `environment.*`, `data.*` and `seconds.*`, and the run's `directory`.
@@ -201,7 +201,7 @@ def load_runs(results_dir: str | Path = "results") -> "pd.DataFrame":
 
 
 def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
-    """All curves below `results_dir`, a row an evaluation.
+    """All curves below `results_dir`, one row per evaluation.
 
     Columns: `label`, `name`, `seed`, `status`, `diverged_at_step`, and those of `curve.csv`.
 

@@ -74,7 +74,7 @@ def verdicts_on(name: str, folder: Path, results_dir: str) -> list[Verdict]:
 
 
 def to_csv(verdicts: Iterable[Verdict]) -> str:
-    """A row a verdict, columns `COLUMNS`."""
+    """One row per verdict, columns `COLUMNS`."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerows([COLUMNS, *map(astuple, verdicts)])

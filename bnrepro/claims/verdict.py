@@ -71,7 +71,7 @@ def all_of(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def counted(verdicts: Iterable[tuple[str, str, str]]) -> list[str]:
-    """How many verdicts of each outcome there are, a line a group; of (claim, group, verdict).
+    """How many verdicts of each outcome there are, one line per group; of (claim, group, verdict).
 
     Identities and toy experiments are counted apart from what trainings show: they would drown it.
     """

@@ -36,7 +36,7 @@ class Words:
     study: str | None = None
 
     def override_words(self) -> list[str]:
-        """The overrides as other rooms take them."""
+        """The overrides as other packages expect them."""
         return [override.word() for override in self.overrides]
 
     def value(self, key: str, default: str) -> str:

@@ -1,4 +1,4 @@
-"""Compiled training: many steps as one program. One file a backend, one contract."""
+"""Compiled training: many steps as one program. One file per backend, one contract."""
 
 import keras
 

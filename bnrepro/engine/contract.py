@@ -33,7 +33,7 @@ _DENSE_EVALUATION_BATCH, _EVALUATION_BATCH = 2000, 200
 
 @dataclass(frozen=True)
 class Segment:
-    """What `Engine.train` saw, one value a step, on the batch before its update.
+    """What `Engine.train` saw, one value per step, on the batch before its update.
 
     `diverged_at_step` is the first number of updates after which a weight is not finite. A loss or
     gradient that is not finite makes a weight so in the same update, and no later update makes it

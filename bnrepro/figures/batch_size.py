@@ -77,7 +77,7 @@ def _measured(chosen: Selection) -> pd.DataFrame:
 
 
 def _medians(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row a network and batch size."""
+    """One row per network and batch size."""
     rows = []
     for (network, size), of_row in runs.groupby(["label", "batch_size"], sort=True):
         row: dict[str, Any] = {

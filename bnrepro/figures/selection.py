@@ -25,7 +25,7 @@ class Selection:
 
     @property
     def num_classes(self) -> int:
-        """Of the data set that the runs have in common."""
+        """Number of classes of the runs' common data set."""
         return int(self.runs["data.num_classes"].iloc[0])
 
     @property
@@ -36,7 +36,7 @@ class Selection:
         return [*filter(there.__contains__, order), *sorted(there.difference(order))]
 
     def num_seeds(self, label: str) -> int:
-        """Of how many seeds of the experiment there are runs."""
+        """Number of seeds of the experiment that have a run."""
         return int((self.runs["label"] == label).sum())
 
 

@@ -5,7 +5,7 @@
 `coverage`: how often these hold the ratio. `paired`: comparisons over the seeds that two
 experiments share.
 
-Data frames of curves are those of `record.load_curves`: a row an evaluation, with `label` and
+Data frames of curves are those of `record.load_curves`: one row per evaluation, with `label` and
 `seed` saying which run it belongs to. Steps are updates of the weights, accuracies fractions.
 """
 

@@ -8,7 +8,7 @@ _ONE_TABLE = ["data.name", "config.data.evaluation_split", "data.sha256"]
 
 
 def result_tables(done: list[PlannedRun]) -> list[str]:
-    """Tables of the runs, a table a data set; a line with the reason where none can be made."""
+    """Tables of the runs, one table per data set; a line with the reason where none can be made."""
     if not done:
         return []
     from bnrepro import tables  # with pandas, which a sweep needs only at its end

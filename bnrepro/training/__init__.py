@@ -22,7 +22,7 @@ from bnrepro.training.run import Run
 
 
 def run(composition: Composition) -> RunRecord:
-    """Train the run to its end, or go on with it, and leave its record.
+    """Train the run to its end, or resume it, and leave its record.
 
     A finished run is not trained again: its record is returned. `backend.select` must have been
     called with the same config before this module was imported.

@@ -1,4 +1,4 @@
-"""A request to stop, by SIGINT or SIGTERM: heard at once, heeded at the end of a segment."""
+"""A request to stop, by SIGINT or SIGTERM: recorded at once, acted on at the end of a segment."""
 
 import signal
 from collections.abc import Iterator
