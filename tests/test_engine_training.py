@@ -39,6 +39,7 @@ def numpy_training_of(overrides, variables):
 
 
 def assert_is_the_formulas(overrides, backend):
+    """To 1e-6: Keras's SGD takes a momentum of 0.9 through float32 under TensorFlow."""
     answer = ask("trained", overrides, STEPS, backend=backend)
     expected = numpy_training_of(overrides, answer["before"])
     losses, hits = zip(*map(expected.step, range(STEPS)), strict=True)
