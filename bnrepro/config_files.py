@@ -1,132 +1,160 @@
-"""The YAML files of a user's own folder (`--config-dir`), checked before Hydra reads any of them.
+"""The YAML files of `conf/` and of a user's own folder: what each says of itself, chooses and sets.
 
-A file may set keys of a run and choose files of groups; it may not look anything up, name code, or
-touch Hydra's own settings. A whole folder is checked at once, since one file may choose another.
+The one reader of these files beside Hydra, and of the same dialect of YAML as Hydra's.
 """
 
-from collections.abc import Iterator
-from functools import cache
+import re
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 
-from bnrepro.config import GROUPS, ConfigError, did_you_mean, is_part, shown
-from bnrepro.overrides import (
-    check_value,
-    choices_of,
-    configs_directory,
-    keys,
-    no_such_choice,
-    no_such_key,
-)
+from bnrepro.config import GROUPS, ConfigError, one_line, shown
+from bnrepro.overrides import configs_directory, keys, no_such_key, value_in_file
 
 # What an experiment changes at one scale: `at_scale/<scale>_<experiment>.yaml`.
 AT_SCALE = "at_scale"
 _LARGEST_BYTES = 100_000
-_HEADER = "# @package _global_"
+_MARKS = (yaml.AnchorToken, yaml.AliasToken, yaml.TagToken)
+
+
+@dataclass(frozen=True)
+class ConfFile:
+    """A YAML file whose content is a mapping."""
+
+    path: Path
+    text: str
+    content: dict[str, Any]
+
+    @property
+    def head(self) -> list[str]:
+        """The comment at its top, line by line."""
+        lines = self.text.splitlines()
+        ends = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+        return [line.removeprefix("#").strip() for line in lines[:ends] if "@package" not in line]
+
+    @cached_property
+    def choices(self) -> dict[str, str]:
+        """What its defaults list chooses: `- override /model: inception`; the first one counts."""
+        chosen: dict[str, str] = {}
+        for entry in self.content.get("defaults", []):
+            for key, choice in entry.items() if isinstance(entry, dict) else ():
+                group = key.removeprefix("override /")
+                if group in GROUPS and choice is not None:
+                    chosen.setdefault(group, choice)
+        return chosen
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The keys that it sets (`model.width`), each with a value of its type.
+
+        Raises:
+            ConfigError: if there is no such key, or the value is of another type.
+        """
+        return {key: value_in_file(key, value) for key, value in self._settings()}
+
+    def _settings(self) -> Iterator[tuple[str, Any]]:
+        for key, value in self.content.items():
+            if key == "defaults":
+                continue
+            if key in keys() and "." not in key:
+                yield key, value
+            elif key in keys():
+                outer, _, inner = key.partition(".")
+                raise ConfigError(f"{key}: expected '{outer}:' with '{inner}:' below it")
+            elif not isinstance(value, dict):
+                raise no_such_key(key)
+            elif not value:
+                raise ConfigError(f"{shown(key)}: expected keys with values, got none")
+            else:
+                yield from _inner_settings(key, value)
+
+
+def _inner_settings(outer: str, content: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for inner, value in content.items():
+        if f"{outer}.{inner}" not in keys():
+            raise no_such_key(f"{outer}.{inner}")
+        yield f"{outer}.{inner}", value
 
 
 @cache
-def check_directory(directory: Path) -> None:
-    """Refuse a folder that holds a file which is no part of a run's config.
+def read_file(path: Path) -> ConfFile:
+    """Read a file, once per process.
 
     Raises:
-        ConfigError: naming the file and what is wrong with it.
+        ConfigError: if it is not text, or its content is no mapping in YAML.
     """
-    # Files here could stand in for the schema, or for Hydra's own settings.
-    stray = [*directory.glob("*.yaml"), *directory.glob("hydra")]
-    if stray:
-        raise ConfigError(
-            f"{stray[0]}: expected files in folders named as groups, such as "
-            f"{directory / 'experiment'}; move it"
-        )
-    for group in (*GROUPS, AT_SCALE):
-        for path in sorted((directory / group).glob("*.yaml")):
-            try:
-                _check_file(path, group)
-            except ConfigError as error:
-                raise ConfigError(f"{path}: {error}") from error
+    text = _text_of(path)
+    try:
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"cannot be read as YAML ({shown(one_line(error), 200)})") from error
+    content = {} if content is None else content
+    if not isinstance(content, dict):
+        raise ConfigError("expected keys with values")
+    return ConfFile(path, text, {str(key): value for key, value in content.items()})
 
 
-def _check_file(path: Path, group: str) -> None:
-    ours = configs_directory()
-    if (ours / group / path.name).exists():
-        raise ConfigError(f"bnrepro has {group}={path.stem} itself; give the file another name")
-    if group == AT_SCALE and (ours / "experiment" / f"{path.stem.partition('_')[2]}.yaml").exists():
-        raise ConfigError("what bnrepro's own experiments mean is fixed; write one of your own")
-    if not is_part(path.stem):
-        raise ConfigError(
-            "expected letters, digits, `_` and `.` in a file's name: `-` stands between the parts "
-            "of a run's name; rename the file"
-        )
-    for key, value in _flat(_read(path)):
-        if key == "defaults":
-            _check_defaults(value, group)
-        elif key not in keys():
-            raise no_such_key(key)
-        else:
-            check_value(key, value)
+def main_file() -> ConfFile:
+    """`conf/config.yaml`: what a run is where nothing else is said."""
+    file = read_file(configs_directory() / "config.yaml")
+    content = {key: value for key, value in file.content.items() if key != "hydra"}
+    return ConfFile(file.path, file.text, content)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The file's content, as plain values."""
+def find_file(group: str, choice: str | None, directories: Iterable[Path]) -> ConfFile | None:
+    """The file of a choice, in the first of the folders that has one."""
+    paths = (directory / group / f"{choice}.yaml" for directory in directories)
+    return next((read_file(path) for path in paths if path.exists()), None)
+
+
+def check_plain(path: Path) -> None:
+    """Refuse what looks things up, names code, or lets a short file stand for an endless one.
+
+    Raises:
+        ConfigError: naming what is refused.
+    """
+    text = _text_of(path)
+    if "${" in text:
+        raise ConfigError("expected plain values: ${...} is not looked up; write the value")
+    try:
+        marked = any(isinstance(token, _MARKS) for token in yaml.scan(text, Loader=_Loader))
+    except yaml.YAMLError:
+        return  # `read_file` says what is wrong with it
+    if marked:
+        raise ConfigError("expected plain values: no anchors, aliases and tags; write the value")
+
+
+def _text_of(path: Path) -> str:
     raw = path.read_bytes()
     if len(raw) > _LARGEST_BYTES:
         raise ConfigError(f"expected at most {_LARGEST_BYTES:,} bytes, got {len(raw):,}")
     try:
-        text = raw.decode()
+        return raw.decode()
     except UnicodeDecodeError as error:
         raise ConfigError(f"expected UTF-8 text ({error.reason})") from error
-    _check_text(text)
-    try:
-        content = OmegaConf.to_container(OmegaConf.create(text))
-    except Exception as error:
-        # PyYAML and OmegaConf raise much beside their own errors on what is not YAML.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(f"cannot be read as YAML ({shown(reason, 200)})") from error
-    if not isinstance(content, dict):
-        raise ConfigError("expected keys with values")
-    return {str(key): value for key, value in content.items()}
 
 
-def _check_text(text: str) -> None:
-    first, _, rest = text.partition("\n")
-    if first.rstrip() != _HEADER or "@package" in rest:
-        raise ConfigError(f"expected '{_HEADER}' as its first line, and no other package")
-    if "${" in text:
-        raise ConfigError("${...} is not looked up; write the value")
-    # Anchors let a short file stand for an endless one.
-    values = " ".join(line.partition("#")[0] for line in text.splitlines())
-    if any(word.startswith(("&", "*")) for word in values.split()):
-        raise ConfigError("expected no anchors and aliases; write the value again")
+class _Loader(yaml.CSafeLoader):
+    """YAML as OmegaConf reads it: `1e-3` is a number, a date is text, a key stands there once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.constructor.ConstructorError(problem=f"found duplicate key {name}")
+        return super().construct_mapping(node, deep=deep)
 
 
-def _flat(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in content.items():
-        if isinstance(value, dict) and key not in ("defaults", *keys()):
-            if not value:
-                raise ConfigError(f"{shown(key)}: expected keys with values, got none")
-            for inner, item in value.items():
-                yield f"{key}.{inner}", item
-        else:
-            yield key, value
-
-
-def _check_defaults(entries: Any, group: str) -> None:
-    # A file may choose for the groups that are composed before its own.
-    earlier = GROUPS[: GROUPS.index(group)] if group in GROUPS else ()
-    expected = "defaults: expected entries such as '- override /model: inception'"
-    if not isinstance(entries, list):
-        raise ConfigError(expected)
-    for entry in entries:
-        if not isinstance(entry, dict) or len(entry) != 1:
-            raise ConfigError(expected)
-        ((key, choice),) = entry.items()
-        chosen = str(key).removeprefix("override /")
-        if chosen == key or chosen not in GROUPS:
-            raise ConfigError(f"{expected}, got '{shown(key)}'{did_you_mean(chosen, GROUPS)}")
-        if chosen not in earlier:
-            raise ConfigError(f"defaults: a file of {group} cannot choose {chosen}; leave it out")
-        if choice not in choices_of(chosen):
-            raise no_such_choice(chosen, str(choice))
+_Loader.yaml_implicit_resolvers = {
+    letter: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+    for letter, pairs in _Loader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(_[0-9]+)*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)

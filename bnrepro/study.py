@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bnrepro.composition import Composition, compose, one_line
-from bnrepro.config import ConfigError, did_you_mean, to_flat, validate
+from bnrepro.composition import Composition, compose
+from bnrepro.config import ConfigError, did_you_mean, one_line, to_flat, validate
+from bnrepro.config_files import check_plain, read_file
 from bnrepro.overrides import (
     Override,
     choices_of,
@@ -98,12 +98,11 @@ def load(name: str) -> Study:
     paths = [directory / "study" / f"{name}.yaml" for directory in config_directories()]
     path = next(path for path in reversed(paths) if path.exists())
     try:
-        text = path.read_text()
-        _check_plain(text)
+        check_plain(path)
         schema = OmegaConf.structured(Study)
         OmegaConf.set_readonly(schema, False)
-        study = OmegaConf.to_object(OmegaConf.merge(schema, OmegaConf.create(text)))
-    except (OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, TypeError) as error:
+        study = OmegaConf.to_object(OmegaConf.merge(schema, read_file(path).content))
+    except (OmegaConfBaseException, OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{path}: not a study: {one_line(error)}") from error
     if not isinstance(study, Study) or not all(entry.seeds for entry in study.runs):
         raise ConfigError(f"{path}: not a study: expected seeds in every entry of runs")
@@ -167,13 +166,6 @@ def command(
     """The command line that makes the missing runs of a study below `results_dir`."""
     place = [] if Path(results_dir) == Path(_DEFAULT_RESULTS) else [f"results_dir={results_dir}"]
     return shlex.join(["bnrepro", "sweep", f"study={name}", *extra_overrides, *place])
-
-
-def _check_plain(text: str) -> None:
-    """Refuse what looks things up, names code, or lets a short file stand for an endless one."""
-    marks = (yaml.AnchorToken, yaml.AliasToken, yaml.TagToken)
-    if "${" in text or any(isinstance(token, marks) for token in yaml.scan(text)):
-        raise ValueError("expected plain values, without ${...}, anchors, aliases and tags")
 
 
 def _composition(run: list[Override]) -> Composition:

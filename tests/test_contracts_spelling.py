@@ -17,7 +17,7 @@ from bnrepro.config import (
     ConfigError,
     absent_values,
     identity,
-    name_of,
+    spelled_name,
     to_flat,
 )
 from bnrepro.config.spelling import LONGEST_NAME, SPELLINGS
@@ -164,16 +164,16 @@ differences = st.lists(
 @given(differences)
 def test_no_two_differences_share_a_name(pairs):
     difference = dict(pairs)
-    name = name_of("bn_x5-cpu", difference)
+    name = spelled_name("bn_x5-cpu", difference)
     assert NAMES.setdefault(name, difference) == difference
-    assert name_of("bn_x5-cpu", dict(reversed(pairs))) == name
+    assert spelled_name("bn_x5-cpu", dict(reversed(pairs))) == name
     assert re.fullmatch("[A-Za-z0-9._-]+", name)
     assert len(name) <= LONGEST_NAME
 
 
 def test_a_value_that_file_systems_may_not_take_goes_into_the_digest():
-    one = name_of("mlp-digits", {"normalization": "my_norms:RMSNorm", "train_steps": 7})
-    other = name_of("mlp-digits", {"normalization": "my.norms/RMSNorm", "train_steps": 7})
+    one = spelled_name("mlp-digits", {"normalization": "my_norms:RMSNorm", "train_steps": 7})
+    other = spelled_name("mlp-digits", {"normalization": "my.norms/RMSNorm", "train_steps": 7})
     assert re.fullmatch("mlp-digits-steps7-[0-9a-f]{8}", one)
     assert one != other
 

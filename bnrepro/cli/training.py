@@ -27,10 +27,11 @@ _MODULES = {"tensorflow": "tensorflow", "jax": "jax"}
 
 def prepare_run(words: Words) -> Work:
     """Train one network."""
-    from bnrepro.composition import compose, show
+    from bnrepro.composition import compose
+    from bnrepro.hydra_composition import config_of, show
 
     overrides = words.override_words()
-    composition = compose(overrides)
+    composition = compose(overrides, config_of)
     if "--cfg" in words.flags or "--info" in words.flags:
         return lambda: show(overrides, words.flags.get("--cfg"), words.flags.get("--info"))
     _check_surroundings(composition.config)

@@ -14,11 +14,12 @@ from bnrepro.config.fields import (
     ScheduleConfig,
     absent_values,
     difference,
+    from_flat,
     identity,
     to_flat,
     with_values,
 )
-from bnrepro.config.messages import ConfigError, did_you_mean, one_of, shown
+from bnrepro.config.messages import ConfigError, did_you_mean, one_line, one_of, shown
 from bnrepro.config.names import (
     ACCELERATIONS,
     ACTIVATIONS,
@@ -36,7 +37,7 @@ from bnrepro.config.names import (
     SHUFFLES,
 )
 from bnrepro.config.rules import validate
-from bnrepro.config.spelling import is_part, name_of, variant_name
+from bnrepro.config.spelling import is_part, spelled_name, variant_name
 
 __all__ = [
     "ACCELERATIONS",
@@ -63,11 +64,13 @@ __all__ = [
     "absent_values",
     "did_you_mean",
     "difference",
+    "from_flat",
     "identity",
     "is_part",
-    "name_of",
+    "one_line",
     "one_of",
     "shown",
+    "spelled_name",
     "to_flat",
     "validate",
     "variant_name",

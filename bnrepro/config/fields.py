@@ -6,8 +6,10 @@ of the weights.
 """
 
 import dataclasses
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, replace
 from typing import Any
+
+from bnrepro.config.messages import ConfigError
 
 # In the metadata of a field that came later: the value that records without it mean.
 ABSENT = "absent"
@@ -206,13 +208,46 @@ def to_flat(config: RunConfig) -> dict[str, Any]:
     return flat
 
 
+def from_flat(flat: dict[str, Any]) -> RunConfig:
+    """The inverse of `to_flat`; a key that is left out has its default.
+
+    Raises:
+        ConfigError: naming a key that has none.
+    """
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        outer, _, inner = key.partition(".")
+        if inner:
+            tree.setdefault(outer, {})[inner] = value
+        else:
+            tree[outer] = value
+    for name, section in _sections().items():
+        tree[name] = _complete(section, tree.get(name, {}), f"{name}.")
+    return _complete(RunConfig, tree)
+
+
+def _complete(section: type[Any], values: dict[str, Any], prefix: str = "") -> Any:
+    for item in dataclasses.fields(section):
+        if item.default is MISSING and item.name not in values:
+            raise ConfigError(f"{prefix}{item.name}: expected a value; no file sets it")
+    return section(**values)
+
+
+def _sections() -> dict[str, type[Any]]:
+    """The fields of a config that are configs themselves."""
+    return {
+        outer.name: outer.type
+        for outer in dataclasses.fields(RunConfig)
+        if isinstance(outer.type, type) and dataclasses.is_dataclass(outer.type)
+    }
+
+
 def absent_values() -> dict[str, Any]:
     """The flat keys that records may lack, with the value that such records mean."""
     return {
-        f"{outer.name}.{inner.name}": inner.metadata[ABSENT]
-        for outer in dataclasses.fields(RunConfig)
-        if isinstance(outer.type, type) and dataclasses.is_dataclass(outer.type)
-        for inner in dataclasses.fields(outer.type)
+        f"{name}.{inner.name}": inner.metadata[ABSENT]
+        for name, section in _sections().items()
+        for inner in dataclasses.fields(section)
         if ABSENT in inner.metadata
     }
 

@@ -27,6 +27,11 @@ def did_you_mean(received: Any, choices: Sequence[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
+def one_line(error: Exception) -> str:
+    """An exception's message without line breaks, or else its name."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def shown(received: Any, longest: int = 80) -> str:
     """What was received, short enough for a message."""
     text = str(received)

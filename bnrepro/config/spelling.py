@@ -22,7 +22,7 @@ _DIGEST_LENGTH = 8
 Spelling = Callable[[Any], str | None]
 
 
-def name_of(base: str, difference: dict[str, Any]) -> str:
+def spelled_name(base: str, difference: dict[str, Any]) -> str:
     """The name of the config that differs from the one called `base` by these flat keys.
 
     Where the words do not say everything or would make the name longer than `LONGEST_NAME`, as many

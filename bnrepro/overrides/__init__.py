@@ -17,14 +17,13 @@ from bnrepro.overrides.keys import (
     no_such_key,
 )
 from bnrepro.overrides.recorded import words_of
-from bnrepro.overrides.values import check_value
+from bnrepro.overrides.values import value_in_file
 from bnrepro.overrides.words import Override, check_single, expand, read, read_all
 
 __all__ = [
     "CONFIG_DIRECTORY_VARIABLE",
     "Override",
     "check_single",
-    "check_value",
     "choices_of",
     "config_directories",
     "configs_directory",
@@ -34,5 +33,6 @@ __all__ = [
     "no_such_key",
     "read",
     "read_all",
+    "value_in_file",
     "words_of",
 ]

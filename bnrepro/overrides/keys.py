@@ -13,6 +13,7 @@ from bnrepro.config import GROUPS, ConfigError, RunConfig, did_you_mean, shown
 CONFIG_DIRECTORY_VARIABLE = "BNREPRO_CONFIG_DIR"
 
 
+@cache
 def configs_directory() -> Path:
     """The folder of the YAML files: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]

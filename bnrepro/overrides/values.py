@@ -79,21 +79,22 @@ def split_at_commas(key: str, text: str) -> list[str]:
     return parts
 
 
-def check_value(key: str, value: Any) -> None:
-    """Refuse a value, as it stands in a YAML file, that is not of its key's type.
+def value_in_file(key: str, value: Any) -> Any:
+    """A value, as it stands in a YAML file, as a value of its key's type.
 
     Raises:
-        ConfigError: with what was expected.
+        ConfigError: if it is none.
     """
-    plain = value is None or isinstance(value, str | int | float | bool)
-    words = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if words if typing.get_origin(keys()[key]) is list else plain:
-        read_value(key, spell(value))
-        return
-    received = "a mapping" if isinstance(value, dict) else "a list"
-    raise ConfigError(
-        f"{key}: expected {_expected(key)}, got {shown(value) if plain else received}"
-    )
+    kind = keys()[key]
+    # What YAML takes for true, a key of text would spell in a way of its own.
+    plain = value is None or isinstance(value, str | int | float)
+    plain = plain and (kind is bool or not isinstance(value, bool))
+    names = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if names if typing.get_origin(kind) is list else plain:
+        return read_value(key, spell(value))
+    kinds = ((dict, "a mapping"), (list, "a list"))
+    received = next((words for kind, words in kinds if isinstance(value, kind)), shown(value))
+    raise ConfigError(f"{key}: expected {_expected(key)}, got {received}")
 
 
 def _expected(key: str) -> str:
