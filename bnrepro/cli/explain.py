@@ -3,12 +3,13 @@
 import re
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 
 from bnrepro import __version__
 from bnrepro.cli.words import Command, Flag
 from bnrepro.config import GROUPS, to_flat
-from bnrepro.overrides import choices_of, config_directories, configs_directory
+from bnrepro.config_files import find_file, main_file
+from bnrepro.overrides import choices_of, configs_directory
+from bnrepro.user_files import checked_directories
 
 _WIDTH = 100
 
@@ -81,7 +82,7 @@ def _rule(name: str) -> str:
 def _groups() -> str:
     lines = ["groups and their choices:"]
     for group in GROUPS:
-        default = _default_choices().get(group)
+        default = main_file().choices.get(group)
         lines.append(f"  {group}={default}" if default else f"  {group}=...")
         choices = choices_of(group)
         width = max(map(len, choices), default=0)
@@ -104,36 +105,20 @@ def _keys() -> str:
     return "\n".join(lines)
 
 
-def _default_choices() -> dict[str, str]:
-    text = (configs_directory() / "config.yaml").read_text()
-    found = dict(re.findall(r"^  - (\w+): (\w+)$", text, re.MULTILINE))
-    return {group: choice for group, choice in found.items() if choice != "null"}
-
-
 def _first_comment(group: str, choice: str) -> str:
     """What a file says of itself."""
-    path = next(
-        directory / group / f"{choice}.yaml"
-        for directory in config_directories()
-        if (directory / group / f"{choice}.yaml").exists()
-    )
-    return next(iter(_comment_lines(path)), "")
-
-
-def _comment_lines(path: Path) -> list[str]:
-    lines = [line for line in path.read_text().splitlines() if line.startswith("# ")]
-    return [line[2:] for line in lines if not line.startswith("# @")]
+    file = find_file(group, choice, checked_directories())
+    return next(iter(file.head), "") if file else ""
 
 
 def _comments() -> dict[str, str]:
     """Of each key, the comment that stands directly above it in the files of the defaults."""
-    paths = [configs_directory() / "config.yaml"]
-    for group, choice in _default_choices().items():
-        paths.append(configs_directory() / group / f"{choice}.yaml")
+    main = main_file()
+    chosen = [find_file(*item, [configs_directory()]) for item in main.choices.items()]
     found: dict[str, str] = {}
-    for path in paths:
+    for file in filter(None, [main, *chosen]):
         outer, comment = "", []
-        for line in path.read_text().splitlines():
+        for line in file.text.splitlines():
             stripped = line.strip()
             if stripped.startswith("# "):
                 comment.append(stripped[2:])
