@@ -25,12 +25,13 @@ class Composition:
 
 
 def compose(
-    overrides: Iterable[str], config_of: Callable[[Mapping[str, str]], RunConfig] = merge
+    overrides: Iterable[str | Override],
+    config_of: Callable[[Mapping[str, str]], RunConfig] = merge,
 ) -> Composition:
     """Compose and check the run that `overrides` (`["model=inception", "bn=x5"]`) describe.
 
     Args:
-        overrides: words of a command line, in any order.
+        overrides: words of a command line, in any order, read already or not.
         config_of: what makes a config of the choices of groups: `merge`, or Hydra.
 
     Raises:
@@ -47,7 +48,7 @@ def compose(
     return Composition(config, labels.name, labels.experiment, labels.scale, different)
 
 
-def checked(overrides: Iterable[str]) -> list[Override]:
+def checked(overrides: Iterable[str | Override]) -> list[Override]:
     """The overrides of one run: one a key, in one order.
 
     Raises:

@@ -36,15 +36,15 @@ def config_of(choices: Mapping[str, str]) -> RunConfig:
         return OmegaConf.to_object(composed)  # type: ignore[return-value]
 
 
-def show(overrides: Iterable[str], part: str | None, info: str | None) -> int:
+def show(overrides: Iterable[str | Override], part: str | None, info: str | None) -> int:
     """Print a part of the composed config, or with `info` what Hydra says of its composition.
 
     Raises:
         ConfigError: as `compose`.
     """
     given = checked(overrides)
+    compose(given, config_of)
     words = [override.word() for override in given]
-    compose(words, config_of)
     with _hydra() as searchpath:
         hydra = GlobalHydra.instance().hydra
         if info is None:

@@ -30,10 +30,9 @@ def prepare_run(words: Words) -> Work:
     from bnrepro.composition import compose
     from bnrepro.hydra_composition import config_of, show
 
-    overrides = words.override_words()
-    composition = compose(overrides, config_of)
+    composition = compose(words.overrides, config_of)
     if "--cfg" in words.flags or "--info" in words.flags:
-        return lambda: show(overrides, words.flags.get("--cfg"), words.flags.get("--info"))
+        return partial(show, words.overrides, words.flags.get("--cfg"), words.flags.get("--info"))
     _check_surroundings(composition.config)
     return partial(_run, composition)
 

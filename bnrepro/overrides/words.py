@@ -32,15 +32,19 @@ class Override:
         return [Override(self.key, (value,)) for value in self.values]
 
 
-def read_all(words: Iterable[str]) -> list[Override]:
-    """Read words; of a key that is given twice the last one counts.
+def read_all(words: Iterable[str | Override]) -> list[Override]:
+    """Read the words that are not read yet; of a key that is given twice the last one counts.
 
     Raises:
         ConfigError: if one of them is not a key and a value of its type.
     """
-    by_key = {override.key: override for override in map(read, words)}
+    by_key = {override.key: override for override in map(_read_once, words)}
     order = [*GROUPS, *keys()]
     return sorted(by_key.values(), key=lambda override: order.index(override.key))
+
+
+def _read_once(word: str | Override) -> Override:
+    return read(word) if isinstance(word, str) else word
 
 
 def read(word: str) -> Override:
