@@ -1,6 +1,6 @@
 """Kill runs with SIGKILL at random moments and see that they end as if nothing had happened.
 
-    python scripts/kill_hunt.py --kills 50 --results results/resilience
+    python scripts/kill_hunt.py --kills 50 --results results/published/resilience
 
 For each backend and optimizer one run goes through undisturbed; the same run is then started,
 killed and started again, until it has been killed as often as planned, and finished. Dropout,
@@ -51,7 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--results", type=Path, default=Path("results/resilience"))
+    parser.add_argument("--results", type=Path, default=Path("results/published/resilience"))
     options = parser.parse_args()
     variants = list(product(BACKENDS, OPTIMIZERS))
     planned = [len(range(n, options.kills, len(variants))) for n in range(len(variants))]

@@ -1,6 +1,6 @@
 """How far from 0 what a trained network normalizes is: its mean in standard deviations.
 
-    python scripts/normalization_offsets.py results/runs/cnn-mnist-x1/seed_0 ...
+    python scripts/normalization_offsets.py results/published/runs/cnn-mnist-x1/seed_0 ...
 
 From the moving averages in `model.keras` of each run: for every layer of batch normalization the
 median over its features of |mean| / standard deviation, as CSV (`run,layer,offset`). Statistics

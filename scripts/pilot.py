@@ -1,6 +1,6 @@
 """What the pilot of figure 2 in the paper's proportions decides.
 
-    python scripts/pilot.py [results]
+    python scripts/pilot.py [results/published]
 
 Prints a table of Markdown with one row per number of training images, the chosen one first.
 """
@@ -42,7 +42,7 @@ def percents(accuracies: tuple[float, ...]) -> str:
 
 
 if __name__ == "__main__":
-    results_dir = sys.argv[1] if len(sys.argv) > 1 else "results"
+    results_dir = sys.argv[1] if len(sys.argv) > 1 else "results/published"
     runs = find("pilot", load_runs(results_dir), results_dir).runs
     print(
         markdown_table(COLUMNS, [row(regime) for regime in regimes(runs, load_curves(results_dir))])

@@ -1,6 +1,6 @@
 """How fast the matrix products of one step of the paper's MNIST network are by themselves.
 
-    python scripts/product_cost.py --results results/bench
+    python scripts/product_cost.py --results results/published/bench
 
 The step (batch 60, 784-100-100-100-10) has a product forward and two backward in every layer, but
 for the gradient of the images. Here XLA repeats these eleven products and nothing else, as inside
@@ -26,7 +26,7 @@ SQUARE = 2048
 def main() -> int:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=Path("results/bench"))
+    parser.add_argument("--results", type=Path, default=Path("results/published/bench"))
     options = parser.parse_args()
     operations = 2 * BATCH * (3 * sum(a * b for a, b in zip(WIDTHS, WIDTHS[1:], strict=False)))
     operations -= 2 * BATCH * WIDTHS[0] * WIDTHS[1]  # no gradient of the images

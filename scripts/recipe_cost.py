@@ -1,6 +1,6 @@
 """What each part of the recipe costs: processor time of a training step with and without it.
 
-    python scripts/recipe_cost.py --rounds 10 --results results/bench
+    python scripts/recipe_cost.py --rounds 10 --results results/published/bench
 
 The small Inception of scale=cpu on CIFAR-10, on one thread, where processor time is the time of a
 step and another process on the machine matters little. The variants take turns. Writes
@@ -35,7 +35,7 @@ def main() -> int:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--results", type=Path, default=Path("results/bench"))
+    parser.add_argument("--results", type=Path, default=Path("results/published/bench"))
     options = parser.parse_args()
     backend.select(compose(list(BASE)).config)
     from bnrepro.training import build_engine

@@ -1,6 +1,6 @@
 """What a run does beside its steps: seconds of each part, and the most memory up to then.
 
-    python scripts/run_cost.py --results results/bench
+    python scripts/run_cost.py --results results/published/bench
 
 The parts in the order of a run, from the command on, for the MNIST network of figure 1 and for the
 small Inception of scale=cpu on CIFAR-10, each in a process of its own; then the parts that come
@@ -29,7 +29,7 @@ REPEATS = 9
 def main() -> int:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=Path("results/bench"))
+    parser.add_argument("--results", type=Path, default=Path("results/published/bench"))
     parser.add_argument("--run", choices=RUNS, help="measure one here, and print it only")
     options = parser.parse_args()
     if options.run:

@@ -28,6 +28,6 @@ def calculated_with() -> dict[str, list[str]]:
 if __name__ == "__main__":
     with contextlib.redirect_stdout(sys.stderr):
         for claim in EXPERIMENTS:
-            draw(claim, Path("results", "claims"))
+            draw(claim, Path("results", "published", "claims"))
         report.main()
     print(json.dumps(calculated_with()))

@@ -151,7 +151,7 @@ def test_two_experiments_of_one_config_share_the_first_name():
 
 
 def test_a_record_from_before_a_key_is_of_the_run_that_means_the_same():
-    words = ["experiment=figure_1_bn", "results_dir=results"]
+    words = ["experiment=figure_1_bn", "results_dir=results/published"]
     found = find_finished(compose(words))
     assert found is not None and "train_examples" not in found.config["data"]
     assert compose([*words, "data.train_examples=100"]).name != "figure_1_bn"

@@ -103,7 +103,7 @@ def test_a_batch_normalization_of_any_name_has_population_statistics():
         assert named["record"][key] == plain["record"][key] is not None
 
 
-# The sigmoid CNN that collapses under moving averages (results/placement/NOTES.md).
+# The sigmoid CNN that collapses under moving averages (results/published/placement/NOTES.md).
 
 COLLAPSE_STEPS = 75
 COLLAPSING = ("model=cnn", "model.width=0.1", "activation=sigmoid", "learning_rate=0.5")

@@ -41,7 +41,7 @@ def readme_tables():
 
 
 def published_verdicts():
-    with (ROOT / "results" / "claims" / "verdicts.csv").open() as file:
+    with (ROOT / "results" / "published" / "claims" / "verdicts.csv").open() as file:
         header, *rows = csv.reader(file)
     assert tuple(header) == COLUMNS
     return rows
@@ -81,7 +81,7 @@ def test_the_readme_shows_the_figures_of_the_bench():
 def exhibit(request):
     """Each figure, made of the committed records."""
     try:
-        return figures.exhibit(request.param, str(ROOT / "results"))
+        return figures.exhibit(request.param, str(ROOT / "results" / "published"))
     except ConfigError as error:
         pytest.skip(str(error))
 
@@ -94,10 +94,10 @@ def test_the_readme_quotes_the_findings_of_each_figure(exhibit):
 def test_below_a_drawing_the_readme_says_what_its_lines_and_bands_are(exhibit):
     readme = (ROOT / "README.md").read_text()
     for drawing in exhibit.drawings:
-        file = rf"\(results/{exhibit.name}/{drawing.name}.png\)"
+        file = rf"\(results/published/{exhibit.name}/{drawing.name}.png\)"
         shown = re.search(rf"!\[.*?\]{file}\n\n(.*)", readme)
         assert shown is None or shown[1] == f"*{drawing.caption}*"
-    assert f"](results/{exhibit.name}/" in readme
+    assert f"](results/published/{exhibit.name}/" in readme
 
 
 def test_no_word_of_a_published_drawing_is_cut_off(exhibit):
@@ -186,16 +186,16 @@ def redraw(folder, processor):
     ["this one", "with AVX2", pytest.param("with AVX", marks=pytest.mark.slow), "with SSE4.2"],
 )
 def test_rebuilding_from_the_records_changes_no_byte(processor, tmp_path):
-    results = tmp_path / "results"
+    results = tmp_path / "results" / "published"
     (results / "claims").mkdir(parents=True)
-    (results / "runs").symlink_to(ROOT / "results" / "runs")
-    for table in (ROOT / "results" / "claims").glob("*.csv"):
+    (results / "runs").symlink_to(ROOT / "results" / "published" / "runs")
+    for table in (ROOT / "results" / "published" / "claims").glob("*.csv"):
         shutil.copy(table, results / "claims")
-    for notes in (ROOT / "results").glob("*/NOTES.md"):
+    for notes in (ROOT / "results" / "published").glob("*/NOTES.md"):
         (results / notes.parent.name).mkdir()
         shutil.copy(notes, results / notes.parent.name)
     redraw(tmp_path, processor)
-    published, made = files_of(ROOT / "results"), files_of(results)
+    published, made = files_of(ROOT / "results" / "published"), files_of(results)
     assert sorted(published) == sorted(made)
     assert [str(place) for place in made if made[place] != published[place]] == []
 
@@ -229,7 +229,10 @@ def test_the_experiments_give_the_published_numbers(processor, tmp_path):
     tables = sorted((tmp_path / "results" / "claims").glob("*.csv"))
     assert len(tables) == 6
     for table in tables:
-        made, published = pd.read_csv(table), pd.read_csv(ROOT / "results/claims" / table.name)
+        made, published = (
+            pd.read_csv(table),
+            pd.read_csv(ROOT / "results/published/claims" / table.name),
+        )
         for column in published:
             relative = TOLERANCE.get((table.stem, column), 1e-5)
             pd.testing.assert_series_equal(made[column], published[column], rtol=relative, atol=0)
