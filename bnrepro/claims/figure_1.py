@@ -19,7 +19,7 @@ from bnrepro.statistics import crossings, extend_diverged, judged, pair, speedup
 
 
 def stability(percentiles: pd.DataFrame) -> list[Verdict]:
-    """C11; `percentiles` has the columns of `results/figure_1/percentiles.csv`.
+    """C11; `percentiles` has the columns of `figure_1/percentiles.csv`.
 
     Of the percentiles averaged over the units of the last hidden layer; beside it the same of the
     one unit that the paper drew. Our network without normalization begins with a spread several

@@ -8,7 +8,7 @@ from bnrepro.claims.verdict import Verdict
 
 
 def verdict(errors: pd.DataFrame, setting: str = "") -> Verdict:
-    """C23; `errors` is a frame of `results/figure_4/table.csv`, whose last row is the ensemble."""
+    """C23; `errors` is a frame of `figure_4/table.csv`, whose last row is the ensemble."""
     ensemble = errors.iloc[-1]
     # The row before it is the mean of the single networks.
     single = errors.iloc[:-2]

@@ -1,7 +1,7 @@
 """How figure 2 in the paper's proportions is judged: shares, targets and criteria.
 
 Committed before its first run; the reasons and what is expected stand in
-`results/figure_2/PLAN.md`.
+`results/published/figure_2/PLAN.md`.
 """
 
 from typing import TYPE_CHECKING
