@@ -9,7 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_wheel_trains_and_tabulates_from_any_directory(tmp_path):
+def test_the_wheel_trains_and_tabulates_from_any_directory(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     built = tmp_path / "wheel"
     pip = [sys.executable, "-m", "pip"]
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(built)]
