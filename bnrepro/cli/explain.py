@@ -1,15 +1,10 @@
-"""Help pages, made from the commands, from `conf/` and from the defaults of a run."""
+"""Help pages, made from the commands; what `conf/` adds to them is `config_help`."""
 
-import re
 import textwrap
 from collections.abc import Mapping
 
 from bnrepro import __version__
 from bnrepro.cli.words import Command, Flag
-from bnrepro.config import GROUPS, to_flat
-from bnrepro.config_files import find_file, main_file
-from bnrepro.overrides import choices_of, configs_directory
-from bnrepro.user_files import checked_directories
 
 _WIDTH = 100
 
@@ -57,7 +52,9 @@ def page(command: Command) -> str:
     if command.flags:
         parts.append("\n".join(["flags:", *map(_flag_line, command.flags)]))
     if command.name in ("run", "sweep"):
-        parts += [_rule(command.name), _groups(), _keys()]
+        from bnrepro.cli import config_help
+
+        parts += [_rule(command.name), config_help.groups(), config_help.keys()]
     return "\n\n".join(parts)
 
 
@@ -77,56 +74,3 @@ def _rule(name: str) -> str:
     if name == "sweep":
         text += " Several values (`bn=none,x1`, `'seed=range(0,6)'`) are a grid."
     return textwrap.fill(text, _WIDTH)
-
-
-def _groups() -> str:
-    lines = ["groups and their choices:"]
-    for group in GROUPS:
-        default = main_file().choices.get(group)
-        lines.append(f"  {group}={default}" if default else f"  {group}=...")
-        choices = choices_of(group)
-        width = max(map(len, choices), default=0)
-        lines += [f"    {choice:<{width}}  {_first_comment(group, choice)}" for choice in choices]
-    return "\n".join(lines)
-
-
-def _keys() -> str:
-    """Every key with its default and the comment above it in `conf/`."""
-    from bnrepro.composition import compose
-    from bnrepro.overrides import Override
-
-    comments = _comments()
-    lines = ["keys and their defaults (a choice may bring others; see `bnrepro run --cfg job`):"]
-    for key, value in to_flat(compose([]).config).items():
-        if key.endswith(".name"):
-            continue
-        word = Override(key, (value,)).word()
-        lines.append(f"  {word:<46}  {comments.get(key, '')}".rstrip())
-    return "\n".join(lines)
-
-
-def _first_comment(group: str, choice: str) -> str:
-    """What a file says of itself."""
-    file = find_file(group, choice, checked_directories())
-    return next(iter(file.head), "") if file else ""
-
-
-def _comments() -> dict[str, str]:
-    """Of each key, the comment that stands directly above it in the files of the defaults."""
-    main = main_file()
-    chosen = [find_file(*item, [configs_directory()]) for item in main.choices.items()]
-    found: dict[str, str] = {}
-    for file in filter(None, [main, *chosen]):
-        outer, comment = "", []
-        for line in file.text.splitlines():
-            stripped = line.strip()
-            if stripped.startswith("# "):
-                comment.append(stripped[2:])
-                continue
-            key = re.match(r"(  )?(\w+):(.*)", line)
-            if key:
-                indent, name, rest = key.groups()
-                outer = outer if indent else name
-                found.setdefault(f"{outer}.{name}" if indent else name, " ".join(comment))
-            comment = []
-    return found
