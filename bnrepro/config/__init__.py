@@ -1,8 +1,8 @@
 """What a run is: typed and frozen, with every rule that ties two fields together.
 
 `names`: the closed sets of names. `fields`: the config of a run and what makes it the same run.
-`rules`: what is refused. `messages`: how that is said. `spelling`: how a name says it. The values
-themselves stand in `conf/`.
+`ranges`: the numbers that a field takes. `rules`: what is refused. `messages`: how that is said.
+`spelling`: how a name says it. The values themselves stand in `conf/`.
 """
 
 from bnrepro.config.fields import (

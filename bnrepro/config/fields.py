@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, field, replace
 from typing import Any
 
 from bnrepro.config.messages import ConfigError
+from bnrepro.config.ranges import RANGE, Range, above, at_least, share_below_one
 
 # In the metadata of a field that came later: the value that records without it mean.
 ABSENT = "absent"
@@ -22,12 +23,12 @@ class DataConfig:
     name: str
     root: str | None
     binary: bool
-    image_size: int
+    image_size: int = field(metadata=at_least(8, 4096))
     evaluation_split: str
     flip: bool
-    crop_padding: int
+    crop_padding: int = field(metadata=at_least(0, 64))
     # How many of the training images there are for training, None for all of them.
-    train_examples: int | None = field(default=None, metadata={ABSENT: None})
+    train_examples: int | None = field(default=None, metadata={ABSENT: None, **at_least(1, 10**9)})
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class ModelConfig:
     """The network; `width` multiplies the number of units or feature maps of hidden layers."""
 
     name: str
-    width: float
-    hidden_layers: int
+    width: float = field(metadata=above(0, 64))
+    hidden_layers: int = field(metadata=at_least(1, 1000))
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ class OptimizerConfig:
     """The update rule; what a rule does not use is ignored by it."""
 
     name: str
-    momentum: float
-    rho: float
-    beta_1: float
-    beta_2: float
-    epsilon: float
+    momentum: float = field(metadata=share_below_one())
+    rho: float = field(metadata=share_below_one())
+    beta_1: float = field(metadata=share_below_one())
+    beta_2: float = field(metadata=share_below_one())
+    epsilon: float = field(metadata=above(0))
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class ScheduleConfig:
     """How the learning rate falls: `decay_rate` per `decay_steps`."""
 
     name: str
-    decay_steps: float
-    decay_rate: float
+    decay_steps: float = field(metadata=above(0))
+    decay_rate: float = field(metadata=above(0, 1e9))
 
 
 @dataclass(frozen=True)
@@ -65,61 +66,61 @@ class InitializerConfig:
     """Distribution of the initial weights; `scale` is a standard deviation or a half-width."""
 
     name: str
-    scale: float
-    convolution_gain: float
+    scale: float = field(metadata=above(0))
+    convolution_gain: float = field(metadata=above(0))
 
 
 @dataclass(frozen=True)
 class BatchNormalizationConfig:
     """Options of batch normalization; `momentum` weighs the OLD average, as in Keras."""
 
-    momentum: float
-    epsilon: float
+    momentum: float = field(metadata=share_below_one())
+    epsilon: float = field(metadata=above(0))
     gamma: bool
     beta: bool
     statistics: str
     inference: str
-    population_batches: int
+    population_batches: int = field(metadata=at_least(1, 10**6))
 
 
 @dataclass(frozen=True)
 class PercentilesConfig:
     """Whether and how the inputs of the last hidden activation are watched (figure 1b, 1c)."""
 
-    every: int
-    num_examples: int
+    every: int = field(metadata=at_least(0, 10**9))
+    num_examples: int = field(metadata=at_least(2, 10**6))
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """One training, whole. Built only by `composition.compose` and checked by `validate`."""
 
-    seed: int
-    train_steps: int
+    seed: int = field(metadata=at_least(0, 2**31 - 1))
+    train_steps: int = field(metadata=at_least(0, 10**9))
     batch_size: int | str
-    learning_rate: float
-    learning_rate_multiplier: float
+    learning_rate: float = field(metadata=above(0))
+    learning_rate_multiplier: float = field(metadata=above(0))
     placement: str
     normalization: str | None
-    group_size: int
+    group_size: int = field(metadata=at_least(1, 10**6))
     activation: str
     input_normalization: bool
-    dropout: float
-    l2: float
+    dropout: float = field(metadata=share_below_one())
+    l2: float = field(metadata=at_least(0))
     lrn: bool
     shuffle: str
-    distortion: float
+    distortion: float = field(metadata=at_least(0, 1))
     accelerate: list[str]
-    evaluate_every: int
-    evaluate_every_early: int
-    early_steps: int
-    checkpoint_every: int
+    evaluate_every: int = field(metadata=at_least(1, 10**9))
+    evaluate_every_early: int = field(metadata=at_least(1, 10**9))
+    early_steps: int = field(metadata=at_least(0, 10**9))
+    checkpoint_every: int = field(metadata=at_least(1, 10**9))
     save_predictions: bool
     tensorboard: bool
     precision: str
     backend: str
-    threads: int
-    replicas: int
+    threads: int = field(metadata=at_least(0, 4096))
+    replicas: int = field(metadata=at_least(1, 4096))
     results_dir: str
     force: bool
     data: DataConfig
@@ -244,12 +245,20 @@ def _sections() -> dict[str, type[Any]]:
 
 def absent_values() -> dict[str, Any]:
     """The flat keys that records may lack, with the value that such records mean."""
-    return {
-        f"{name}.{inner.name}": inner.metadata[ABSENT]
-        for name, section in _sections().items()
-        for inner in dataclasses.fields(section)
-        if ABSENT in inner.metadata
-    }
+    return _metadata(ABSENT)
+
+
+def ranges() -> dict[str, Range]:
+    """The numbers that each flat key takes, where its field says so."""
+    return _metadata(RANGE)
+
+
+def _metadata(name: str) -> dict[str, Any]:
+    """What the fields' metadata hold under a name, by flat key."""
+    fields = {entry.name: entry for entry in dataclasses.fields(RunConfig)}
+    for section, kind in _sections().items():
+        fields |= {f"{section}.{entry.name}": entry for entry in dataclasses.fields(kind)}
+    return {key: entry.metadata[name] for key, entry in fields.items() if name in entry.metadata}
 
 
 def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:
