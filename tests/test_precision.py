@@ -37,7 +37,10 @@ TRAINED = dict(zip(OPTIMIZERS, ACTIVATIONS, strict=True))
 QUICK = ("momentum",)
 SLOW = tuple(rule for rule in TRAINED if rule not in QUICK)
 PARTS = [
-    *(["model=cnn", "model.width=0.05", f"normalization={name}"] for name in NORMALIZATIONS),
+    *(["model=cnn", "model.width=0.05", f"normalization={name}"] for name in NORMALIZATIONS
+      if name != "instance"),
+    # A fully connected layer, which the CNN has, is refused with it.
+    ["model=inception", "model.width=0.05", "normalization=instance"],
     ["model=cnn", "model.width=0.05", "data=digits", "data.flip=true", "data.crop_padding=1",
      "distortion=1", "dropout=0.3", "lrn=true", "l2=0.01", "optimizer=adam", "activation=gelu"],
     ["model=cnn", "model.width=0.05", "placement=after",
