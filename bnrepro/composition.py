@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bnrepro.config import GROUPS, ConfigError, RunConfig, difference, validate, with_values
@@ -9,7 +10,7 @@ from bnrepro.merging import merge
 from bnrepro.naming import is_scaled, name_of
 from bnrepro.overrides import Override, check_single, configs_directory, read_all
 
-__all__ = ["Composition", "checked", "compose", "configs_directory"]
+__all__ = ["Composition", "checked", "compose", "configs_directory", "run_directory"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,16 @@ class Composition:
     scale: str | None
     # The flat keys in which the config differs from what `bnrepro run` alone means.
     differences: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def directory(self) -> Path:
+        """Where the run lies."""
+        return run_directory(self.config.results_dir, self.name, self.config.seed)
+
+
+def run_directory(results_dir: str | Path, name: str, seed: int) -> Path:
+    """Where the run of that name and seed lies."""
+    return Path(results_dir) / "runs" / name / f"seed_{seed}"
 
 
 def compose(

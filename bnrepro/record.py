@@ -82,11 +82,6 @@ class RunRecord:
         return self.experiment or self.name
 
 
-def run_directory(results_dir: str | Path, name: str, seed: int) -> Path:
-    """Where the run of that name and seed lies."""
-    return Path(results_dir) / "runs" / name / f"seed_{seed}"
-
-
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Put `content` at `path` so that a reader sees the old file or the new one, never a part."""
     raw = content.encode() if isinstance(content, str) else content

@@ -14,18 +14,11 @@ from bnrepro.record import (
     RecordError,
     RunRecord,
     read_record,
-    run_directory,
     write_atomically,
 )
 
 # Places, and how a run was asked for: not part of what it was.
 _NOT_RECORDED = ("results_dir", "force", "replicas")
-
-
-def directory_of(composition: Composition) -> Path:
-    """Where the run lies."""
-    config = composition.config
-    return run_directory(config.results_dir, composition.name, config.seed)
 
 
 def recorded_config(config: RunConfig) -> dict[str, Any]:
@@ -41,7 +34,7 @@ def find_finished(composition: Composition) -> RunRecord | None:
     Raises:
         ConfigError: if the directory belongs to another config, or its record cannot be read.
     """
-    directory = directory_of(composition)
+    directory = composition.directory
     if composition.config.force or not (directory / "record.json").exists():
         return None
     try:
@@ -61,7 +54,7 @@ def open_directory(composition: Composition) -> Path:
         ConfigError: if the directory belongs to another config.
         OSError: if it cannot be written.
     """
-    directory = directory_of(composition)
+    directory = composition.directory
     if composition.config.force and directory.exists():
         directory.rename(directory.with_name(f"{directory.name}.{time.time_ns()}.aside"))
     directory.mkdir(parents=True, exist_ok=True)
@@ -93,7 +86,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def recorded_threads(composition: Composition) -> int | None:
     """The threads with which an interrupted run began: it must go on with as many."""
-    path = directory_of(composition) / "config.yaml"
+    path = composition.directory / "config.yaml"
     if composition.config.force or not path.exists():
         return None
     threads = read_config(path).get("threads")

@@ -24,7 +24,6 @@ from bnrepro.overrides import (
     no_such_choice,
     read_all,
 )
-from bnrepro.run_directory import directory_of
 
 # At which scale records are shown where none is named: that of the published ones.
 DEFAULT_SCALE = "cpu"
@@ -56,7 +55,7 @@ class PlannedRun:
     @property
     def directory(self) -> Path:
         """Where its record lies, or will."""
-        return directory_of(self.composition)
+        return self.composition.directory
 
     @property
     def label(self) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from bnrepro import study
+from bnrepro.composition import run_directory
 from bnrepro.config import ConfigError
-from bnrepro.record import FINISHED, find_runs, read_record, run_directory
+from bnrepro.record import FINISHED, find_runs, read_record
 
 # A person's own records, and those that the project shows; both below the folder of a command.
 RESULTS, PUBLISHED = "results", "results/published"

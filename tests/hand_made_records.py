@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bnrepro.composition import Composition
+from bnrepro.composition import Composition, run_directory
 from bnrepro.config import RunConfig
 from bnrepro.record import (
     CURVE_COLUMNS,
     PERCENTILE_COLUMNS,
     RunRecord,
-    run_directory,
     write_record,
     write_rows,
 )

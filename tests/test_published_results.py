@@ -24,7 +24,6 @@ from bnrepro.composition import compose
 from bnrepro.config import ConfigError
 from bnrepro.figures.style import build
 from bnrepro.report.markup import PANEL_SIZE
-from bnrepro.run_directory import directory_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -56,7 +55,7 @@ def first_runs():
 @pytest.mark.parametrize("words", sorted(first_runs()))
 def test_the_first_run_in_a_clone_trains(words):
     run = compose(shlex.split(words))
-    record = directory_of(run) / "record.json"
+    record = run.directory / "record.json"
     listed = subprocess.run(
         ["git", "ls-files", str(record)], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from bnrepro import load_curves, load_runs
+from bnrepro.composition import run_directory
 from bnrepro.record import (
     CURVE_COLUMNS,
     RecordError,
@@ -16,7 +17,6 @@ from bnrepro.record import (
     read_record,
     read_rows,
     reading_once,
-    run_directory,
     write_atomically,
     write_record,
     write_rows,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from bnrepro.composition import compose
+from bnrepro.composition import compose, run_directory
 from bnrepro.config import ConfigError
 from bnrepro.record import (
     CURVE_COLUMNS,
@@ -16,7 +16,6 @@ from bnrepro.record import (
     RunRecord,
     load_curves,
     load_runs,
-    run_directory,
     write_record,
     write_rows,
 )

@@ -11,18 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from bnrepro.composition import compose
+from bnrepro.composition import compose, run_directory
 from bnrepro.record import (
     CURVE_COLUMNS,
     RecordError,
     RunRecord,
     find_runs,
     read_record,
-    run_directory,
     write_record,
     write_rows,
 )
-from bnrepro.run_directory import directory_of, recorded_config
+from bnrepro.run_directory import recorded_config
 
 _MNIST_RUN = ("experiment=figure_1_bn",)
 _CIFAR10_RUN = ("experiment=bn_baseline", "scale=cpu")
@@ -186,7 +185,7 @@ def _watch_run(overrides: list[str]) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
         words = [*overrides, f"results_dir={folder}"]
         # Written at the end of the first segment.
-        sign = directory_of(compose(words)) / "progress.json"
+        sign = compose(words).directory / "progress.json"
         started = time.perf_counter()
         process = subprocess.Popen(_command(["run", *words]), stdout=log, stderr=log)
         first_step: float | None = None

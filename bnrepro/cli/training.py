@@ -38,7 +38,7 @@ def prepare_run(words: Words) -> Work:
 
 
 def _run(composition: "Composition") -> int:
-    from bnrepro.record import run_directory
+    from bnrepro.composition import run_directory
     from bnrepro.tables import result_row
 
     codes = []

@@ -15,7 +15,7 @@ from bnrepro.composition import Composition
 from bnrepro.engine import Engine
 from bnrepro.lock import run_lock
 from bnrepro.record import RunRecord
-from bnrepro.run_directory import directory_of, find_finished, open_directory
+from bnrepro.run_directory import find_finished, open_directory
 from bnrepro.training.interruption import listening
 from bnrepro.training.precision import set_precision
 from bnrepro.training.run import Run
@@ -34,7 +34,7 @@ def run(composition: Composition) -> RunRecord:
     threads = composition.config.threads or available_threads()
     composition = replace(composition, config=replace(composition.config, threads=threads))
     trainer = build_engine(composition)
-    with run_lock(directory_of(composition)):
+    with run_lock(composition.directory):
         finished = find_finished(composition)
         if finished is not None:
             return finished

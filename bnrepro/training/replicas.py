@@ -11,7 +11,7 @@ from bnrepro.engine.jax import JaxEngine
 from bnrepro.engine.replicas import Replicas
 from bnrepro.lock import run_lock
 from bnrepro.record import RunRecord
-from bnrepro.run_directory import directory_of, find_finished, open_directory
+from bnrepro.run_directory import find_finished, open_directory
 from bnrepro.training import build_engine
 from bnrepro.training.interruption import Interruption, listening
 from bnrepro.training.run import Run
@@ -37,7 +37,7 @@ def run_replicas(composition: Composition) -> list[RunRecord]:
                 [one.config.accelerated() for one in open_ones],
             )
             for one in open_ones:
-                stack.enter_context(run_lock(directory_of(one)))
+                stack.enter_context(run_lock(one.directory))
             runs = [
                 Run(one, open_directory(one), engine)
                 for one, engine in zip(open_ones, group.engines, strict=True)
