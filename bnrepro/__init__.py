@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bnrepro.record import load_curves, load_runs
+    from bnrepro.records.record import load_curves, load_runs
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load_curves", "load_runs"]
@@ -24,7 +24,7 @@ def seconds_since_import() -> float:
 def __getattr__(name: str) -> Any:
     """Import the reading half only when it is asked for, so that `bnrepro --help` stays quick."""
     if name in ("load_runs", "load_curves"):
-        from bnrepro import record
+        from bnrepro.records import record
 
         return getattr(record, name)
     raise AttributeError(f"module 'bnrepro' has no attribute {name!r}")

@@ -3,9 +3,9 @@
 import fnmatch
 from pathlib import Path
 
-from bnrepro import predictions
 from bnrepro.config import ConfigError, did_you_mean
-from bnrepro.record import find_runs
+from bnrepro.records import predictions
+from bnrepro.records.record import find_runs
 
 
 def main(runs: list[str], results_dir: str = "results") -> int:

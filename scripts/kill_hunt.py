@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from runs import essence, finish, only_directory, start
 
 from bnrepro.config import BACKENDS, OPTIMIZERS
-from bnrepro.randomness import generator
+from bnrepro.config.randomness import generator
 
 CHECKPOINT_EVERY = 250
 RUN = (

@@ -8,8 +8,8 @@ Prints a table of Markdown with one row per number of training images, the chose
 import sys
 
 from bnrepro import load_curves, load_runs
-from bnrepro.claims.pilot import Regime, regimes
-from bnrepro.study_records import find
+from bnrepro.exhibits.figure_2.pilot import Regime, regimes
+from bnrepro.records.study_records import find
 from bnrepro.tables import markdown_table
 
 COLUMNS = [

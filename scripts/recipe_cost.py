@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from bnrepro import backend
-from bnrepro.composition import compose
+from bnrepro.config import backend
+from bnrepro.config.composition import compose
 
 SEGMENT = 25  # steps of one round
 BASE = ("experiment=inception", "scale=cpu", "threads=1")

@@ -13,12 +13,12 @@ import json
 import sys
 from pathlib import Path
 
-from bnrepro.composition import compose
 from bnrepro.config import ConfigError
-from bnrepro.lock import is_held
-from bnrepro.overrides import words_of
-from bnrepro.record import write_atomically
-from bnrepro.run_directory import read_config
+from bnrepro.config.composition import compose
+from bnrepro.config.overrides import words_of
+from bnrepro.records.lock import is_held
+from bnrepro.records.record import write_atomically
+from bnrepro.records.run_directory import read_config
 
 # A place that names do not depend on; records hold none.
 _SOMEWHERE = "data.root=somewhere"

@@ -66,16 +66,16 @@ def measure(name: str) -> list[tuple[str, str, str, str]]:
         rows.append((name, words, f"{seconds:.4f}", f"{peak:.2f}"))
 
     began = time.perf_counter()
-    from bnrepro import backend
-    from bnrepro.composition import compose
+    from bnrepro.config import backend
+    from bnrepro.config.composition import compose
 
     composition = compose(list(RUNS[name]))
     backend.select(composition.config)
     add("compose the config", time.perf_counter() - began)
     began = time.perf_counter()
     from bnrepro import data, engine, models, optimizers
-    from bnrepro.observers.evaluation import evaluate
-    from bnrepro.observers.percentiles import percentile_rows, watched_images
+    from bnrepro.measures.evaluation import evaluate
+    from bnrepro.measures.percentiles import percentile_rows, watched_images
 
     add("import TensorFlow and Keras", time.perf_counter() - began)
     began = time.perf_counter()

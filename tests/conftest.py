@@ -2,7 +2,7 @@ import os
 
 import hypothesis
 
-from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
 
 # The same examples on every machine and in every run; a slow machine is no failure.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)

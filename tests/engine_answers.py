@@ -14,16 +14,16 @@ import keras
 import numpy as np
 
 from bnrepro import normalization, training
-from bnrepro.composition import Composition, compose
+from bnrepro.config.composition import Composition, compose
 from bnrepro.data import Split
 from bnrepro.data.streaming import StreamedImages
 from bnrepro.engine import Engine
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
-from bnrepro.observers.evaluation import evaluate, evaluate_population
-from bnrepro.record import CURVE_COLUMNS, read_rows
-from bnrepro.run_directory import open_directory
+from bnrepro.measures.evaluation import evaluate, evaluate_population
+from bnrepro.records.record import CURVE_COLUMNS, read_rows
+from bnrepro.records.run_directory import open_directory
 from bnrepro.training import build_engine
 from bnrepro.training.run import Run
 

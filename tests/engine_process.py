@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bnrepro import backend
-from bnrepro.composition import compose
+from bnrepro.config import backend
+from bnrepro.config.composition import compose
 
 BACKENDS = pytest.mark.parametrize("backend", ["jax", "tensorflow"])
 

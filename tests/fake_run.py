@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from bnrepro.lock import Busy, run_lock
+from bnrepro.records.lock import Busy, run_lock
 
 FOREVER = 600.0  # in seconds; longer than the tests wait
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bnrepro.composition import compose
-from bnrepro.environment import processor
-from bnrepro.record import RunRecord
-from bnrepro.run_directory import recorded_config
+from bnrepro.config.composition import compose
+from bnrepro.records.environment import processor
+from bnrepro.records.record import RunRecord
+from bnrepro.records.run_directory import recorded_config
 from bnrepro.sweep import run_sweep
 from bnrepro.sweep.launcher import Launcher, Process, start
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from bnrepro.composition import Composition, run_directory
 from bnrepro.config import RunConfig
-from bnrepro.record import (
+from bnrepro.config.composition import Composition, run_directory
+from bnrepro.records.record import (
     CURVE_COLUMNS,
     PERCENTILE_COLUMNS,
     RunRecord,
     write_record,
     write_rows,
 )
-from bnrepro.run_directory import recorded_config
+from bnrepro.records.run_directory import recorded_config
 
 NUM_CLASSES = 10
 ENVIRONMENT = {

@@ -13,8 +13,8 @@ import numpy as np
 import threadpoolctl
 
 from bnrepro import report
-from bnrepro.claims.drawing import draw
-from bnrepro.claims.experiments import EXPERIMENTS
+from bnrepro.lab.drawing import draw
+from bnrepro.lab.experiments import EXPERIMENTS
 
 
 def calculated_with() -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from bnrepro.record import CURVE_COLUMNS, read_rows
+from bnrepro.records.record import CURVE_COLUMNS, read_rows
 
 START_SECONDS = 480  # the longest that a process may take to its first step on a slow, busy machine
 

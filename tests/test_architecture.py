@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from runs import finish, only_directory
 
-from bnrepro.record import CURVE_COLUMNS, read_record, read_rows
+from bnrepro.records.record import CURVE_COLUMNS, read_record, read_rows
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "ARCHITECTURE.md").read_text()

@@ -18,7 +18,7 @@ from bnrepro.bench.measure import Member, attempt, play_rounds, refuse_other_los
 from bnrepro.bench.processes import Worker, WorkerError
 from bnrepro.bench.report import Measured
 from bnrepro.config import ConfigError
-from bnrepro.record import load_runs
+from bnrepro.records.record import load_runs
 
 TODAY = datetime.date(2015, 2, 11)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bnrepro import checkpoint
+from bnrepro.records import checkpoint
 
 ARRAYS = {"model/hidden_1/kernel": np.arange(6.0).reshape(2, 3), "optimizer/steps": np.int64(7)}
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from bnrepro.claims import (
+from bnrepro.engine import contract as engine
+from bnrepro.lab import (
     feature_maps,
     identities,
     inference,
@@ -15,10 +16,9 @@ from bnrepro.claims import (
     weight_scale,
     whitening,
 )
-from bnrepro.claims.naive_normalization import NaiveNormalization
-from bnrepro.engine import contract as engine
+from bnrepro.lab.naive_normalization import NaiveNormalization
 from bnrepro.normalization.group import GroupNormalization
-from bnrepro.paper.criteria import EXACT
+from bnrepro.verdicts.criteria import EXACT
 
 
 @pytest.fixture(autouse=True)

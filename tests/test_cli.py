@@ -11,10 +11,10 @@ from hand_made_records import HandMade, write_run
 from bnrepro import cli
 from bnrepro.cli.commands import COMMANDS
 from bnrepro.cli.summary import summary
-from bnrepro.composition import compose
 from bnrepro.config import GROUPS, ConfigError
-from bnrepro.overrides import choices_of, configs_directory, keys
-from bnrepro.record import RunRecord
+from bnrepro.config.composition import compose
+from bnrepro.config.overrides import choices_of, configs_directory, keys
+from bnrepro.records.record import RunRecord
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def training(monkeypatch):
     room.run = run
     monkeypatch.setitem(sys.modules, "bnrepro.training", room)
     monkeypatch.setattr("bnrepro.training", room, raising=False)
-    monkeypatch.setattr("bnrepro.backend.select", lambda config: None)
+    monkeypatch.setattr("bnrepro.config.backend.select", lambda config: None)
     return room
 
 
@@ -262,7 +262,7 @@ def test_data_verify_fails_on_a_damaged_file(capsys, empty_folder):
 
 def test_a_finished_run_prints_its_row_without_training(training, monkeypatch, capsys):
     monkeypatch.setattr(
-        "bnrepro.run_directory.find_finished", lambda composition: record("diverged")
+        "bnrepro.records.run_directory.find_finished", lambda composition: record("diverged")
     )
     assert cli.main(["run"]) == 0
     assert training.asked == []
@@ -272,7 +272,7 @@ def test_a_finished_run_prints_its_row_without_training(training, monkeypatch, c
 
 
 def test_an_interrupted_run_goes_on_with_its_number_of_threads(training, monkeypatch):
-    monkeypatch.setattr("bnrepro.run_directory.recorded_threads", lambda composition: 7)
+    monkeypatch.setattr("bnrepro.records.run_directory.recorded_threads", lambda composition: 7)
     cli.main(["run"])
     assert training.asked[0].config.threads == 7
 
@@ -280,8 +280,8 @@ def test_an_interrupted_run_goes_on_with_its_number_of_threads(training, monkeyp
 def test_a_table_is_printed_in_each_form(monkeypatch, capsys):
     from bnrepro import tables
 
-    monkeypatch.setattr("bnrepro.record.load_runs", lambda results_dir: results_dir)
-    monkeypatch.setattr("bnrepro.record.load_curves", lambda results_dir: results_dir)
+    monkeypatch.setattr("bnrepro.records.record.load_runs", lambda results_dir: results_dir)
+    monkeypatch.setattr("bnrepro.records.record.load_curves", lambda results_dir: results_dir)
     monkeypatch.setattr(tables, "select", lambda runs, patterns: (runs, patterns))
     monkeypatch.setattr(tables, "table", lambda runs, curves, **given: (runs, curves, given))
     for form in ("text", "csv", "markdown"):
@@ -295,7 +295,7 @@ def test_a_table_is_printed_in_each_form(monkeypatch, capsys):
 
 
 def test_a_table_of_a_study_says_first_what_is_missing(tmp_path, capsys):
-    from bnrepro import study
+    from bnrepro.config import study
 
     for run in study.planned_runs("figure_2", ["scale=cpu", "seed=0"])[:2]:
         write_run(tmp_path, run.composition, HandMade(lambda step: 0.6 if step else 0.1))

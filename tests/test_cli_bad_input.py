@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from bnrepro import cli
 from bnrepro.cli.commands import COMMANDS
 from bnrepro.config import CHOICES, GROUPS, ConfigError
-from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of, configs_directory, keys
-from bnrepro.record import RecordError
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of, configs_directory, keys
+from bnrepro.records.record import RecordError
 
 
 @contextmanager
@@ -191,8 +191,8 @@ def test_of_a_key_given_twice_the_last_one_counts(capsys):
     ],
 )
 def test_values_mean_what_they_say(word, key, value, capsys):
-    from bnrepro.composition import compose
     from bnrepro.config import to_flat
+    from bnrepro.config.composition import compose
 
     if word == "results_dir=null":
         with pytest.raises(ConfigError):

@@ -4,7 +4,6 @@ from dataclasses import fields, replace
 
 import pytest
 
-from bnrepro.composition import compose
 from bnrepro.config import (
     ACCELERATIONS,
     CHOICES,
@@ -16,7 +15,8 @@ from bnrepro.config import (
     validate,
     with_values,
 )
-from bnrepro.overrides import choices_of, configs_directory, keys
+from bnrepro.config.composition import compose
+from bnrepro.config.overrides import choices_of, configs_directory, keys
 
 
 @pytest.fixture(scope="module")

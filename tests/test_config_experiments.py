@@ -3,10 +3,10 @@
 import pytest
 
 from bnrepro import paper
-from bnrepro.composition import compose
 from bnrepro.config import GROUPS, to_flat
-from bnrepro.config_files import AT_SCALE
-from bnrepro.overrides import choices_of, configs_directory
+from bnrepro.config.composition import compose
+from bnrepro.config.files import AT_SCALE
+from bnrepro.config.overrides import choices_of, configs_directory
 from bnrepro.schedules import learning_rates
 
 ROWS = ["inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid"]

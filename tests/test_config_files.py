@@ -2,9 +2,9 @@
 
 import pytest
 
-from bnrepro.composition import compose
 from bnrepro.config import ConfigError
-from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
+from bnrepro.config.composition import compose
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
 
 HEADER = "# @package _global_\n"
 MINE = HEADER + (

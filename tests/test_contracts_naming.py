@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnrepro.composition import compose
 from bnrepro.config import NOT_IDENTITY, identity, to_flat
-from bnrepro.overrides import choices_of
-from bnrepro.run_directory import find_finished
+from bnrepro.config.composition import compose
+from bnrepro.config.overrides import choices_of
+from bnrepro.records.run_directory import find_finished
 
 ROWS = [name for name in choices_of("experiment") if not name.startswith("figure_1")]
 FIGURES = ["figure_1_bn", "figure_1_plain"]

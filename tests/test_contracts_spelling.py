@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnrepro.composition import compose
 from bnrepro.config import (
     ACCELERATIONS,
     CHOICES,
@@ -20,8 +19,9 @@ from bnrepro.config import (
     spelled_name,
     to_flat,
 )
+from bnrepro.config.composition import compose
+from bnrepro.config.overrides import keys
 from bnrepro.config.spelling import LONGEST_NAME, SPELLINGS
-from bnrepro.overrides import keys
 
 # Each key with a value, and how names spell it: in the order of the words. A line may be added.
 FROZEN = """

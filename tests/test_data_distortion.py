@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnrepro.composition import compose
+from bnrepro.config.composition import compose
 from bnrepro.data.distortion import draw
 
 CONFIG = dataclasses.replace(

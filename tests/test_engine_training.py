@@ -10,7 +10,7 @@ from engine_process import BACKENDS, ask
 from PIL import Image
 
 from bnrepro import data
-from bnrepro.composition import compose
+from bnrepro.config.composition import compose
 
 STEPS = 12
 SMALL = ("batch_size=20", "model.hidden_layers=2", "model.width=0.2")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hand_made_records import HandMade, write_run
 
-from bnrepro import ensemble, predictions
-from bnrepro.composition import compose
+from bnrepro import ensemble
 from bnrepro.config import ConfigError
-from bnrepro.record import RecordError, read_record, write_record
+from bnrepro.config.composition import compose
+from bnrepro.records import predictions
+from bnrepro.records.record import RecordError, read_record, write_record
 
 NUM_EXAMPLES, NUM_CLASSES = 300, 10
 LABELS = np.random.default_rng(7).integers(0, NUM_CLASSES, NUM_EXAMPLES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnrepro.data import Split
-from bnrepro.observers.evaluation import probabilities, score
+from bnrepro.measures.evaluation import probabilities, score
 
 SCORES = np.array([[1.0, 3.0, -2.0], [0.5, 0.0, 0.25], [2.0, 2.5, 9.0]])
 

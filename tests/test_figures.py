@@ -12,15 +12,16 @@ import pandas as pd
 import pytest
 from hand_made_records import HandMade, evaluated_steps, write_run
 
-from bnrepro import figures, study
-from bnrepro.config import ConfigError
-from bnrepro.figures import drawing, style
-from bnrepro.figures.drawing import Label
-from bnrepro.figures.exhibit import Exhibit, Table
-from bnrepro.figures.figure_2_tables import ROWS
-from bnrepro.figures.selection import select
-from bnrepro.figures.wording import points, setting
-from bnrepro.record import RecordError
+from bnrepro import exhibits as figures
+from bnrepro.config import ConfigError, study
+from bnrepro.drawing import curves as drawing
+from bnrepro.drawing import style
+from bnrepro.drawing.curves import Label
+from bnrepro.exhibits.exhibit import Exhibit, Table
+from bnrepro.exhibits.figure_2.tables import ROWS
+from bnrepro.exhibits.selection import select
+from bnrepro.exhibits.wording import points, setting
+from bnrepro.records.record import RecordError
 
 SEEDS = (0, 1, 2)
 CPU = ("scale=cpu",)
@@ -717,7 +718,7 @@ def test_two_processes_write_the_same_bytes(figure_1_dir: Path) -> None:
 
 def test_readers_of_records_load_no_framework() -> None:
     run_python(
-        "import sys, bnrepro.figures, bnrepro.ensemble, bnrepro.report\n"
+        "import sys, bnrepro.exhibits, bnrepro.ensemble, bnrepro.report\n"
         "sys.exit(', '.join({'tensorflow', 'keras', 'jax'} & set(sys.modules)) or None)",
         seed="0",
     )

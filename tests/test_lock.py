@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bnrepro.config import ConfigError
-from bnrepro.lock import Busy, claim, is_held, run_lock
+from bnrepro.records.lock import Busy, claim, is_held, run_lock
 
 HOLD = """
 import sys, time

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnrepro import hydra_composition
-from bnrepro.config import GROUPS, ConfigError, from_flat, to_flat
-from bnrepro.merging import merge
-from bnrepro.naming import is_scaled
-from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
+from bnrepro.config import GROUPS, ConfigError, from_flat, hydra_composition, to_flat
+from bnrepro.config.merging import merge
+from bnrepro.config.naming import is_scaled
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
 
 HEADER = "# @package _global_\n"
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bnrepro import models
-from bnrepro.composition import compose
 from bnrepro.config import INITIALIZERS, MODELS
+from bnrepro.config.composition import compose
 from bnrepro.models import initializers
 from bnrepro.models.local_response import LocalResponseNormalization
 

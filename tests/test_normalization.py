@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bnrepro import normalization
-from bnrepro.composition import compose
 from bnrepro.config import NORMALIZATIONS, ConfigError
+from bnrepro.config.composition import compose
 from bnrepro.normalization.batch_renorm import ALPHA, BatchRenormalization
 from bnrepro.normalization.group import GroupNormalization, largest_divisor
 from bnrepro.normalization.per_activation import PerActivationBatchNormalization

@@ -6,8 +6,8 @@ import numpy_training
 import pytest
 
 from bnrepro import optimizers, schedules
-from bnrepro.composition import compose
 from bnrepro.config import OPTIMIZERS, SCHEDULES
+from bnrepro.config.composition import compose
 
 DECAY = ("schedule.decay_steps=100", "schedule.decay_rate=0.25")
 

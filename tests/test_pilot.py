@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from bnrepro.claims.pilot import regimes
 from bnrepro.config import ConfigError
-from bnrepro.paper.proportional import SHOWN_SHARES, paper_factor
+from bnrepro.exhibits.figure_2.pilot import regimes
+from bnrepro.exhibits.figure_2.proportional import SHOWN_SHARES, paper_factor
 
 STEPS = range(0, 48_001, 1_000)
 

@@ -11,8 +11,8 @@ import pytest
 from engine_process import BACKENDS, ask
 
 from bnrepro import data
-from bnrepro.composition import compose
-from bnrepro.record import CURVE_COLUMNS
+from bnrepro.config.composition import compose
+from bnrepro.records.record import CURVE_COLUMNS
 
 EVERY, STEPS = 20, 60
 RUN = (

@@ -13,9 +13,9 @@ import pytest
 from scipy.special import erf
 
 from bnrepro import data
-from bnrepro.composition import compose
 from bnrepro.config import ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS
-from bnrepro.randomness import generator
+from bnrepro.config.composition import compose
+from bnrepro.config.randomness import generator
 
 # Constants that no float32 can hold.
 STEPS, BATCH, SEED, RATE, DECAY, DECAY_STEPS, L2 = 6, 20, 3, 0.03, 0.3, 7, 0.013

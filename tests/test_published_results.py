@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 from redraw import calculated_with
 
-from bnrepro import figures
-from bnrepro.claims.experiments import EXPERIMENTS
-from bnrepro.claims.studies import STUDIES
-from bnrepro.claims.verdict import COLUMNS, counted
-from bnrepro.composition import compose
+from bnrepro import exhibits as figures
 from bnrepro.config import ConfigError
-from bnrepro.figures.style import build
+from bnrepro.config.composition import compose
+from bnrepro.drawing.style import build
+from bnrepro.exhibits.claims import STUDIES
+from bnrepro.lab.experiments import EXPERIMENTS
 from bnrepro.report.markup import PANEL_SIZE
+from bnrepro.verdicts.verdict import COLUMNS, counted
 
 ROOT = Path(__file__).parent.parent
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bnrepro.composition import compose
-from bnrepro.overrides import words_of
-from bnrepro.record import FINISHED, find_runs, load_runs, read_record
-from bnrepro.run_directory import find_finished
+from bnrepro.config.composition import compose
+from bnrepro.config.overrides import words_of
+from bnrepro.records.record import FINISHED, find_runs, load_runs, read_record
+from bnrepro.records.run_directory import find_finished
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT / "results" / "published"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hand_made_records import HandMade, write_run
 
-from bnrepro import cli, study
-from bnrepro.config import ConfigError
-from bnrepro.study_records import PUBLISHED, RESULTS, folder_to_read
+from bnrepro import cli
+from bnrepro.config import ConfigError, study
+from bnrepro.records.study_records import PUBLISHED, RESULTS, folder_to_read
 
 STUDY = ("rows", ["scale=smoke"])
 

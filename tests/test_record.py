@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from bnrepro import load_curves, load_runs
-from bnrepro.composition import run_directory
-from bnrepro.record import (
+from bnrepro.config.composition import run_directory
+from bnrepro.records.record import (
     CURVE_COLUMNS,
     RecordError,
     RunRecord,

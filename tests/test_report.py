@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from hand_made_records import ENVIRONMENT, HandMade, write_run
 
-from bnrepro import figures, report, study
-from bnrepro.config import to_flat
+from bnrepro import exhibits as figures
+from bnrepro import report
+from bnrepro.config import study, to_flat
 from bnrepro.paper import settings
-from bnrepro.record import RecordError, read_record, write_record
+from bnrepro.records.record import RecordError, read_record, write_record
 from bnrepro.report import deviations, markup, tested_claims
 from bnrepro.report.sections import exhibit
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bnrepro import statistics
-from bnrepro.composition import compose
+from bnrepro.config.composition import compose
 from bnrepro.statistics import (
     Interval,
     bootstrap_coverage,

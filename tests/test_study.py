@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bnrepro import study, sweep
-from bnrepro.config import ConfigError
-from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
-from bnrepro.study import command, load, plan, planned_runs, with_default_scale
+from bnrepro import sweep
+from bnrepro.config import ConfigError, study
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
+from bnrepro.config.study import command, load, plan, planned_runs, with_default_scale
 
 FINE = """
 question: Does it matter?

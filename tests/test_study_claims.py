@@ -10,17 +10,22 @@ import pandas as pd
 import pytest
 from hand_made_records import HandMade, write_run
 
-from bnrepro import claims, study
-from bnrepro.claims import command, drawing, figure_1, figure_4, placement, studies
-from bnrepro.claims.comparison import judge_seeds, nothing, of_steps, of_values
-from bnrepro.claims.experiments import EXPERIMENTS
-from bnrepro.claims.reasons import CAUTION, reason
-from bnrepro.claims.untested import REASONS
-from bnrepro.claims.verdict import COLUMNS, Verdict, all_of, counted, judge
-from bnrepro.config import ConfigError
+from bnrepro import claims
+from bnrepro.config import ConfigError, study
+from bnrepro.exhibits import claims as studies
+from bnrepro.exhibits.figure_1 import claims as figure_1
+from bnrepro.exhibits.figure_2 import claims as figure_2
+from bnrepro.exhibits.figure_4 import claims as figure_4
+from bnrepro.exhibits.placement import claims as placement
+from bnrepro.lab import drawing
+from bnrepro.lab.experiments import EXPERIMENTS
 from bnrepro.paper import CLAIMS
-from bnrepro.paper.criteria import EXACT, FIGURE_2, SEEDS
 from bnrepro.statistics import Interval, speedup
+from bnrepro.verdicts.comparison import judge_seeds, nothing, of_steps, of_values
+from bnrepro.verdicts.criteria import EXACT, FIGURE_2, SEEDS
+from bnrepro.verdicts.reasons import CAUTION, reason
+from bnrepro.verdicts.untested import REASONS
+from bnrepro.verdicts.verdict import COLUMNS, Verdict, all_of, counted, judge
 
 SIX = tuple(range(6))
 STEPS = range(0, 1001, 100)
@@ -82,14 +87,14 @@ def ratio_of(name, reference, experiment):
 
 
 def of_figure_2(runs, curves):
-    table = claims.figure_2_verdicts(runs, curves)
+    table = figure_2.figure_2_verdicts(runs, curves)
     assert tuple(table.columns) == ("claim", "verdict", "measured", "criterion")
     return dict(zip(FIGURE_2, table["verdict"], strict=True)), table
 
 
 def test_every_criterion_belongs_to_a_claim_that_is_tested():
     for criterion in [*EXACT.values(), *SEEDS.values()]:
-        assert criterion.claim in command.TESTED
+        assert criterion.claim in claims.TESTED
         assert criterion.section
     tested = {criterion.claim for criterion in [*EXACT.values(), *SEEDS.values()]}
     assert tested == {*EXPERIMENTS, *studies.STUDIES}
@@ -282,7 +287,7 @@ def test_runs_of_two_data_sets_are_refused():
     first, second = frames(PAPER_LIKE), frames(PAPER_LIKE, seeds=(3, 4, 5), sha256="b")
     together = [pd.concat(pair, ignore_index=True) for pair in zip(first, second, strict=True)]
     with pytest.raises(ConfigError, match="one data set"):
-        claims.figure_2_verdicts(*together)
+        figure_2.figure_2_verdicts(*together)
 
 
 def test_a_stable_distribution_wanders_less():
@@ -435,11 +440,11 @@ def test_the_three_formats_say_the_same():
     verdicts = [
         Verdict("C7", "3", "exact experiment", "|mean|, largest: 0", "at most 1e-09", "reproduced")
     ]
-    assert command.to_csv(verdicts).splitlines()[0] == ",".join(COLUMNS)
-    row = pd.read_csv(pd.io.common.StringIO(command.to_csv(verdicts)), dtype=str).iloc[0]
+    assert claims.to_csv(verdicts).splitlines()[0] == ",".join(COLUMNS)
+    row = pd.read_csv(pd.io.common.StringIO(claims.to_csv(verdicts)), dtype=str).iloc[0]
     assert tuple(row) == astuple(verdicts[0])
-    assert r"\|mean\|, largest: 0" in command.to_markdown(verdicts)
-    text = command.to_text(verdicts)
+    assert r"\|mean\|, largest: 0" in claims.to_markdown(verdicts)
+    text = claims.to_text(verdicts)
     assert "C7 (section 3)" in text
     assert "identities and small exact experiments: 1 reproduced" in text
     assert CAUTION in text
@@ -449,7 +454,7 @@ def test_the_three_formats_say_the_same():
 def test_the_reason_stands_below_a_claim_that_is_not_reproduced(verdict):
     fine = Verdict("C4", "3.3", "exact experiment", "gradient: 0", "at most 1e-09", "reproduced")
     judged = Verdict("C4", "3.3", "exact experiment", "share: 0.6", "at least 0.9", verdict)
-    text = command.to_text([fine, judged])
+    text = claims.to_text([fine, judged])
     assert ("why: The paper argues" in text) == (verdict == "not reproduced")
 
 
@@ -462,8 +467,8 @@ def test_the_quarter_circle_law_of_the_reason_holds():
 
 
 def test_every_claim_has_a_verdict_or_a_reason_why_not():
-    assert {*command.TESTED, *REASONS} == {claim.identifier for claim in CLAIMS}
-    assert not {*command.TESTED} & {*REASONS}
+    assert {*claims.TESTED, *REASONS} == {claim.identifier for claim in CLAIMS}
+    assert not {*claims.TESTED} & {*REASONS}
 
 
 def test_a_claim_without_a_verdict_is_printed_with_the_reason(tmp_path, capsys):
@@ -515,7 +520,7 @@ def test_the_chance_of_a_hint_is_that_of_all_seeds_on_one_side():
 
 def test_claims_are_tested_in_the_papers_order():
     order = [claim.identifier for claim in CLAIMS]
-    assert sorted(command.TESTED, key=order.index) == list(command.TESTED)
+    assert sorted(claims.TESTED, key=order.index) == list(claims.TESTED)
 
 
 def test_figures_are_the_same_bytes_when_drawn_again(tmp_path):
@@ -530,7 +535,7 @@ def test_figures_are_the_same_bytes_when_drawn_again(tmp_path):
 
 def test_verdicts_on_records_load_no_tensorflow():
     program = (
-        "import sys; from bnrepro import claims; claims.figure_2_verdicts; claims.main; "
+        "import sys, bnrepro.claims, bnrepro.exhibits.figure_2.claims; "
         "sys.exit(bool({'tensorflow', 'keras', 'jax'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

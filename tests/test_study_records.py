@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hand_made_records import HandMade, write_run
 
-from bnrepro import study, study_records
-from bnrepro.config import ConfigError
-from bnrepro.record import load_runs
+from bnrepro.config import ConfigError, study
+from bnrepro.records import study_records
+from bnrepro.records.record import load_runs
 
 
 def write_all(results: Path, statuses: list[str]) -> None:

@@ -16,8 +16,8 @@ import pytest
 from fake_sweep import completed_record, launcher
 
 from bnrepro.config import ConfigError
-from bnrepro.lock import claim, run_lock
-from bnrepro.record import load_curves, load_runs, read_record, write_record
+from bnrepro.records.lock import claim, run_lock
+from bnrepro.records.record import load_curves, load_runs, read_record, write_record
 from bnrepro.sweep import run_sweep
 from bnrepro.sweep.launcher import Process, start
 
@@ -339,7 +339,7 @@ def test_a_run_that_somebody_starts_by_hand_at_the_same_moment_has_not_failed(
     folder: Folder, capfd: pytest.CaptureFixture[str]
 ) -> None:
     by_hand: list[subprocess.Popen[bytes]] = []
-    hold = "from pathlib import Path; from bnrepro.lock import run_lock; import sys, time\n"
+    hold = "from pathlib import Path; from bnrepro.records.lock import run_lock; import sys, time\n"
     hold += "with run_lock(Path(sys.argv[1])): print(flush=True); time.sleep(3)"
 
     def launch(overrides: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:

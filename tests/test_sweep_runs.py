@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bnrepro.record import RunRecord, read_record
+from bnrepro.records.record import RunRecord, read_record
 from bnrepro.sweep import run_sweep
 from bnrepro.sweep.launcher import command
 

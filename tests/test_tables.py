@@ -8,9 +8,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from bnrepro.composition import compose, run_directory
 from bnrepro.config import ConfigError
-from bnrepro.record import (
+from bnrepro.config.composition import compose, run_directory
+from bnrepro.records.record import (
     CURVE_COLUMNS,
     RecordError,
     RunRecord,
@@ -19,7 +19,7 @@ from bnrepro.record import (
     write_record,
     write_rows,
 )
-from bnrepro.run_directory import recorded_config
+from bnrepro.records.run_directory import recorded_config
 from bnrepro.tables import COLUMNS, result_row, select, table, to_csv, to_markdown, to_text
 
 CONFIG = recorded_config(compose(["model=inception", "evaluate_every=100"]).config)

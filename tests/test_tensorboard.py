@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from runs import START_SECONDS, start
 
-from bnrepro.observers.tensorboard import thinned
-from bnrepro.record import CURVE_COLUMNS, read_rows
+from bnrepro.measures.tensorboard import thinned
+from bnrepro.records.record import CURVE_COLUMNS, read_rows
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from bnrepro.backend import available_threads
 from bnrepro.bench import commands, plan, report
 from bnrepro.bench.commands import CommandError
 from bnrepro.bench.measure import Member, attempt, play_rounds, refuse_other_losses
@@ -26,7 +25,8 @@ from bnrepro.bench.processes import Worker, WorkerError, installed
 from bnrepro.bench.report import Measured
 from bnrepro.bench.workloads import WORKLOADS, Workload
 from bnrepro.config import BACKENDS, ConfigError, one_of
-from bnrepro.environment import environment, processor
+from bnrepro.config.backend import available_threads
+from bnrepro.records.environment import environment, processor
 
 __all__ = ["main"]
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from bnrepro.composition import compose, run_directory
-from bnrepro.record import (
+from bnrepro.config.composition import compose, run_directory
+from bnrepro.records.record import (
     CURVE_COLUMNS,
     RecordError,
     RunRecord,
@@ -21,7 +21,7 @@ from bnrepro.record import (
     write_record,
     write_rows,
 )
-from bnrepro.run_directory import recorded_config
+from bnrepro.records.run_directory import recorded_config
 
 _MNIST_RUN = ("experiment=figure_1_bn",)
 _CIFAR10_RUN = ("experiment=bn_baseline", "scale=cpu")

@@ -12,7 +12,7 @@ from bnrepro.bench.figures_to_reach import Figure
 from bnrepro.bench.measure import Member
 from bnrepro.bench.plan import Plan
 from bnrepro.bench.workloads import PLAIN_RECIPE, Workload
-from bnrepro.record import write_atomically
+from bnrepro.records.record import write_atomically
 from bnrepro.tables import markdown_table
 
 SCHEMA_VERSION = 1

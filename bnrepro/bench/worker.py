@@ -14,10 +14,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from bnrepro import backend
 from bnrepro.bench import workloads
 from bnrepro.bench.workloads import Workload
-from bnrepro.config import BACKENDS
+from bnrepro.config import BACKENDS, backend
 
 
 class Server:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnrepro.composition import Composition, compose
+from bnrepro.config.composition import Composition, compose
+from bnrepro.config.randomness import generator
 from bnrepro.data import Dataset, Split
-from bnrepro.randomness import generator
 
 # What every contender leaves out, so that all of them train the same network by the same rule.
 PLAIN_RECIPE = (

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from bnrepro.config import ConfigError, did_you_mean, shown
-from bnrepro.record import RecordError
+from bnrepro.records.record import RecordError
 
 _LONGEST_MESSAGE = 2_000
 

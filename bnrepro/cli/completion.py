@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bnrepro.cli.words import Command, Flag
 from bnrepro.config import CHOICES, GROUPS, ConfigError
-from bnrepro.overrides import choices_of, configs_directory, keys
+from bnrepro.config.overrides import choices_of, configs_directory, keys
 
 SHELLS = ("bash", "zsh", "fish")
 _FOLDER_KEYS = ("results_dir", "data.root")

@@ -2,11 +2,11 @@
 
 import re
 
-from bnrepro.composition import compose
 from bnrepro.config import GROUPS, to_flat
-from bnrepro.config_files import find_file, main_file
-from bnrepro.overrides import Override, choices_of, configs_directory
-from bnrepro.user_files import checked_directories
+from bnrepro.config.composition import compose
+from bnrepro.config.files import find_file, main_file
+from bnrepro.config.overrides import Override, choices_of, configs_directory
+from bnrepro.config.user_files import checked_directories
 
 
 def groups() -> str:

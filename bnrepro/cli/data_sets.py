@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError, did_you_mean, shown
-from bnrepro.overrides import check_single
+from bnrepro.config.overrides import check_single
 
 
 def prepare_data(words: Words) -> Work:

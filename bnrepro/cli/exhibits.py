@@ -8,7 +8,7 @@ from pathlib import Path
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError, shown
-from bnrepro.overrides import check_single
+from bnrepro.config.overrides import check_single
 
 
 def prepare_table(words: Words) -> Work:
@@ -17,7 +17,7 @@ def prepare_table(words: Words) -> Work:
     results_dir = _named_directory(words)
     overrides = [one.word() for one in words.overrides if one.key != "results_dir"]
     if words.study is not None:
-        from bnrepro import study
+        from bnrepro.config import study
 
         overrides = study.with_default_scale(words.study, overrides)
     elif overrides:
@@ -31,7 +31,8 @@ def prepare_table(words: Words) -> Work:
 def _table(
     words: Words, overrides: list[str], results_dir: str | None, target: float | None
 ) -> int:
-    from bnrepro import record, study_records, tables
+    from bnrepro import tables
+    from bnrepro.records import record, study_records
 
     if words.study is not None and results_dir is None:
         results_dir = study_records.folder_to_read([(words.study, overrides)])
@@ -75,7 +76,7 @@ def prepare_figure(words: Words) -> Work:
 
 
 def _figure(number: str, results_dir: str | None, scale: str | None) -> int:
-    from bnrepro import figures
+    from bnrepro import exhibits as figures
 
     return figures.main(number, results_dir, scale)
 

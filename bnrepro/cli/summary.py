@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bnrepro.backend import available_threads
-from bnrepro.composition import Composition
 from bnrepro.config import RunConfig
+from bnrepro.config.backend import available_threads
+from bnrepro.config.composition import Composition
 
 _WIDTH = 98
 

@@ -16,9 +16,9 @@ from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError
 
 if TYPE_CHECKING:
-    from bnrepro.composition import Composition
     from bnrepro.config import DataConfig, RunConfig
-    from bnrepro.record import RunRecord
+    from bnrepro.config.composition import Composition
+    from bnrepro.records.record import RunRecord
 
 # What the shell would say of a process that the signal had ended.
 _EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
@@ -27,8 +27,8 @@ _MODULES = {"tensorflow": "tensorflow", "jax": "jax"}
 
 def prepare_run(words: Words) -> Work:
     """Train one network."""
-    from bnrepro.composition import compose
-    from bnrepro.hydra_composition import config_of, show
+    from bnrepro.config.composition import compose
+    from bnrepro.config.hydra_composition import config_of, show
 
     composition = compose(words.overrides, config_of)
     if "--cfg" in words.flags or "--info" in words.flags:
@@ -38,7 +38,7 @@ def prepare_run(words: Words) -> Work:
 
 
 def _run(composition: "Composition") -> int:
-    from bnrepro.composition import run_directory
+    from bnrepro.config.composition import run_directory
     from bnrepro.tables import result_row
 
     codes = []
@@ -53,9 +53,9 @@ def _records(composition: "Composition") -> list["RunRecord"]:
     """The record of the run, or of each replica; what is not finished is trained."""
     from dataclasses import replace
 
-    from bnrepro import backend
     from bnrepro.cli.summary import summary
-    from bnrepro.run_directory import find_finished, recorded_threads
+    from bnrepro.config import backend
+    from bnrepro.records.run_directory import find_finished, recorded_threads
 
     alone = composition.config.replicas == 1
     finished = find_finished(composition) if alone else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnrepro.config import ConfigError, did_you_mean, shown
-from bnrepro.overrides import CONFIG_DIRECTORY_VARIABLE, Override, read_all
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, Override, read_all
 
 # What a command does once its words are checked; gives the exit code.
 Work = Callable[[], int]

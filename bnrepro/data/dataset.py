@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bnrepro.config import DataConfig
+from bnrepro.config.randomness import generator
 from bnrepro.data.source import DataError
-from bnrepro.randomness import generator
 
 if TYPE_CHECKING:
     from bnrepro.data.streaming import StreamedImages

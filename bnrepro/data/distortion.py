@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from bnrepro.config import RunConfig
-from bnrepro.randomness import generator
+from bnrepro.config.randomness import generator
 
 FULL_BRIGHTNESS = 0.2
 FULL_CONTRAST = 0.4

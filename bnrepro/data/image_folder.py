@@ -17,16 +17,10 @@ from rich.console import Console
 from rich.progress import track
 
 from bnrepro.config import DataConfig
-from bnrepro.data.dataset import (
-    Dataset,
-    Split,
-    choose_splits,
-    hold_out,
-    label_bytes,
-)
+from bnrepro.config.randomness import generator
+from bnrepro.data.dataset import Dataset, Split, choose_splits, hold_out, label_bytes
 from bnrepro.data.source import DataError, data_root, shown
 from bnrepro.data.streaming import StreamedImages
-from bnrepro.randomness import generator
 
 Step = TypeVar("Step")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bnrepro.config import ConfigError
-from bnrepro.randomness import generator
+from bnrepro.config.randomness import generator
 
 
 class BatchOrder:

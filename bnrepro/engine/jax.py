@@ -20,8 +20,8 @@ from bnrepro.data import Dataset, Split
 from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Arrays, Engine, Inputs, Segment, locate_divergence
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
-from bnrepro.environment import processor
 from bnrepro.models import Network
+from bnrepro.records.environment import processor
 
 _LOOP_SEGMENT_STEPS = 500
 _STEP_SEGMENT_STEPS = 25

@@ -17,8 +17,8 @@ from bnrepro.config import RunConfig
 from bnrepro.data import Dataset
 from bnrepro.engine.contract import Arrays, Engine, Inputs, Segment, locate_divergence
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
-from bnrepro.environment import processor
 from bnrepro.models import Network
+from bnrepro.records.environment import processor
 
 # Steps of one call: about half a second of work, so that progress moves and a signal is heard.
 _XLA_SEGMENT_STEPS = 500

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from bnrepro.config import InitializerConfig, RunConfig
-from bnrepro.randomness import generator
+from bnrepro.config.randomness import generator
 
 
 def initial_weights(model: keras.Model, config: RunConfig) -> list[np.ndarray]:

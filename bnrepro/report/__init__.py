@@ -9,11 +9,12 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from bnrepro import figures, study_records
-from bnrepro.record import reading_once, write_atomically
+from bnrepro import exhibits as figures
+from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.records import study_records
+from bnrepro.records.record import reading_once, write_atomically
 from bnrepro.report import deviations, markup, sections, tested_claims
 from bnrepro.report.sections import Section
-from bnrepro.study import DEFAULT_SCALE
 
 
 def main(results_dir: str | None = None) -> int:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bnrepro import paper, study
-from bnrepro.config import to_flat
+from bnrepro import paper
+from bnrepro.config import study, to_flat
 from bnrepro.paper import settings
 from bnrepro.paper.settings import Setting
 from bnrepro.tables import markdown_table

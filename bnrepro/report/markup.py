@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bnrepro.figures.style import GRID, INK, LINES, PALETTE, SURFACE, Panel, build, to_bytes
+from bnrepro.drawing.style import GRID, INK, LINES, PALETTE, SURFACE, Panel, build, to_bytes
 
 _PERCENT = ("accuracy", "error")
 _POINTS = ("gap",)

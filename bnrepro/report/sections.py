@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from bnrepro import figures, paper, tables
-from bnrepro.claims.figure_2 import figure_2_verdicts
+from bnrepro import exhibits as figures
+from bnrepro import paper, tables
 from bnrepro.config import ConfigError
-from bnrepro.figures.exhibit import Drawing, Exhibit, Table
-from bnrepro.figures.selection import select
-from bnrepro.record import write_atomically
+from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
+from bnrepro.exhibits.figure_2.claims import figure_2_verdicts
+from bnrepro.exhibits.selection import select
+from bnrepro.records.record import write_atomically
 from bnrepro.report import deviations, markup, provenance
 
 # Rows of a table, above which it is folded.

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from bnrepro import paper
-from bnrepro.claims.reasons import CAUTION, reason
-from bnrepro.claims.verdict import counted
-from bnrepro.record import RecordError
+from bnrepro.records.record import RecordError
 from bnrepro.report import markup
 from bnrepro.report.sections import Section
+from bnrepro.verdicts.reasons import CAUTION, reason
+from bnrepro.verdicts.verdict import counted
 
 _CRITERIA = (
     "The criteria were committed before the first record of a study, but where one says "

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from bnrepro.record import FINISHED
+from bnrepro.records.record import FINISHED
 from bnrepro.statistics.medians import interval_of_median, kaplan_meier_median
 
 

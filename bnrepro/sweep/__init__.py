@@ -10,10 +10,9 @@ what became of a run. `scheduler`: the loop. `estimate`, `probe`: how long runs 
 
 from rich.console import Console
 
-from bnrepro import study
-from bnrepro.config import ConfigError
-from bnrepro.lock import is_held
-from bnrepro.study import PlannedRun
+from bnrepro.config import ConfigError, study
+from bnrepro.config.study import PlannedRun
+from bnrepro.records.lock import is_held
 from bnrepro.sweep.display import Board, Snapshot, States, failures, print_line, take_snapshot
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.jobs import jobs_of

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bnrepro.study import PlannedRun
+from bnrepro.config.study import PlannedRun
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.outcome import LOG, Outcome, progress
 

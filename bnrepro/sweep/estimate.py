@@ -8,9 +8,9 @@ from statistics import mean
 from typing import Any
 
 from bnrepro.config import RunConfig
-from bnrepro.environment import processor
-from bnrepro.record import FINISHED, RecordError, RunRecord, find_runs, read_record
-from bnrepro.study import PlannedRun
+from bnrepro.config.study import PlannedRun
+from bnrepro.records.environment import processor
+from bnrepro.records.record import FINISHED, RecordError, RunRecord, find_runs, read_record
 from bnrepro.sweep.slots import visible_gpus
 
 # Two runs that agree in these take about as long a step.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from bnrepro.composition import compose
-from bnrepro.study import PlannedRun
+from bnrepro.config.composition import compose
+from bnrepro.config.study import PlannedRun
 from bnrepro.sweep.outcome import LOG
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bnrepro.config import ConfigError
-from bnrepro.record import (
+from bnrepro.config.study import PlannedRun
+from bnrepro.records.record import (
     CURVE_COLUMNS,
     FINISHED,
     RecordError,
@@ -17,8 +18,7 @@ from bnrepro.record import (
     write_record,
     write_rows,
 )
-from bnrepro.run_directory import find_finished, recorded_config
-from bnrepro.study import PlannedRun
+from bnrepro.records.run_directory import find_finished, recorded_config
 
 LOG = "log.txt"
 # An absolute path's folders: an error must not carry the places of one machine into a record.

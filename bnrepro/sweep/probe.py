@@ -4,8 +4,8 @@ import signal
 import time
 from tempfile import TemporaryDirectory
 
-from bnrepro import study
-from bnrepro.study import PlannedRun
+from bnrepro.config import study
+from bnrepro.config.study import PlannedRun
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.launcher import Launcher, Process
 from bnrepro.sweep.outcome import LOG

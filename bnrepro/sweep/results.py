@@ -1,8 +1,8 @@
 """The tables at the end of a sweep."""
 
 from bnrepro.config import ConfigError
-from bnrepro.record import RecordError, load_curves, load_runs
-from bnrepro.study import PlannedRun
+from bnrepro.config.study import PlannedRun
+from bnrepro.records.record import RecordError, load_curves, load_runs
 
 _ONE_TABLE = ["data.name", "config.data.evaluation_split", "data.sha256"]
 

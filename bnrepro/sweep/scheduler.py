@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from bnrepro.lock import Busy, claim, is_held
-from bnrepro.run_directory import open_directory
-from bnrepro.study import PlannedRun
+from bnrepro.config.study import PlannedRun
+from bnrepro.records.lock import Busy, claim, is_held
+from bnrepro.records.run_directory import open_directory
 from bnrepro.sweep.jobs import Job, jobs_of
 from bnrepro.sweep.launcher import Launcher, Process
 from bnrepro.sweep.outcome import Ending, Outcome, conclude, on_disk, raw_record

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bnrepro.backend import available_threads
 from bnrepro.config import ConfigError
+from bnrepro.config.backend import available_threads
 
 # What a run of the larger CPU networks needs, with TensorFlow.
 _BYTES_PER_RUN = 2 * 2**30

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bnrepro import paper
 from bnrepro.config import ConfigError, did_you_mean
-from bnrepro.record import RecordError
+from bnrepro.records.record import RecordError
 from bnrepro.statistics import (
     Speedup,
     counted,

@@ -3,7 +3,7 @@
 import textwrap
 
 from bnrepro import paper
-from bnrepro.record import RunRecord
+from bnrepro.records.record import RunRecord
 from bnrepro.statistics import Interval, Speedup
 from bnrepro.tables.markdown import markdown_table
 from bnrepro.tables.rows import Steps, Table, TableRow

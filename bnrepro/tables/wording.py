@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bnrepro import paper
-from bnrepro.record import FINISHED
+from bnrepro.records.record import FINISHED
 from bnrepro.statistics import Interval
 from bnrepro.tables.rows import TableRow
 

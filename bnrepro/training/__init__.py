@@ -10,12 +10,12 @@ from dataclasses import replace
 import keras
 
 from bnrepro import data, engine, models, optimizers
-from bnrepro.backend import available_threads
-from bnrepro.composition import Composition
+from bnrepro.config.backend import available_threads
+from bnrepro.config.composition import Composition
 from bnrepro.engine import Engine
-from bnrepro.lock import run_lock
-from bnrepro.record import RunRecord
-from bnrepro.run_directory import find_finished, open_directory
+from bnrepro.records.lock import run_lock
+from bnrepro.records.record import RunRecord
+from bnrepro.records.run_directory import find_finished, open_directory
 from bnrepro.training.interruption import listening
 from bnrepro.training.precision import set_precision
 from bnrepro.training.run import Run

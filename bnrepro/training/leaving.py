@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from bnrepro import seconds_since_import
-from bnrepro.composition import Composition
+from bnrepro.config.composition import Composition
 from bnrepro.data import Dataset
 from bnrepro.engine import Engine
-from bnrepro.environment import environment
-from bnrepro.observers.evaluation import probabilities
-from bnrepro.record import (
+from bnrepro.measures.evaluation import probabilities
+from bnrepro.records.environment import environment
+from bnrepro.records.record import (
     CURVE_COLUMNS,
     PERCENTILE_COLUMNS,
     RunRecord,
@@ -22,7 +22,7 @@ from bnrepro.record import (
     write_record,
     write_rows,
 )
-from bnrepro.run_directory import recorded_config
+from bnrepro.records.run_directory import recorded_config
 from bnrepro.training.progress import Progress
 
 

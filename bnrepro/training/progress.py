@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bnrepro.record import CurveRow
+from bnrepro.records.record import CurveRow
 
 CLOCKS = ("train", "evaluate", "compile", "checkpoint", "population")
 

@@ -4,14 +4,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import cast
 
-from bnrepro.backend import available_threads
-from bnrepro.composition import Composition
+from bnrepro.config.backend import available_threads
+from bnrepro.config.composition import Composition
 from bnrepro.engine import Segment
 from bnrepro.engine.jax import JaxEngine
 from bnrepro.engine.replicas import Replicas
-from bnrepro.lock import run_lock
-from bnrepro.record import RunRecord
-from bnrepro.run_directory import find_finished, open_directory
+from bnrepro.records.lock import run_lock
+from bnrepro.records.record import RunRecord
+from bnrepro.records.run_directory import find_finished, open_directory
 from bnrepro.training import build_engine
 from bnrepro.training.interruption import Interruption, listening
 from bnrepro.training.run import Run

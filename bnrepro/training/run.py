@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from bnrepro import checkpoint, seconds_since_import
-from bnrepro.composition import Composition
+from bnrepro import seconds_since_import
 from bnrepro.config import ConfigError
+from bnrepro.config.composition import Composition
 from bnrepro.engine import Engine, Segment
-from bnrepro.observers import Observer
-from bnrepro.observers.evaluation import evaluate, evaluate_population
-from bnrepro.observers.percentiles import percentile_rows, watched_images
-from bnrepro.observers.progress import ProgressObserver
-from bnrepro.record import CurveRow, RunRecord
+from bnrepro.measures import Observer
+from bnrepro.measures.evaluation import evaluate, evaluate_population
+from bnrepro.measures.percentiles import percentile_rows, watched_images
+from bnrepro.measures.progress import ProgressObserver
+from bnrepro.records import checkpoint
+from bnrepro.records.record import CurveRow, RunRecord
 from bnrepro.schedules import learning_rates
 from bnrepro.training.leaving import (
     digest,
@@ -173,7 +174,7 @@ class Run:
             ProgressObserver(self._directory, self._config.train_steps, start, seconds)
         ]
         if self._config.tensorboard:
-            from bnrepro.observers.tensorboard import TensorBoardObserver
+            from bnrepro.measures.tensorboard import TensorBoardObserver
 
             path = self._directory / "tensorboard"
             observers.append(TensorBoardObserver(path, self._composition))

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from bnrepro import models
-from bnrepro.composition import Composition
 from bnrepro.config import RunConfig
+from bnrepro.config.composition import Composition
 from bnrepro.data import Dataset
 from bnrepro.data.order import BatchOrder
 from bnrepro.engine.batch import Assembler

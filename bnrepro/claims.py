@@ -1,0 +1,131 @@
+"""`bnrepro claims`: run the experiments, read the records, print and write the verdicts."""
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple
+from importlib.util import find_spec
+from pathlib import Path
+
+from bnrepro.config import ConfigError, did_you_mean
+from bnrepro.exhibits import claims as studies
+from bnrepro.lab import experiments
+from bnrepro.paper import CLAIMS, claim
+from bnrepro.records.record import reading_once, write_atomically
+from bnrepro.tables import markdown_table
+from bnrepro.verdicts.reasons import CAUTION, reason
+from bnrepro.verdicts.untested import without_verdict
+from bnrepro.verdicts.verdict import COLUMNS, Verdict, counted
+
+# In the paper's order.
+_ALL = tuple(each.identifier for each in CLAIMS)
+TESTED = tuple(name for name in _ALL if name in experiments.EXPERIMENTS or name in studies.STUDIES)
+
+
+@reading_once()
+def main(
+    names: Sequence[str] = (), results_dir: str | Path | None = None, format: str = "text"
+) -> int:
+    """Test the claims called `names` (`C1`, ...; all without names) and print the verdicts.
+
+    A claim that is not tested has a line with the reason. Tables and figures go into
+    `<results_dir>/claims/`; `verdicts.csv` beside them where all claims are asked for. `format` is
+    `text`, `csv` or `markdown`. Without `results_dir` it is `studies.folder_to_read`.
+
+    Raises:
+        ConfigError: if there is no such claim or format, or an exact experiment is asked for where
+            TensorFlow is not installed.
+        RecordError: if a record cannot be read.
+        OSError: if the results folder cannot be written.
+    """
+    chosen = _choose(names)
+    if format not in _FORMATS:
+        raise ConfigError(
+            f"format {format}: expected one of {', '.join(_FORMATS)}"
+            f"{did_you_mean(format, list(_FORMATS))}"
+        )
+    _check_tensorflow(chosen)
+    if results_dir is None:
+        results_dir = studies.folder_to_read(chosen)
+    folder = Path(results_dir) / "claims"
+    folder.mkdir(parents=True, exist_ok=True)
+    verdicts: list[Verdict] = []
+    for name in chosen:
+        if name in TESTED:
+            print(f"testing {name}", file=sys.stderr, flush=True)
+        verdicts += verdicts_on(name, folder, str(results_dir))
+    if len(chosen) == len(_ALL):
+        write_atomically(folder / "verdicts.csv", to_csv(verdicts))
+    print(_FORMATS[format](verdicts), end="")
+    return 0
+
+
+def verdicts_on(name: str, folder: Path, results_dir: str) -> list[Verdict]:
+    """The verdicts on one claim; the tables and figures of its experiment go into `folder`."""
+    if name not in TESTED:
+        return [without_verdict(name)]
+    if name in studies.STUDIES:
+        return studies.run(name, results_dir)
+    verdicts = experiments.run(name, folder)
+    from bnrepro.lab.drawing import draw
+
+    draw(name, folder)
+    return verdicts
+
+
+def to_csv(verdicts: Iterable[Verdict]) -> str:
+    """One row per verdict, columns `COLUMNS`."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([COLUMNS, *map(astuple, verdicts)])
+    return buffer.getvalue()
+
+
+def to_markdown(verdicts: Iterable[Verdict]) -> str:
+    """A Markdown table."""
+    return markdown_table(COLUMNS, [astuple(verdict) for verdict in verdicts]) + "\n"
+
+
+def to_text(verdicts: Sequence[Verdict]) -> str:
+    """For a terminal: each claim, its section, and its verdicts with measure and criterion."""
+    lines = []
+    for identifier in dict.fromkeys(verdict.claim for verdict in verdicts):
+        stated = claim(identifier)
+        where = f"section {stated.section}" if stated.section else "not the paper's"
+        lines.append(f"{identifier} ({where}): {stated.statement}")
+        own = [verdict for verdict in verdicts if verdict.claim == identifier]
+        for verdict in own:
+            lines.append(f"  {verdict.verdict.upper():19}  {verdict.measured}")
+            if verdict.criterion:
+                lines.append(f"  {'':19}  criterion: {verdict.criterion}")
+        why = reason(identifier, [verdict.verdict for verdict in own])
+        lines += [f"  why: {why}", ""] if why else [""]
+    counts = counted((verdict.claim, verdict.group, verdict.verdict) for verdict in verdicts)
+    return "\n".join([*lines, *counts, "", CAUTION]) + "\n"
+
+
+def _choose(names: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in _ALL:
+            raise ConfigError(
+                f"{name}: expected claims among {', '.join(_ALL)}{did_you_mean(name, _ALL)}"
+            )
+    return [name for name in _ALL if not names or name in names]
+
+
+def _check_tensorflow(chosen: Sequence[str]) -> None:
+    exact = [name for name in chosen if name in experiments.EXPERIMENTS]
+    if exact and find_spec("tensorflow") is None:
+        raise ConfigError(
+            f"{', '.join(exact)}: exact experiments are computed with TensorFlow, which is not "
+            "installed; run `pip install bnrepro`, or test what rests on records: "
+            f"`bnrepro claims {' '.join(studies.STUDIES)}`"
+        )
+
+
+_FORMATS: dict[str, Callable[[Sequence[Verdict]], str]] = {
+    "text": to_text,
+    "csv": to_csv,
+    "markdown": to_markdown,
+}

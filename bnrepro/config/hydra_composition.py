@@ -1,0 +1,103 @@
+"""The configs of `conf/` as Hydra composes them: for a run itself, and to show how it comes about.
+
+`DictConfig` ends here. Loading Hydra and composing once takes half a second, so what asks for many
+configs (names, plans, help) merges the files itself; `merging` is held to this page by a test.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from bnrepro.config import ConfigError, RunConfig, one_line
+from bnrepro.config.composition import checked, compose
+from bnrepro.config.overrides import Override
+from bnrepro.config.user_files import checked_directories
+
+
+def config_of(choices: Mapping[str, str]) -> RunConfig:
+    """The typed config of some choices (`{"model": "inception"}`), unchecked.
+
+    Raises:
+        ConfigError: in place of Hydra's and OmegaConf's errors.
+    """
+    words = [Override(group, (choice,)).word() for group, choice in choices.items()]
+    with _hydra() as searchpath:
+        composed = hydra_compose("config", [*words, *searchpath])
+        return OmegaConf.to_object(composed)  # type: ignore[return-value]
+
+
+def show(overrides: Iterable[str | Override], part: str | None, info: str | None) -> int:
+    """Print a part of the composed config, or with `info` what Hydra says of its composition.
+
+    Raises:
+        ConfigError: as `compose`.
+    """
+    given = checked(overrides)
+    compose(given, config_of)
+    words = [override.word() for override in given]
+    with _hydra() as searchpath:
+        hydra = GlobalHydra.instance().hydra
+        if info is None:
+            hydra.show_cfg("config", [*words, *searchpath], part, package=None)
+        else:
+            with _root_logger():
+                hydra.show_info(info, "config", [*words, *searchpath])
+    return 0
+
+
+@contextmanager
+def _root_logger() -> Iterator[None]:
+    """Put the root logger back as it was: Hydra shows its information through it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+@contextmanager
+def _hydra() -> Iterator[list[str]]:
+    """Hydra over the folders of the YAML files; gives the words that add the user's.
+
+    Raises:
+        ConfigError: in place of Hydra's and OmegaConf's errors.
+    """
+    _register_schema()
+    GlobalHydra.instance().clear()
+    ours, *theirs = checked_directories()
+    further = [f"'file://{directory}'" for directory in theirs]
+    try:
+        with initialize_config_dir(str(ours), version_base="1.3"):
+            yield [f"hydra.searchpath=[{','.join(further)}]"] if further else []
+    except Exception as error:
+        # Over files of a user's own whatever is raised comes from them.
+        if further or isinstance(error, HydraException | OmegaConfBaseException):
+            raise ConfigError(one_line(error)) from error
+        raise
+
+
+@cache
+def _register_schema() -> None:
+    ConfigStore.instance().store(name="schema", node=_writable(OmegaConf.structured(RunConfig)))
+
+
+def _writable(node: Any) -> Any:
+    """Lift the read-only flag that OmegaConf puts on frozen dataclasses, all the way down."""
+    OmegaConf.set_readonly(node, None)
+    for key in node:
+        child = node._get_node(key)
+        if isinstance(child, DictConfig):
+            _writable(child)
+    return node

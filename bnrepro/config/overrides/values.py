@@ -1,0 +1,170 @@
+"""The text of a value as a value of its key's type, and back."""
+
+import math
+import re
+import types
+import typing
+from typing import Any
+
+from bnrepro.config import CHOICES, GROUPS, ConfigError, one_of, shown
+from bnrepro.config.overrides.keys import choices_of, keys, no_such_choice
+
+_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
+
+
+def read_value(key: str, text: str) -> Any:
+    """`text` as a value of the key's type.
+
+    Raises:
+        ConfigError: if it is none, or no choice of the group.
+    """
+    if key in GROUPS:
+        choice = _unquoted(text)
+        if choice == "null":
+            raise ConfigError(f"{key}=null: expected a choice; leave {key} out for the default")
+        if choice not in choices_of(key):
+            raise no_such_choice(key, choice)
+        return choice
+    kind = keys()[key]
+    if isinstance(kind, types.UnionType) and type(None) in typing.get_args(kind):
+        if text == "null":
+            return None
+        kind = next(part for part in typing.get_args(kind) if part is not type(None))
+    if text == "null":
+        raise ConfigError(f"{key}=null: expected {_expected(key)}; leave it out for the default")
+    readers = {int: _whole_number, float: _number, bool: _boolean, str: _text}
+    reader = readers.get(kind, _names if typing.get_origin(kind) is list else _size)
+    return reader(key, text)
+
+
+def spell(value: Any) -> str:
+    """The inverse: a value as Hydra's grammar reads it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(map(spell, value))}]"
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value) and value.lower() not in ("null", "true", "false", "nan", "inf"):
+            return value
+        quote = '"' if "'" in value else "'"
+        return f"{quote}{value}{quote}"
+    return repr(value)
+
+
+def split_at_commas(key: str, text: str) -> list[str]:
+    """Split at the commas that stand outside brackets and quotes.
+
+    Raises:
+        ConfigError: if a quote is not closed or a value is missing.
+    """
+    parts, start, quote, depth = [], 0, "", 0
+    for position, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"" and not text[start:position].strip(" ["):
+            quote = character
+        elif character == "[":
+            depth += 1
+        elif character == "]":
+            depth -= 1
+        elif character == "," and depth == 0:
+            parts.append(text[start:position].strip())
+            start = position + 1
+    parts.append(text[start:].strip())
+    if quote or not all(parts):
+        problem = "a closing quote" if quote else "a value on each side of a comma"
+        raise ConfigError(f"{key}={shown(text)}: expected {problem}")
+    return parts
+
+
+def value_in_file(key: str, value: Any) -> Any:
+    """A value, as it stands in a YAML file, as a value of its key's type.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    kind = keys()[key]
+    # What YAML takes for true, a key of text would spell in a way of its own.
+    plain = value is None or isinstance(value, str | int | float)
+    plain = plain and (kind is bool or not isinstance(value, bool))
+    names = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if names if typing.get_origin(kind) is list else plain:
+        return read_value(key, spell(value))
+    kinds = ((dict, "a mapping"), (list, "a list"))
+    received = next((words for kind, words in kinds if isinstance(value, kind)), shown(value))
+    raise ConfigError(f"{key}: expected {_expected(key)}, got {received}")
+
+
+def _expected(key: str) -> str:
+    kind = keys()[key]
+    words = {
+        int: "a whole number",
+        int | None: "a whole number, or null",
+        float: "a number",
+        bool: "true or false",
+    }
+    if typing.get_origin(kind) is list:
+        return "a list in brackets, such as [dropout,l2]"
+    if kind == int | str:
+        return "a whole number of at least 1, or 'all'"
+    if key in CHOICES:
+        return f"one of {', '.join(CHOICES[key])}"
+    return words.get(kind, "text")
+
+
+def _refused(key: str, text: str) -> ConfigError:
+    return ConfigError(f"{key}={shown(text)}: expected {_expected(key)}")
+
+
+def _whole_number(key: str, text: str) -> int:
+    if re.fullmatch(r"[+-]?[0-9][0-9_]{0,17}", text) and not text.endswith("_"):
+        return int(text.replace("_", ""))
+    raise _refused(key, text)
+
+
+def _number(key: str, text: str) -> float:
+    try:
+        value = float(text) if text.isascii() else math.nan
+    except ValueError as error:
+        raise _refused(key, text) from error
+    if not math.isfinite(value):
+        raise ConfigError(f"{key}={shown(text)}: expected a finite number")
+    return value + 0.0  # -0 is 0
+
+
+def _boolean(key: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise _refused(key, text)
+    return text.lower() == "true"
+
+
+def _size(key: str, text: str) -> int | str:
+    return "all" if _unquoted(text) == "all" else _whole_number(key, text)
+
+
+def _names(key: str, text: str) -> list[str]:
+    if not (text.startswith("[") and text.endswith("]")):
+        raise _refused(key, text)
+    inside = text[1:-1].strip()
+    return [_text(key, part) for part in split_at_commas(key, inside)] if inside else []
+
+
+def _text(key: str, text: str) -> str:
+    plain = _unquoted(text)
+    if not plain.strip() or "\\" in plain or ("'" in plain and '"' in plain):
+        raise ConfigError(
+            f"{key}={shown(text)}: expected text that is not empty, without backslashes and with "
+            "one kind of quotes at most"
+        )
+    if (key, plain) == ("normalization", "none"):
+        raise ConfigError("normalization=none: expected a normalization; use bn=none for none")
+    if key in CHOICES:
+        one_of(key, plain, CHOICES[key])
+    return plain
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) >= 2 and text[0] in "'\"" and text[-1] == text[0]
+    return text[1:-1] if quoted else text

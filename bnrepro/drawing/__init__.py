@@ -1,0 +1,1 @@
+"""How drawings look: `style` the colours, lines and sizes, `curves` what is drawn with them."""

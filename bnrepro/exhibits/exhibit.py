@@ -1,0 +1,89 @@
+"""An exhibit: what is written below `results/` and shown in the report for one figure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.drawing.style import Panel, build, write
+from bnrepro.records.record import write_rows
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns; what is absent is None."""
+
+    name: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure file: panels and where they stand in it.
+
+    `caption` says what its lines, bands and marks are.
+    """
+
+    name: str
+    panels: Sequence[Panel]
+    layout: Sequence[Sequence[str]]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """Everything that belongs to one of the paper's figures.
+
+    `findings` are the results in a sentence each, `commands` make the runs and the exhibit.
+    `tables` are short and shown in the report; `series` are the drawn numbers, only written.
+    """
+
+    name: str
+    title: str
+    setting: str
+    findings: Sequence[str]
+    commands: Sequence[str]
+    missing: Sequence[str]
+    drawings: Sequence[Drawing]
+    tables: Sequence[Table]
+    series: Sequence[Table]
+    runs: pd.DataFrame
+
+    def write(self, results_dir: str | Path) -> list[Path]:
+        """Write figures and CSV files into the exhibit's folder below `results_dir`."""
+        folder = Path(results_dir) / self.name
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for table in (*self.tables, *self.series):
+            path = folder / f"{table.name}.csv"
+            rows = [[_cell(cell) for cell in row] for row in table.rows]
+            write_rows(path, table.columns, rows)
+            files.append(path)
+        for drawing in self.drawings:
+            layout = [list(row) for row in drawing.layout]
+            title = f"{self.title}: {self.setting}"
+            figure = build(list(drawing.panels), layout, title, drawing.caption)
+            files += write(figure, folder / drawing.name)
+        return files
+
+
+def folder(name: str, scale: str) -> str:
+    """Where an exhibit that is drawn at several scales lies below `results/`."""
+    return name if scale == DEFAULT_SCALE else f"{name}-{scale}"
+
+
+def rows_of(frame: pd.DataFrame) -> list[list[Any]]:
+    """The rows of a data frame for a `Table`; what is not a number is None."""
+    return frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+
+
+def _cell(cell: Any) -> Any:
+    """Six digits, so that the last bits of a mean do not matter; nothing for what is absent."""
+    if cell is None:
+        return ""
+    return f"{cell:.6g}" if isinstance(cell, float) else cell

@@ -1,0 +1,202 @@
+"""Figure 1 (section 4.1, MNIST): test accuracy, and percentiles of a sigmoid's input."""
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bnrepro import paper, statistics
+from bnrepro.drawing.curves import (
+    Label,
+    draw_mean,
+    draw_paper,
+    label_ends,
+    step_axis,
+    thin_and_thick,
+)
+from bnrepro.drawing.style import INK, LINES, Panel
+from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, rows_of
+from bnrepro.exhibits.figure_1 import sensitivity as figure_1_sensitivity
+from bnrepro.exhibits.figure_1.summary import (
+    NORMALIZED,
+    PERCENTILE_CURVES,
+    PLAIN,
+    findings,
+    summary,
+)
+from bnrepro.exhibits.selection import Selection, select
+from bnrepro.exhibits.sensitivity import with_sensitivity
+from bnrepro.exhibits.wording import percent, setting
+from bnrepro.records.record import PERCENTILE_COLUMNS, RecordError
+
+_CAPTION = (
+    "(a) Thick lines are means over the seeds, bands reach from the lowest to the highest seed; "
+    "the tables have medians. (b, c) The solid line is the median of the sigmoid's input over "
+    "images, the dashed ones, with a band between them, are its 15th and 85th percentile: of one "
+    "unit and one seed, or averaged over all units and seeds. Thin lines are the paper's, of one "
+    "run and one unit."
+)
+_LEVELS = ("p15", "p50", "p85")
+_LEVEL_NAMES = {"p15": "15th", "p50": "median", "p85": "85th"}
+
+
+def exhibit(results_dir: str) -> Exhibit:
+    """Figure 1 from the records of the studies `figure_1` and `figure_1_sensitivity`.
+
+    Raises:
+        ConfigError: if none of the runs of `figure_1` is there.
+        RecordError: if a record, a curve or percentiles cannot be read.
+    """
+    chosen = select("figure_1", results_dir)
+    mean = statistics.mean_curves(chosen.curves, chosen.num_classes)
+    percentiles = load_percentiles(chosen.runs)
+    numbers = summary(chosen, mean, percentiles)
+    made = Exhibit(
+        name="figure_1",
+        title="Figure 1",
+        setting=setting(chosen.runs),
+        findings=findings(numbers),
+        commands=[chosen.command, "bnrepro figure 1"],
+        missing=[chosen.missing] if chosen.missing else [],
+        drawings=[_drawing(chosen, mean, percentiles)],
+        tables=[numbers],
+        series=[
+            Table("accuracy", list(mean.columns), rows_of(mean)),
+            Table("percentiles", list(percentiles.columns), rows_of(percentiles)),
+        ],
+        runs=chosen.runs,
+    )
+    return with_sensitivity(
+        made,
+        "figure_1_sensitivity",
+        results_dir,
+        partial(figure_1_sensitivity.sensitivity, chosen),
+        figure_1_sensitivity.findings,
+    )
+
+
+def load_percentiles(runs: pd.DataFrame) -> pd.DataFrame:
+    """The percentiles of the runs: `experiment`, `seed`, and the columns of `percentiles.csv`.
+
+    Raises:
+        RecordError: if a run has none, or they cannot be read.
+    """
+    frames = []
+    for run in runs.to_dict("records"):
+        path = Path(run["directory"]) / "percentiles.csv"
+        try:
+            frame = pd.read_csv(path, dtype={"unit": str})
+        except (OSError, ValueError) as error:
+            raise RecordError(f"{path}: cannot be read ({error})") from error
+        if tuple(frame.columns) != PERCENTILE_COLUMNS:
+            raise RecordError(f"{path}: expected the columns {','.join(PERCENTILE_COLUMNS)}")
+        frame.insert(0, "experiment", run["label"])
+        frame.insert(1, "seed", run["seed"])
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _drawing(chosen: Selection, mean: pd.DataFrame, percentiles: pd.DataFrame) -> Drawing:
+    panels = [
+        Panel(
+            "accuracy",
+            "(a) Test accuracy",
+            _describe_accuracy(mean),
+            partial(_draw_accuracy, mean=mean, low=0.70, high=1.0),
+        ),
+        Panel(
+            "accuracy_closer",
+            "(a) Test accuracy, closer",
+            "The same curves between 0.93 and 0.99, where the final gap can be seen.",
+            partial(_draw_accuracy, mean=mean, low=0.93, high=0.99),
+        ),
+    ]
+    limits = _percentile_limits(percentiles)
+    for kind in ("unit", "mean"):
+        for letter, experiment in (("b", PLAIN), ("c", NORMALIZED)):
+            rows = percentiles[percentiles["experiment"] == experiment]
+            if rows.empty:
+                continue
+            seed = rows["seed"].min()
+            whose, rows = _of_unit(rows, seed) if kind == "unit" else _of_all_units(rows)
+            title = f"({letter}) Sigmoid input {LINES[experiment].label}: {whose}"
+            draw = partial(_draw_percentiles, rows=rows, experiment=experiment, limits=limits)
+            panels.append(Panel(f"{kind}_{experiment}", title, _describe_percentiles(rows), draw))
+    names = [panel.name for panel in panels]
+    layout = [names[row : row + 2] for row in range(0, len(names), 2)]
+    return Drawing("figure_1", panels, layout, _CAPTION)
+
+
+def _of_unit(rows: pd.DataFrame, seed: int) -> tuple[str, pd.DataFrame]:
+    """The unit and the seed that were fixed before any run."""
+    return f"unit 0, seed {seed}", rows[(rows["unit"] == "0") & (rows["seed"] == seed)]
+
+
+def _of_all_units(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """The average over the units and over the seeds."""
+    means = rows[rows["unit"] == "mean"].groupby("step")[list(_LEVELS)].mean()
+    return "mean of all units", means.reset_index()
+
+
+def _draw_accuracy(axes: Axes, mean: pd.DataFrame, low: float, high: float) -> None:
+    labels = []
+    for phase, (experiment, rows) in enumerate(mean.groupby("experiment", sort=True)):
+        line = LINES[str(experiment)]
+        labels.append(draw_mean(axes, rows, line, phase=phase / 2))
+        drawn = paper.curve_of(str(experiment))
+        if drawn is not None:
+            draw_paper(axes, drawn, line)
+    axes.set_ylim(low, high)
+    axes.set_ylabel("test accuracy")
+    step_axis(axes)
+    label_ends(axes, labels)
+    thin_and_thick(axes)
+
+
+def _percentile_limits(percentiles: pd.DataFrame) -> tuple[float, float]:
+    """The same for all panels, so that their spreads can be compared."""
+    shown = percentiles[percentiles["seed"] == percentiles["seed"].min()]
+    low, high = shown["p15"].min(), shown["p85"].max()
+    return min(low * 1.35, -3.2), max(high * 1.1, 2.6)
+
+
+def _draw_percentiles(
+    axes: Axes, rows: pd.DataFrame, experiment: str, limits: tuple[float, float]
+) -> None:
+    color = LINES[experiment].color
+    axes.fill_between(rows["step"], rows["p15"], rows["p85"], color=color, alpha=0.12, linewidth=0)
+    labels = []
+    for level in _LEVELS:
+        style = "-" if level == "p50" else (0, (4, 1.5))
+        axes.plot(rows["step"], rows[level], color=color, linestyle=style, linewidth=1.4)
+        drawn = paper.curve(PERCENTILE_CURVES[experiment], level)
+        axes.plot(drawn["step"], drawn["value"], color=INK, linewidth=0.6)
+        name = _LEVEL_NAMES[level]
+        end = rows["step"].iloc[-1], rows[level].iloc[-1]
+        labels.append(Label(*end, name, LINES[experiment].text_color))
+    axes.set_ylim(*limits)
+    axes.set_ylabel("input to the sigmoid")
+    step_axis(axes)
+    label_ends(axes, labels)
+    thin_and_thick(axes)
+
+
+def _describe_accuracy(mean: pd.DataFrame) -> str:
+    ends = mean.sort_values("step", kind="stable").groupby("experiment").tail(1)
+    each = "; ".join(
+        f"{LINES[row['experiment']].label} it ends at {percent(row['accuracy_mean'])} "
+        f"(seeds {percent(row['accuracy_low'])} to {percent(row['accuracy_high'])})"
+        for row in ends.to_dict("records")
+    )
+    return f"Test accuracy against training steps, mean over seeds with a band: {each}."
+
+
+def _describe_percentiles(rows: pd.DataFrame) -> str:
+    first, last = rows.iloc[0], rows.iloc[-1]
+    farthest = max(rows["p50"], key=abs)
+    return (
+        "15th, 50th and 85th percentile of the input to the sigmoid against training steps: the "
+        f"spread goes from {first['p85'] - first['p15']:.2f} to {last['p85'] - last['p15']:.2f}, "
+        f"the median is farthest from 0 at {farthest:.2f}."
+    )

@@ -1,0 +1,296 @@
+"""Figure 2 (section 4.2.2): accuracy of the Inception networks against steps, at a smaller scale.
+
+Beside it the paper's own figure, on axes of its own: it is of ImageNet and over millions of steps.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from bnrepro import paper, statistics
+from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.drawing.curves import Label, draw_mean, label_ends, short_steps, step_axis
+from bnrepro.drawing.style import INK, LINES, Panel
+from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder, rows_of
+from bnrepro.exhibits.figure_2.differences import differences
+from bnrepro.exhibits.figure_2.findings import REFERENCE, findings
+from bnrepro.exhibits.figure_2.tables import ROWS, tables
+from bnrepro.exhibits.selection import Selection, select
+from bnrepro.exhibits.wording import percent, setting
+
+# Where the curves of the first steps end: up to there the grid of evaluations is the finer one.
+_EARLY_STEPS = 5_000
+_EVERY_TARGET = 0.01
+_CAPTION = (
+    "(a, b, c) Lines are means over the seeds, bands reach from the lowest to the highest seed; "
+    "the tables have medians. The dotted line is the target, Inception's best test accuracy, and a "
+    "diamond stands at the steps to it, both medians over the seeds: it need not lie on its line. "
+    "The paper's lines are of one run each."
+)
+_TARGETS_CAPTION = (
+    "Lines are medians over the seeds, bands their order-statistic intervals; a line ends where "
+    "fewer than half of the seeds get further. The paper's lines are of one run each."
+)
+
+
+def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
+    """Figure 2 from the records of the study `figure_2` at `scale`.
+
+    Raises:
+        ConfigError: if the scale is refused or none of the runs is there.
+        RecordError: if a record or a curve cannot be read.
+    """
+    scale = scale or DEFAULT_SCALE
+    chosen = select("figure_2", results_dir, (f"scale={scale}",))
+    mean = statistics.mean_curves(chosen.curves, chosen.num_classes)
+    against = _steps_against_target(chosen)
+    drawings = [_curves(chosen, mean), _targets(against)]
+    fixed_targets, equal_steps, paired = tables(chosen)
+    target = target_accuracy(chosen.runs)
+    return Exhibit(
+        name=folder("figure_2", scale),
+        title="Figure 2",
+        setting=setting(chosen.runs),
+        findings=[
+            *findings(chosen, target, fixed_targets),
+            *differences(chosen, scale, target),
+        ],
+        commands=[chosen.command, f"bnrepro figure 2 scale={scale}"],
+        missing=[chosen.missing] if chosen.missing else [],
+        drawings=drawings,
+        tables=[fixed_targets, equal_steps, paired],
+        series=[
+            Table("accuracy", list(mean.columns), rows_of(mean)),
+            Table("steps_against_target", list(against.columns), rows_of(against)),
+        ],
+        runs=chosen.runs,
+    )
+
+
+def target_accuracy(runs: pd.DataFrame) -> float | None:
+    """The paper's rule for its table: the reference's best accuracy, here the median over seeds."""
+    best = runs["best_accuracy"][runs["label"] == REFERENCE]
+    return float(best.median()) if len(best) else None
+
+
+def _steps_against_target(chosen: Selection) -> pd.DataFrame:
+    highest = chosen.runs["best_accuracy"].max()
+    first = math.ceil(3 / chosen.num_classes / _EVERY_TARGET)  # well above chance
+    targets = [round(n * _EVERY_TARGET, 2) for n in range(first, int(highest / _EVERY_TARGET) + 1)]
+    frame = statistics.steps_against_target(chosen.curves, targets)
+    return frame.rename(columns={"label": "experiment"})
+
+
+def _curves(chosen: Selection, mean: pd.DataFrame) -> Drawing:
+    target = target_accuracy(chosen.runs)
+    diamonds = _diamonds(chosen, target)
+    rows = [label for label in ROWS if label in chosen.labels]
+    controls = [label for label in chosen.labels if label not in ROWS]
+    early = mean[mean["step"] <= _EARLY_STEPS]
+    panels = [
+        Panel(
+            "rows",
+            "(a) The five networks",
+            _describe(mean[mean["experiment"].isin(rows)], chosen, target),
+            partial(_draw_curves, mean=mean, labels=rows, target=target, diamonds=diamonds),
+        ),
+        Panel(
+            "paper",
+            "The paper's figure 2, on ImageNet",
+            "The paper's figure 2: validation accuracy on ImageNet against millions of steps, with "
+            "diamonds where each network reaches 72.2 %.",
+            _draw_paper,
+        ),
+        Panel(
+            "early",
+            f"(b) The first {_EARLY_STEPS:,} steps",
+            f"The five networks' test accuracy over their first {_EARLY_STEPS:,} steps.",
+            partial(_draw_curves, mean=early, labels=rows, target=None, diamonds={}),
+        ),
+        Panel(
+            "controls",
+            "(c) Controls",
+            _describe(mean[mean["experiment"].isin(controls)], chosen, target),
+            partial(
+                _draw_curves,
+                mean=mean,
+                labels=[label for label in (REFERENCE, *controls) if label in chosen.labels],
+                target=target,
+                diamonds=diamonds,
+            ),
+        ),
+    ]
+    shown = [panel for panel in panels if panel.name != "controls" or controls]
+    layout = [["rows", "paper"], ["early", "controls" if controls else "."]]
+    return Drawing("figure_2", shown, layout, _CAPTION)
+
+
+def _diamonds(chosen: Selection, target: float | None) -> dict[str, float]:
+    """Per experiment, the median over seeds of the steps to the target, where it is reached."""
+    if target is None:
+        return {}
+    steps = {}
+    for label, runs in statistics.crossings(chosen.curves, target).groupby("label"):
+        median = statistics.kaplan_meier_median(runs["steps"], runs["reached"])
+        if median is not None:
+            steps[str(label)] = median
+    return steps
+
+
+def _draw_curves(
+    axes: Axes,
+    mean: pd.DataFrame,
+    labels: Sequence[str],
+    target: float | None,
+    diamonds: dict[str, float],
+) -> None:
+    ends = []
+    for index, label in enumerate(labels):
+        rows = mean[mean["experiment"] == label]
+        if rows.empty:
+            continue
+        ends.append(draw_mean(axes, rows, LINES[label], phase=index / len(labels)))
+    # Room for labels above the highest line.
+    axes.set_ylim(0, 1.15 * mean["accuracy_high"].max())
+    axes.set_ylabel("test accuracy")
+    step_axis(axes, _steps_title(target))
+    if target is not None:
+        axes.axhline(target, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+        _draw_diamonds(
+            axes, {label: diamonds[label] for label in labels if label in diamonds}, target
+        )
+    label_ends(axes, ends)
+
+
+def _steps_title(target: float | None) -> str:
+    return "training steps" + ("" if target is None else f" (diamonds: to {percent(target)})")
+
+
+def _draw_diamonds(axes: Axes, steps: dict[str, float], target: float) -> None:
+    for index, (label, step) in enumerate(steps.items()):
+        # What lies below another diamond shows around it.
+        covering = list(steps.values())[index + 1 :].count(step)
+        axes.plot(
+            [step],
+            [target],
+            marker="D",
+            markersize=7 + 4 * covering,
+            markerfacecolor=LINES[label].color,
+            markeredgecolor=INK,
+            linestyle="none",
+            label=f"{LINES[label].label} reaches {percent(target)}",
+            zorder=4,
+        )
+
+
+def _draw_paper(axes: Axes) -> None:
+    ends, steps = [], {}
+    for row in paper.FIGURE_3:
+        line, drawn = LINES[row.experiment], paper.curve_of(row.experiment)
+        if drawn is None:
+            continue
+        axes.plot(drawn["step"], drawn["value"], color=line.color, linestyle=line.style, lw=1)
+        last = drawn.iloc[-1]
+        ends.append(Label(last["step"], last["value"], line.label, line.text_color))
+        if row.steps_to_target is not None:
+            steps[row.experiment] = float(row.steps_to_target)
+    axes.axhline(paper.TARGET_ACCURACY, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+    _draw_diamonds(axes, steps, paper.TARGET_ACCURACY)
+    axes.set_ylim(0.4, 0.8)
+    axes.set_ylabel("validation accuracy")
+    step_axis(axes, _steps_title(paper.TARGET_ACCURACY))
+    label_ends(axes, ends)
+
+
+def _targets(against: pd.DataFrame) -> Drawing:
+    coverages = ", ".join(
+        f"{statistics.coverage_of_median(n)} % at n = {n}" for n in sorted(against["n"].unique())
+    )
+    panels = [
+        Panel(
+            "steps_against_target",
+            "Steps to each test accuracy",
+            "Median steps that each network needs to reach each accuracy, with its order-statistic "
+            f"interval over seeds as a band (coverage {coverages}); a line ends where fewer than "
+            "half of the seeds get further.",
+            partial(_draw_targets, against=against),
+        ),
+        Panel(
+            "paper_steps_against_target",
+            "The paper's, on ImageNet",
+            "Steps that the paper's networks need to reach each validation accuracy on ImageNet.",
+            _draw_paper_targets,
+        ),
+    ]
+    layout = [[panel.name for panel in panels]]
+    return Drawing("steps_against_target", panels, layout, _TARGETS_CAPTION)
+
+
+def _draw_targets(axes: Axes, against: pd.DataFrame) -> None:
+    ends = []
+    for index, label in enumerate(ROWS):
+        rows = against[(against["experiment"] == label) & against["steps"].notna()]
+        if rows.empty:
+            continue
+        line = LINES[label]
+        high = rows["steps_high"].fillna(against["steps_high"].max())
+        axes.fill_between(
+            rows["target"], rows["steps_low"], high, color=line.color, alpha=0.18, linewidth=0
+        )
+        ends.append(_draw_steps(axes, rows["target"], rows["steps"], label, phase=index / 5))
+    axes.set_xlabel("test accuracy to reach")
+    _finish_targets(axes, ends)
+
+
+def _draw_paper_targets(axes: Axes) -> None:
+    ends = []
+    for index, label in enumerate(ROWS):
+        drawn = paper.curve_of(label)
+        if drawn is None:
+            continue
+        # A curve that falls reaches nothing new.
+        reached = drawn[drawn["value"] > drawn["value"].cummax().shift(fill_value=-math.inf)]
+        ends.append(_draw_steps(axes, reached["value"], reached["step"], label, phase=index / 5))
+    axes.set_xlabel("ImageNet validation accuracy to reach")
+    _finish_targets(axes, ends)
+
+
+def _draw_steps(
+    axes: Axes, targets: pd.Series, steps: pd.Series, label: str, phase: float
+) -> Label:
+    line = LINES[label]
+    axes.plot(
+        targets,
+        steps,
+        color=line.color,
+        linestyle=line.style,
+        marker=line.marker,
+        markevery=(0.15 * phase, 0.15),
+        label=line.label,
+    )
+    return Label(targets.iloc[-1], steps.iloc[-1], line.label, line.text_color)
+
+
+def _finish_targets(axes: Axes, ends: list[Label]) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda step, _: short_steps(step)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylabel("training steps")
+    label_ends(axes, ends)
+
+
+def _describe(mean: pd.DataFrame, chosen: Selection, target: float | None) -> str:
+    ends = mean.sort_values("step", kind="stable").groupby("experiment", sort=False).tail(1)
+    diverged = chosen.runs[chosen.runs["status"] == "diverged"].groupby("label").size()
+    each = "; ".join(
+        f"{LINES[row['experiment']].label} {percent(row['accuracy_mean'])} after "
+        f"{row['step']:,} steps"
+        + (f" ({diverged[row['experiment']]} diverged)" if row["experiment"] in diverged else "")
+        for row in ends.to_dict("records")
+    )
+    goal = "" if target is None else f" The dotted line is the target, {percent(target)}."
+    return f"Test accuracy against training steps, mean over seeds with a band: {each}.{goal}"

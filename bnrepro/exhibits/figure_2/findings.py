@@ -1,0 +1,126 @@
+"""Figure 2 in sentences: how many times fewer steps, and on what the factors depend."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bnrepro import paper, statistics
+from bnrepro.drawing.style import LINES
+from bnrepro.exhibits.exhibit import Table
+from bnrepro.exhibits.selection import Selection
+from bnrepro.exhibits.wording import listed, percent
+
+REFERENCE = "inception"
+_NEVER = "never gets there"
+# Of the paper's factor: less than this share of it is said to be less.
+_SMALLER = 0.5
+
+
+def findings(chosen: Selection, target: float | None, fixed: Table) -> Iterator[str]:
+    """The sentences for which there are records.
+
+    `target` is the reference's best accuracy, `fixed` the table of the steps to fixed ones.
+    """
+    yield from _at_fixed_targets(pd.DataFrame(fixed.rows, columns=list(fixed.columns)))
+    if target is None:
+        return
+    crossings = {
+        str(label): runs
+        for label, runs in statistics.crossings(chosen.curves, target).groupby("label")
+    }
+    yield from _speedups(crossings, target)
+    yield from _pinned(chosen.curves[chosen.curves["label"] == REFERENCE], crossings[REFERENCE])
+
+
+def _at_fixed_targets(rows: pd.DataFrame) -> Iterator[str]:
+    """Ratios of median steps to accuracies that no run's length has chosen."""
+    steps = rows.pivot(index="target_accuracy", columns="experiment", values="steps")
+    if REFERENCE not in steps:
+        return
+    reached = steps[steps[REFERENCE].notna()]
+    if reached.empty:
+        return
+    others = [row for row in paper.FIGURE_3 if row.experiment in steps]
+    each = [
+        f"{row.label} {listed(map(_ratio, reached[REFERENCE] / reached[row.experiment]))}"
+        for row in others
+        if row.experiment != REFERENCE
+    ]
+    if not each:
+        return
+    targets = listed(f"{100 * target:.0f}" for target in reached.index)
+    yield (
+        f"How many times fewer steps than Inception to {targets} % (ratios of medians over the "
+        f"seeds): {'; '.join(each)}."
+    )
+
+
+def _ratio(value: float) -> str:
+    return "never" if pd.isna(value) else f"{value:.1f}"
+
+
+def _speedups(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str]:
+    ours, theirs, smaller = [], [], []
+    reference = paper.row(REFERENCE)
+    for row in paper.FIGURE_3:
+        if row.experiment == REFERENCE or row.experiment not in crossings:
+            continue
+        own = crossings[row.experiment]
+        faster = statistics.speedup(crossings[REFERENCE], own)
+        if not own["reached"].any():
+            ours.append(f"{row.label} {_NEVER}")
+        elif faster.value is not None:
+            sign = {"=": "", ">": "more than ", "<": "less than "}[faster.relation]
+            ours.append(f"{row.label} {sign}{faster.value:.1f}")
+        if row.steps_to_target is None:
+            theirs.append(f"{row.label} {_NEVER}")
+        elif reference and reference.steps_to_target:
+            factor = reference.steps_to_target / row.steps_to_target
+            theirs.append(f"{row.label} {factor:.1f}")
+            if own["reached"].any() and (faster.value or factor) < _SMALLER * factor:
+                smaller.append(row.label)
+    if ours:
+        less = f" Less than half of the paper's factor: {listed(smaller)}." if smaller else ""
+        yield (
+            f"How many times fewer steps than Inception to its {percent(target)}: "
+            f"{', '.join(ours)}; in the paper, to 72.2 % on ImageNet: {', '.join(theirs)}.{less}"
+            f"{_first(crossings)}"
+        )
+
+
+def _first(crossings: dict[str, pd.DataFrame]) -> str:
+    """Which of the two accelerated networks is there first, here and in the paper."""
+    ours, theirs = [], []
+    for label in ("bn_x5", "bn_x30"):
+        row, runs = paper.row(label), crossings.get(label)
+        median = (
+            None if runs is None else statistics.kaplan_meier_median(runs["steps"], runs["reached"])
+        )
+        if median is None or row is None or row.steps_to_target is None:
+            return ""
+        ours.append(f"{median:,.0f}")
+        theirs.append(f"{row.steps_to_target / 1e6:.1f}")
+    names = " and ".join(LINES[label].label for label in ("bn_x5", "bn_x30"))
+    return (
+        f" {names} get there after {' and '.join(ours)} steps, in the paper after "
+        f"{' and '.join(theirs)} million."
+    )
+
+
+def _pinned(curves: pd.DataFrame, crossings: pd.DataFrame) -> Iterator[str]:
+    """Whether the reference has come to its limit, or the target to the length that was chosen."""
+    slopes = [statistics.slope_of_last_fifth(curve) for _, curve in curves.groupby("seed")]
+    known = pd.Series(slopes, dtype=float).dropna()
+    if known.empty:
+        return
+    gain = f"{100 * known.median():.2f} points per 1,000 steps (median over the seeds)"
+    if known.median() <= 0.0005:
+        yield f"Over its last fifth Inception stands still: {gain}."
+        return
+    steps = statistics.kaplan_meier_median(crossings["steps"], crossings["reached"])
+    reached = "" if steps is None else f"reaches this target at step {steps:,.0f} (median) and "
+    yield (
+        f"Inception trains for {crossings['last'].max():,} steps, {reached}over its last fifth "
+        f"still gains {gain}: its best accuracy is not its limit, and these factors depend on the "
+        "chosen length."
+    )

@@ -1,0 +1,101 @@
+"""The tables of figure 2: fixed targets, accuracies after equal steps, differences within seeds."""
+
+import pandas as pd
+
+from bnrepro import paper, statistics
+from bnrepro.exhibits.exhibit import Table, rows_of
+from bnrepro.exhibits.figure_2.findings import REFERENCE
+from bnrepro.exhibits.paired import PAIRED_COLUMNS, paired_caption, paired_row
+from bnrepro.exhibits.selection import Selection
+
+ROWS = tuple(row.experiment for row in paper.FIGURE_3)
+# Ours: accuracies that do not depend on how far Inception comes. They were chosen when the runs of
+# seed 0 had been seen, so that only seeds 1 to 5 come after them.
+_FIXED_TARGETS = (0.5, 0.6, 0.65, 0.7)
+_FIXED_COLUMNS = (
+    "target_accuracy",
+    "experiment",
+    "n",
+    "reached",
+    "steps",
+    "steps_low",
+    "steps_high",
+    "coverage_percent",
+)
+_EQUAL_COLUMNS = (
+    "experiment",
+    "n",
+    "steps",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "coverage_percent",
+)
+MORE_COMPARISONS = (("bn_x5", "bn_baseline"), ("bn_x30", "bn_baseline"), ("bn_x30", "bn_x5"))
+
+
+def tables(chosen: Selection) -> list[Table]:
+    """All of them, from the runs of the study `figure_2`."""
+    steps, runs = with_accuracy_after_equal_steps(chosen)
+    return [
+        _fixed_targets(chosen),
+        _equal_steps(runs, chosen.labels, steps),
+        _paired(runs, chosen.labels, steps),
+    ]
+
+
+def with_accuracy_after_equal_steps(chosen: Selection) -> tuple[int, pd.DataFrame]:
+    """The shortest training's steps, and the runs with their `accuracy` after as many.
+
+    Diverged runs are at chance.
+    """
+    steps = int(chosen.runs["config.train_steps"].min())
+    curves = chosen.curves[chosen.curves["step"] == steps]
+    runs = chosen.runs.merge(curves[["name", "seed", "evaluation_accuracy"]])
+    return steps, runs.assign(accuracy=runs["evaluation_accuracy"].fillna(runs["chance"]))
+
+
+def _fixed_targets(chosen: Selection) -> Table:
+    frame = statistics.steps_against_target(chosen.curves, list(_FIXED_TARGETS))
+    frame = frame[frame["label"].isin(ROWS)].rename(
+        columns={"label": "experiment", "target": "target_accuracy"}
+    )
+    order = frame["experiment"].map(ROWS.index)
+    frame = frame.assign(order=order).sort_values(["target_accuracy", "order"])
+    caption = (
+        "Steps to fixed accuracies, which were chosen after the runs of seed 0 and before those of "
+        "seeds 1 to 5: how many seeds reach them, and the median over seeds with its "
+        "order-statistic interval and the coverage that it has."
+    )
+    return Table("targets", _FIXED_COLUMNS, rows_of(frame[list(_FIXED_COLUMNS)]), caption)
+
+
+def _equal_steps(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
+    rows = []
+    for label in labels:
+        accuracies = runs["accuracy"][runs["label"] == label]
+        n = len(accuracies)
+        median = statistics.median_with_interval(accuracies)
+        rows.append([label, n, steps, *median, statistics.coverage_of_median(n)])
+    caption = (
+        "Some networks train for longer than others. Here all have made as many steps as the "
+        "shortest training: test accuracy, median over seeds with its order-statistic interval and "
+        "the coverage that it has."
+    )
+    return Table("equal_steps", _EQUAL_COLUMNS, rows, caption)
+
+
+def _paired(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
+    others = [label for label in labels if label != REFERENCE]
+    comparisons = [*((label, REFERENCE) for label in others), *MORE_COMPARISONS]
+    rows = [
+        [measure, *row]
+        for measure, column in (
+            ("best accuracy", "judged_best"),
+            (f"accuracy after {steps:,} steps", "accuracy"),
+        )
+        for first, second in comparisons
+        if (row := paired_row(runs, first, second, column))
+    ]
+    caption = f"Differences of test accuracies on the same seed: {paired_caption(rows)}"
+    return Table("paired", ("measure", *PAIRED_COLUMNS), rows, caption)

@@ -1,0 +1,1 @@
+"""Figure 4, an ensemble of six networks. Its claim: C23."""

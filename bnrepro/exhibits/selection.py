@@ -1,0 +1,76 @@
+"""The records that an exhibit is made of, and which are missing."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bnrepro import statistics
+from bnrepro.config import ConfigError
+from bnrepro.drawing.style import LINES
+from bnrepro.records import study_records
+from bnrepro.records.record import load_curves, load_runs
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The finished runs of a study and their curves, those of diverged runs carried on.
+
+    `runs` is a frame of `statistics.judged`. `missing` says which runs are not there and which
+    command makes them, in one line that is empty where all are.
+    """
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    missing: str
+    command: str
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of the runs' common data set."""
+        return int(self.runs["data.num_classes"].iloc[0])
+
+    @property
+    def labels(self) -> list[str]:
+        """The experiments of which there are runs, in the order in which they are drawn."""
+        order = list(LINES)
+        there = set(self.runs["label"])
+        return [*filter(there.__contains__, order), *sorted(there.difference(order))]
+
+    def num_seeds(self, label: str) -> int:
+        """Number of seeds of the experiment that have a run."""
+        return int((self.runs["label"] == label).sum())
+
+
+def select(name: str, results_dir: str, overrides: tuple[str, ...] = ()) -> Selection:
+    """The runs of the study `name` that are below `results_dir`.
+
+    Raises:
+        ConfigError: if the study or an override is refused, or none of its runs is there.
+        RecordError: if a record cannot be read.
+    """
+    found = study_records.find(name, load_runs(results_dir), results_dir, overrides)
+    runs = statistics.judged(found.runs).reset_index(drop=True)
+    curves = load_curves(results_dir).merge(runs[["name", "seed"]])
+    return Selection(
+        runs=runs,
+        curves=statistics.extend_diverged(curves, runs),
+        missing=found.missing,
+        command=found.command,
+    )
+
+
+def select_optional(
+    name: str, results_dir: str, overrides: tuple[str, ...] = ()
+) -> tuple[Selection | None, str]:
+    """The runs of a study that its reader can do without, and the line about what is missing.
+
+    None where none of its runs is there; the line is empty where all are.
+
+    Raises:
+        RecordError: if a record cannot be read.
+    """
+    try:
+        chosen = select(name, results_dir, overrides)
+    except ConfigError as error:
+        return None, str(error)
+    return chosen, chosen.missing

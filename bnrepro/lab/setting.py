@@ -1,0 +1,91 @@
+"""What the experiments share: the project's own layers, networks and data, in double precision.
+
+In double precision an identity holds to about 1e-14 or it does not hold.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+
+import keras
+import numpy as np
+
+from bnrepro import data, engine, models, normalization, optimizers
+from bnrepro.config import RunConfig
+from bnrepro.config.composition import compose
+from bnrepro.config.randomness import generator
+from bnrepro.data import Split
+from bnrepro.engine import Engine
+from bnrepro.models import Network
+
+IMAGE_SHAPE, NUM_CLASSES = (8, 8, 1), 10
+_SEED = 0
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Inside, what Keras makes is float64."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
+def random(purpose: str, *shape: int) -> np.ndarray:
+    """Standard normal numbers, the same on every call with the same purpose."""
+    return generator(_SEED, f"claims/{purpose}").standard_normal(shape)
+
+
+def config_of(*overrides: str, epsilon: float = 1e-5) -> RunConfig:
+    """The config of `overrides` in double precision; unlike in a run, `epsilon` may be 0."""
+    config = compose(["data=digits", "precision=float64", *overrides]).config
+    options = replace(config.batch_normalization, epsilon=epsilon)
+    return replace(config, batch_normalization=options)
+
+
+def batch_normalization(
+    epsilon: float = 0.0, statistics: str = "per_feature_map"
+) -> keras.layers.Layer:
+    """A fresh layer, the one that the networks of this project are made of."""
+    config = config_of(f"batch_normalization.statistics={statistics}", epsilon=epsilon)
+    make = normalization.constructor(config)
+    if make is None:
+        raise ValueError("expected a config with batch normalization")
+    return make("normalization")
+
+
+def network(config: RunConfig) -> Network:
+    """A network for the digits, with initial weights."""
+    return models.build(config, IMAGE_SHAPE, NUM_CLASSES)
+
+
+def trained(config: RunConfig) -> Engine:
+    """A network for the digits after `config.train_steps` steps."""
+    trainer = engine.build(
+        network(config), optimizers.build(config), data.load(config.data), config
+    )
+    for start in range(0, config.train_steps, trainer.segment_steps):
+        trainer.train(start, min(start + trainer.segment_steps, config.train_steps))
+    return trainer
+
+
+def digits(num_examples: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first training images, (examples, 64) in [0, 1], and their labels."""
+    images, labels = _all_digits()
+    return images[:num_examples], labels[:num_examples]
+
+
+@cache
+def _all_digits() -> tuple[np.ndarray, np.ndarray]:
+    split = data.load(config_of().data).train
+    return flat(split), split.labels
+
+
+def flat(split: Split) -> np.ndarray:
+    """A split's images, (examples, values) in [0, 1]."""
+    return np.asarray(split.images, np.float64).reshape(len(split.labels), -1) / 255

@@ -1,0 +1,54 @@
+"""Section 3: why each feature is normalized by itself, and not all of them whitened together.
+
+The covariance of m examples has rank m - 1 at most, and whitening needs its inverse root.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from bnrepro.lab.setting import batch_normalization, random
+from bnrepro.lab.tables import write_table
+from bnrepro.verdicts.criteria import WHITENING_ROUNDING
+from bnrepro.verdicts.verdict import Verdict, judge
+
+COLUMNS = ("examples", "features", "rank", "whitened_error", "normalized_error")
+
+_FEATURES = 32
+_EXAMPLES = (2, 4, 8, 16, 31, 32, 33, 48, 64, 128)
+
+
+def verdicts(folder: Path) -> list[Verdict]:
+    """C22; writes `whitening.csv`."""
+    rows = [measure(examples) for examples in _EXAMPLES]
+    write_table(folder / "whitening.csv", COLUMNS, rows, WHITENING_ROUNDING)
+    whitened = {examples: error for examples, _, _, error, _ in rows}
+    rank_error = max(abs(rank - min(_FEATURES, examples - 1)) for examples, _, rank, _, _ in rows)
+    return [
+        judge("C22.rank", rank_error, f"m = 2 to {_EXAMPLES[-1]}, {_FEATURES} features"),
+        judge("C22.whitening", whitened[_FEATURES]),
+        judge("C22.enough", whitened[_FEATURES + 1]),
+        judge("C22.elementwise", max(row[-1] for row in rows)),
+    ]
+
+
+def measure(examples: int) -> tuple[int, int, int, float, float]:
+    """Rank of the covariance, and how far both normalizations miss their aim, for a mini-batch."""
+    # Features that are correlated, as those of a network are.
+    mixing = random("mixing", _FEATURES, _FEATURES)
+    values = random("features", max(_EXAMPLES), _FEATURES)[:examples] @ mixing
+    covariance = np.cov(values, rowvar=False, bias=True)
+    rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
+    white = (values - values.mean(axis=0)) @ inverse_root(covariance, rank)
+    error = np.cov(white, rowvar=False, bias=True) - np.eye(_FEATURES)
+    whitened_error = np.linalg.norm(error, ord=2)
+    normalized = np.asarray(batch_normalization()(values, training=True))
+    normalized_error = np.abs(normalized.var(axis=0) - 1).max()
+    return examples, _FEATURES, rank, float(whitened_error), float(normalized_error)
+
+
+def inverse_root(covariance: np.ndarray, rank: int) -> np.ndarray:
+    """Cov^(-1/2) on the directions in which the examples vary at all."""
+    eigenvalues, vectors = np.linalg.eigh(covariance)
+    kept = vectors[:, -rank:]
+    return kept / np.sqrt(eigenvalues[-rank:]) @ kept.T

@@ -1,0 +1,186 @@
+"""Event files for TensorBoard, over steps, written without TensorFlow.
+
+An output only: every number in a table comes from the record. A resumed run first cuts the files
+back to their length at the checkpoint, so that no step stands in them twice.
+"""
+
+import json
+import math
+import sys
+import threading
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+# TensorBoard's own switch to its built-in file access: with it the JAX backend does not load
+# TensorFlow, five seconds, to write a file. It must stand before TensorBoard's first import.
+sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
+
+# ruff: noqa: E402
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.plugins.histogram.summary import histogram_pb
+from tensorboard.plugins.hparams import metadata as hparams_metadata
+from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.hparams.api_pb2 import Status
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+from tensorboard.plugins.scalar.summary import scalar_pb
+from tensorboard.plugins.text.summary import text_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from bnrepro.config import identity
+from bnrepro.config.composition import Composition
+from bnrepro.engine import Engine
+from bnrepro.measures import Observer
+from bnrepro.measures.norms import gradient_norms, weight_norms
+from bnrepro.measures.percentiles import PERCENTILES, unit_percentiles, watched_images
+from bnrepro.records.record import RunRecord
+
+# Enough for a histogram; a convolution has a value a pixel.
+_WATCHED_EXAMPLES = 64
+# Of a histogram: TensorBoard takes memory thirty times theirs to count them.
+_MOST_VALUES = 200_000
+# The most points of a run's norms, histograms and percentiles; scalars have one an evaluation.
+_MOST_DETAILS = 50
+
+
+class TensorBoardObserver(Observer):
+    """Writes `tensorboard/` of a run's directory."""
+
+    def __init__(self, directory: Path, composition: Composition) -> None:
+        self._directory = directory
+        self._config = composition.config
+        self._composition = composition
+        self._writer: EventFileWriter | None = None
+        self._detail_every = max(1, self._config.train_steps // _MOST_DETAILS)
+        self._next_detail = 0
+
+    def prepare(self, engine: Engine) -> None:
+        engine.gradients(0)
+        engine.pre_activations(watched_images(engine, _WATCHED_EXAMPLES))
+
+    def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
+        step = int(row["step"])
+        if self._writer is None:
+            self._open(first=step == 0)
+        for name in ("train_loss", "train_accuracy", "evaluation_loss", "evaluation_accuracy"):
+            if np.isfinite(row[name]):
+                group, _, quantity = name.partition("_")
+                self._scalar(f"{quantity}/{group}", row[name], step)
+        self._scalar("learning_rate", row["learning_rate"], step)
+        if step >= self._next_detail:
+            self._next_detail = step + self._detail_every
+            self._write_details(engine, step)
+        self._flush()
+
+    def on_end(self, record: RunRecord) -> None:
+        if self._writer is None:  # nothing was left to train when the run went on
+            self._open(first=False)
+        step = record.train_steps
+        for name in ("best_accuracy", "final_accuracy", "final_accuracy_population"):
+            value = getattr(record, name)
+            if value is not None:
+                self._scalar(f"summary/{name}", value, step)
+        self._add(_session_end(record.status), step)
+        self._close()
+
+    def state(self) -> dict[str, Any]:
+        self._flush()
+        sizes = {path.name: path.stat().st_size for path in self._files()}
+        return {"sizes": sizes, "next_detail": self._next_detail}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._next_detail = state.get("next_detail", 0)
+        for path in self._files():
+            size = state.get("sizes", {}).get(path.name)
+            if size is None:
+                path.unlink()
+            else:
+                with path.open("r+b") as stream:
+                    stream.truncate(size)
+
+    def _files(self) -> list[Path]:
+        return sorted(self._directory.glob("events.out.tfevents.*"))
+
+    def _open(self, first: bool) -> None:
+        self._directory.mkdir(exist_ok=True)
+        threading.excepthook = _say_all_but_refused_writes
+        self._writer = EventFileWriter(str(self._directory))
+        if first:
+            values = _hyperparameters(self._composition)
+            trial = f"{self._composition.name}/seed_{self._config.seed}"
+            self._add(hparams_pb(values, trial_id=trial), 0)
+            text = json.dumps(values, indent=2)
+            self._add(text_pb("config", "```\n" + text + "\n```"), 0)
+
+    def _write_details(self, engine: Engine, step: int) -> None:
+        for name, norm in weight_norms(engine).items():
+            self._scalar(f"weight_norm/{name}", norm, step)
+        for name, norm in gradient_norms(engine, step).items():
+            self._scalar(f"gradient_norm/{name}", norm, step)
+        images = watched_images(engine, _WATCHED_EXAMPLES)
+        for name, values in engine.pre_activations(images).items():
+            self._add(histogram_pb(f"pre_activation/{name}", thinned(values)), step)
+            percentiles = unit_percentiles(values).mean(axis=0)
+            for percent, value in zip(PERCENTILES, percentiles, strict=True):
+                self._scalar(f"pre_activation_percentile/{name}/p{percent}", value, step)
+
+    def _scalar(self, tag: str, value: float, step: int) -> None:
+        self._add(scalar_pb(tag, float(value)), step)
+
+    def _add(self, summary: Summary, step: int) -> None:
+        if self._writer is not None:
+            self._writer.add_event(Event(step=step, wall_time=time.time(), summary=summary))
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def _flush(self) -> None:
+        if self._writer is not None:
+            self._writer.flush()
+
+
+def thinned(values: np.ndarray) -> np.ndarray:
+    """Evenly spaced ones of the values, (examples, ..., units), enough for a histogram."""
+    stride = max(1, values.size // _MOST_VALUES)
+    # With a factor in common only some of the units would ever be met.
+    while math.gcd(stride, values[0].size) > 1:
+        stride += 1
+    return values.ravel()[::stride]
+
+
+def _say_all_but_refused_writes(error: threading.ExceptHookArgs) -> None:
+    """The writer's thread hands an OSError to who writes next, and need not print it too."""
+    if not isinstance(error.exc_value, OSError):
+        threading.__excepthook__(error)
+
+
+def _hyperparameters(composition: Composition) -> dict[str, Any]:
+    """The resolved config as flat values, as HParams wants them."""
+    flat = {"name": composition.name, "seed": composition.config.seed}
+    for key, value in identity(composition.config).items():
+        flat[key] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
+    return flat
+
+
+def _session_end(status: str) -> Summary:
+    """HParams' end of a session, with the run's true status."""
+    words = {"completed": Status.STATUS_SUCCESS, "diverged": Status.STATUS_SUCCESS}
+    end = plugin_data_pb2.SessionEndInfo(
+        status=words.get(status, Status.STATUS_FAILURE), end_time_secs=time.time()
+    )
+    content = plugin_data_pb2.HParamsPluginData(
+        session_end_info=end, version=hparams_metadata.PLUGIN_DATA_VERSION
+    ).SerializeToString()
+    plugin = SummaryMetadata.PluginData(plugin_name=hparams_metadata.PLUGIN_NAME, content=content)
+    summary = Summary()
+    summary.value.add(
+        tag=hparams_metadata.SESSION_END_INFO_TAG,
+        metadata=SummaryMetadata(plugin_data=plugin),
+        tensor=hparams_metadata.NULL_TENSOR,
+    )
+    return summary

@@ -1,0 +1,62 @@
+"""What a run ran on: versions, device, commit. Never a path or a host's name."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("bnrepro", "keras", "tensorflow", "jax", "numpy")
+
+
+def environment(backend: str, threads: int, engine: str, device: str) -> dict[str, Any]:
+    """The record's `environment`."""
+    commit, dirty = _commit()
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "device": device,
+        "threads": threads,
+        "backend": backend,
+        "engine": engine,
+    }
+
+
+def processor() -> str:
+    """The processor's model name."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _commit() -> tuple[str | None, bool | None]:
+    """The checkout's commit and whether files differ from it; None where it is no checkout."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None, None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        # What a run writes below results/ does not change what it computes.
+        changes = _git(root, "status", "--porcelain", "--", "bnrepro", "conf", "pyproject.toml")
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    return commit, bool(changes)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

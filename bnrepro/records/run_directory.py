@@ -1,0 +1,111 @@
+"""A run's directory before and after training: what is finished, what may be written where."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bnrepro.config import NOT_IDENTITY, ConfigError, RunConfig, absent_values
+from bnrepro.config.composition import Composition
+from bnrepro.records.record import FINISHED, RecordError, RunRecord, read_record, write_atomically
+
+# Places, and how a run was asked for: not part of what it was.
+_NOT_RECORDED = ("results_dir", "force", "replicas")
+
+
+def recorded_config(config: RunConfig) -> dict[str, Any]:
+    """The config as records hold it: without paths."""
+    fields = {key: value for key, value in asdict(config).items() if key not in _NOT_RECORDED}
+    fields["data"] = {key: value for key, value in fields["data"].items() if key != "root"}
+    return fields
+
+
+def find_finished(composition: Composition) -> RunRecord | None:
+    """The record of this run if it is done (completed or diverged) and not to be forced.
+
+    Raises:
+        ConfigError: if the directory belongs to another config, or its record cannot be read.
+    """
+    directory = composition.directory
+    if composition.config.force or not (directory / "record.json").exists():
+        return None
+    try:
+        record = read_record(directory)
+    except RecordError as error:
+        raise ConfigError(f"{error}; add force=true to move it aside") from error
+    _refuse_other_config(directory, record.config, composition.config)
+    return record if record.status in FINISHED else None
+
+
+def open_directory(composition: Composition) -> Path:
+    """Make the run's directory, or open the one of an interrupted run; write `config.yaml`.
+
+    With `force` a run that is there is moved aside first.
+
+    Raises:
+        ConfigError: if the directory belongs to another config.
+        OSError: if it cannot be written.
+    """
+    directory = composition.directory
+    if composition.config.force and directory.exists():
+        directory.rename(directory.with_name(f"{directory.name}.{time.time_ns()}.aside"))
+    directory.mkdir(parents=True, exist_ok=True)
+    for unfinished in directory.rglob(".*"):
+        # What a process that was killed had begun to write.
+        unfinished.unlink()
+    path = directory / "config.yaml"
+    if path.exists():
+        _refuse_other_config(directory, read_config(path), composition.config)
+    text = yaml.safe_dump(recorded_config(composition.config), sort_keys=False)
+    write_atomically(path, text)
+    return directory
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A recorded config.
+
+    Raises:
+        ConfigError: if it is not one.
+    """
+    try:
+        fields = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a run's config ({error})") from error
+    if not isinstance(fields, dict):
+        raise ConfigError(f"{path}: expected a run's config; move the directory aside")
+    return fields
+
+
+def recorded_threads(composition: Composition) -> int | None:
+    """The threads with which an interrupted run began: it must go on with as many."""
+    path = composition.directory / "config.yaml"
+    if composition.config.force or not path.exists():
+        return None
+    threads = read_config(path).get("threads")
+    return threads if isinstance(threads, int) else None
+
+
+def _refuse_other_config(directory: Path, found: dict[str, Any], config: RunConfig) -> None:
+    recorded = {**absent_values(), **_flat(found)}
+    different = [
+        key
+        for key, value in _flat(recorded_config(config)).items()
+        if key not in NOT_IDENTITY and recorded.get(key) != value
+    ]
+    if different:
+        raise ConfigError(
+            f"{directory} holds a run with another {', '.join(different)}; "
+            "choose another results_dir, or add force=true to move it aside"
+        )
+
+
+def _flat(tree: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": item for inner, item in value.items()})
+        else:
+            flat[key] = value
+    return flat

@@ -1,0 +1,135 @@
+"""The rule for what was measured over seeds.
+
+Reproduced: every seed lies on the claim's side of the bound, or the whole interval of the median
+does. Not reproduced: likewise on the other side. Else inconclusive. Of fewer seeds than a verdict
+needs, all on one side are a hint; there an interval misses too often to count.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bnrepro.statistics import Interval, Speedup, interval_of_median
+from bnrepro.verdicts.criteria import HINT_SEEDS, SEEDS, VERDICT_SEEDS, SeedCriterion
+from bnrepro.verdicts.verdict import Outcome, Verdict, all_of
+
+_NOTHING = Interval(None, None, 0.0)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One number a seed, known within `low` and `high`, and an interval of their median."""
+
+    name: str
+    text: str
+    low: np.ndarray = field(default_factory=lambda: np.empty(0))  # (seeds,)
+    high: np.ndarray = field(default_factory=lambda: np.empty(0))
+    interval: Interval = _NOTHING
+
+    def outcome(self, criterion: SeedCriterion) -> Outcome:
+        """What follows for a claim."""
+        n, bound = len(self.low), criterion.bound
+        if n < HINT_SEEDS or np.isnan(self.low).any():
+            return "inconclusive"
+        below, above = bool((self.high < bound).all()), bool((self.low > bound).all())
+        if n >= VERDICT_SEEDS:
+            below = below or _end(self.interval.high, math.inf) < bound
+            above = above or _end(self.interval.low, -math.inf) > bound
+        agrees, contradicts = (above, below) if criterion.relation == "above" else (below, above)
+        if agrees:
+            return "reproduced" if n >= VERDICT_SEEDS else "hint: holds"
+        if contradicts:
+            return "not reproduced" if n >= VERDICT_SEEDS else "hint: does not hold"
+        return "inconclusive"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.text}, n = {len(self.low)}" if len(self.low) else self.text
+
+
+def judge_seeds(key: str, *comparisons: Comparison, setting: str = "") -> Verdict:
+    """The verdict by the criterion called `key` in `verdicts.criteria.SEEDS`, which all must meet."""
+    criterion = SEEDS[key]
+    measured = "; ".join(str(comparison) for comparison in comparisons)
+    return Verdict(
+        criterion.claim,
+        criterion.section,
+        criterion.group,
+        f"{setting}{criterion.sentence}: {measured}",
+        criterion.text,
+        all_of(comparison.outcome(criterion) for comparison in comparisons),
+    )
+
+
+def without_records(key: str, command: str) -> Verdict:
+    """The verdict where nothing was run yet: how to make the records."""
+    criterion = SEEDS[key]
+    measured = f"{criterion.sentence}: no records; {command}"
+    return Verdict(
+        criterion.claim,
+        criterion.section,
+        criterion.group,
+        measured,
+        criterion.text,
+        "inconclusive",
+    )
+
+
+def nothing(name: str) -> Comparison:
+    """What cannot be compared, for want of records."""
+    return Comparison(name, f"no records of {name}")
+
+
+def of_values(name: str, values: npt.ArrayLike, *, points: bool = False) -> Comparison:
+    """Known numbers, one a seed; `points` prints fractions as percentage points."""
+    known = np.asarray(values, float)
+    if not known.size:
+        return Comparison(name, f"{name} no seed that both have")
+    interval = interval_of_median(known)
+    factor, unit = (100, " points") if points else (1, "")
+    median = f"{factor * np.median(known):.3g}{unit}"
+    return Comparison(name, median + _brackets(interval, factor), known, known, interval)
+
+
+def of_steps(
+    name: str, reference: pd.DataFrame, experiment: pd.DataFrame, ratio: Speedup
+) -> Comparison:
+    """How many times as many steps the reference needs; frames of `statistics.crossings`.
+
+    A run that never reached the target needs any number of steps from its last one on. `ratio` is
+    that of the medians, with its interval.
+    """
+    pairs = reference.merge(experiment, on="seed", suffixes=("_reference", "_experiment"))
+    if pairs.empty:
+        return Comparison(name, f"{name} no seed that both have")
+    text = "never reached" if ratio.value is None else f"{ratio.relation} {ratio.value:.3g}"
+    (from_low, from_high), (by_low, by_high) = (
+        _bounds(pairs, suffix) for suffix in ("_reference", "_experiment")
+    )
+    # A target that an untrained network has reached: 0 / 0 agrees with nothing.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = from_low / by_high, from_high / by_low
+    text = text.removeprefix("= ") + _brackets(ratio.interval)
+    return Comparison(name, text, low, high, ratio.interval)
+
+
+def _bounds(pairs: pd.DataFrame, suffix: str) -> tuple[np.ndarray, np.ndarray]:
+    steps = pairs[f"steps{suffix}"].to_numpy(float)
+    return steps, np.where(pairs[f"reached{suffix}"], steps, math.inf)
+
+
+def _end(end: float | None, open_end: float) -> float:
+    return open_end if end is None else end
+
+
+def _brackets(interval: Interval, factor: float = 1) -> str:
+    low, high = interval.low, interval.high
+    if low is None and high is None:
+        return ""
+    if high is None or low is None:
+        ends = f"{factor * (low or high or 0):.3g} or {'more' if high is None else 'less'}"
+    else:
+        ends = f"{factor * low:.3g} to {factor * high:.3g}"
+    return f" ({ends}, coverage {interval.coverage_percent} %)"

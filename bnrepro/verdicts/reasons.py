@@ -1,0 +1,33 @@
+"""What is said beside verdicts: how far they carry, and why a claim does not hold.
+
+Why it does not hold in its exact experiment, as it was found when the reason was looked for.
+Reasons for what the studies show lie beside their records, in `results/<figure>/NOTES.md`, to which
+the report links.
+"""
+
+from collections.abc import Sequence
+
+from bnrepro.verdicts.criteria import HINT_SEEDS, VERDICT_SEEDS
+
+CAUTION = (
+    f"A verdict on trainings needs {VERDICT_SEEDS} seeds; from {HINT_SEEDS} on it is a hint: where "
+    f"nothing differs, {HINT_SEEDS} seeds lie on the claim's side by chance in "
+    f"{100 / 2**HINT_SEEDS:.3g} % of the cases, {VERDICT_SEEDS} in {100 / 2**VERDICT_SEEDS:.2g} %. "
+    "No verdict is corrected for their number. Coverage: how often such an interval holds the "
+    "median, or, in a simulation, the ratio of two."
+)
+_REASONS = {
+    "C4": (
+        "The paper argues from uncorrelated Gaussian layers and a linear map between them that "
+        "keeps them so. Orthogonal weights do; the singular values of a square matrix of "
+        "independent weights spread over 0 to 2 whatever normalizes them, 68 % of them above 1/2 "
+        "(the quarter-circle law). ReLU sets those of inactive units to 0, and over depth the "
+        "spreads multiply: with ReLU and batch normalization gradients grow exponentially (Yang "
+        "et al. 2019, arXiv 1902.08129)."
+    ),
+}
+
+
+def reason(claim: str, verdicts: Sequence[str]) -> str | None:
+    """Why some of the verdicts on a claim are `not reproduced`; None where all is well."""
+    return _REASONS.get(claim) if "not reproduced" in verdicts else None
