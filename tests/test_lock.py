@@ -13,7 +13,7 @@ from bnrepro.records.lock import Busy, claim, is_held, run_lock
 HOLD = """
 import sys, time
 from pathlib import Path
-from bnrepro.lock import {lock}
+from bnrepro.records.lock import {lock}
 with {lock}(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

@@ -53,8 +53,8 @@ INCEPTION = [
 
 PROBE = """
 import json, sys
-from bnrepro import backend
-from bnrepro.composition import compose
+from bnrepro.config import backend
+from bnrepro.config.composition import compose
 
 task, words, arguments = json.load(sys.stdin)
 backend.select(compose(words[0]).config)

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from redraw import calculated_with
 
-from bnrepro import exhibits as figures
+from bnrepro import exhibits
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose
 from bnrepro.drawing.style import build
@@ -76,11 +76,11 @@ def test_the_readme_shows_the_figures_of_the_bench():
     assert table in (ROOT / file).read_text()
 
 
-@pytest.fixture(scope="module", params=figures.NUMBERS)
+@pytest.fixture(scope="module", params=exhibits.NUMBERS)
 def exhibit(request):
     """Each figure, made of the committed records."""
     try:
-        return figures.exhibit(request.param, str(ROOT / "results" / "published"))
+        return exhibits.exhibit(request.param, str(ROOT / "results" / "published"))
     except ConfigError as error:
         pytest.skip(str(error))
 

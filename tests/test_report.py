@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from hand_made_records import ENVIRONMENT, HandMade, write_run
 
-from bnrepro import exhibits as figures
-from bnrepro import report
+from bnrepro import exhibits, report
 from bnrepro.config import study, to_flat
 from bnrepro.paper import settings
 from bnrepro.records.record import RecordError, read_record, write_record
@@ -152,7 +151,7 @@ def test_missing_exhibits_are_left_out_with_their_command(page: Page) -> None:
 def test_findings_stand_in_their_section_and_the_first_of_each_in_short(
     page: Page, results: Path
 ) -> None:
-    first, *others = figures.exhibit("2", str(results)).findings
+    first, *others = exhibits.exhibit("2", str(results)).findings
     assert len(others) >= 2
     assert page.text.count(first) == 2
     assert [page.text.count(finding) for finding in others] == [1] * len(others)
@@ -161,7 +160,7 @@ def test_findings_stand_in_their_section_and_the_first_of_each_in_short(
 def test_long_tables_of_an_exhibit_are_folded(text: str, results: Path) -> None:
     (section,) = re.findall(r'<section aria-labelledby="figure-2">.*?</section>', text, re.DOTALL)
     folded = re.findall(r"<details>.*?</details>", section, re.DOTALL)
-    for table in figures.exhibit("2", str(results)).tables:
+    for table in exhibits.exhibit("2", str(results)).tables:
         inside = [part for part in folded if table.caption in part]
         assert bool(inside) == (len(table.rows) > 12), table.name
         assert table.caption in section

@@ -76,9 +76,9 @@ def prepare_figure(words: Words) -> Work:
 
 
 def _figure(number: str, results_dir: str | None, scale: str | None) -> int:
-    from bnrepro import exhibits as figures
+    from bnrepro import exhibits
 
-    return figures.main(number, results_dir, scale)
+    return exhibits.main(number, results_dir, scale)
 
 
 def prepare_report(words: Words) -> Work:

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from bnrepro import exhibits as figures
+from bnrepro import exhibits
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.records import study_records
 from bnrepro.records.record import reading_once, write_atomically
@@ -27,7 +27,7 @@ def main(results_dir: str | None = None) -> int:
         RecordError: if a record cannot be read.
     """
     if results_dir is None:
-        studies = [figures.study_of(number) for number in figures.NUMBERS]
+        studies = [exhibits.study_of(number) for number in exhibits.NUMBERS]
         results_dir = study_records.folder_to_read(studies)
     page = build(results_dir)
     folder = Path(results_dir)

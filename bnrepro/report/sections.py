@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bnrepro import exhibits as figures
-from bnrepro import paper, tables
+from bnrepro import exhibits, paper, tables
 from bnrepro.config import ConfigError
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
 from bnrepro.exhibits.figure_2.claims import figure_2_verdicts
@@ -39,7 +38,7 @@ def exhibit(number: str, title: str, results_dir: str, scale: str | None = None)
     """
     identifier = f"figure-{number}"
     try:
-        made = figures.exhibit(number, results_dir, scale)
+        made = exhibits.exhibit(number, results_dir, scale)
     except ConfigError as error:
         return Section(identifier, title, markup.missing(str(error)))
     made.write(results_dir)
@@ -80,7 +79,7 @@ def figure_3(results_dir: str, scale: str) -> Section:
         table = tables.table(chosen.runs, chosen.curves)
     except ConfigError as error:
         return Section(identifier, title, markup.missing(str(error)))
-    folder = figures.folder("figure_2", scale)
+    folder = exhibits.folder("figure_2", scale)
     verdicts = figure_2_verdicts(chosen.runs, chosen.curves)
     place = Path(results_dir) / folder
     write_atomically(place / "table.csv", tables.to_csv(table))
