@@ -17,10 +17,11 @@ from bnrepro import normalization, training
 from bnrepro.config.composition import Composition, compose
 from bnrepro.data import Split
 from bnrepro.data.streaming import StreamedImages
-from bnrepro.engine import Engine
+from bnrepro.engine import Engine, build_probe
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
+from bnrepro.engine.probe import Batch
 from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.records.record import CURVE_COLUMNS, read_rows
 from bnrepro.records.run_directory import open_directory
@@ -69,6 +70,42 @@ def gradients(overrides: Sequence[str]) -> Answer:
     """The gradients of the first step, by path, and the weights that they are taken at."""
     engine = _engine(overrides)
     return {"weights": _weights(engine), "gradients": engine.gradients(0)}
+
+
+def probed(overrides: Sequence[str], steps: int, mode: str) -> Answer:
+    """What a probe says at a trained engine's weights and 1 % beside them, and all that it needs.
+
+    The direction of the Hessian's product is the point itself, with the sign of every other entry
+    turned. `undisturbed`: whether the training goes on as if nobody had looked.
+    """
+    alone, engine = _engine(overrides), _engine(overrides)
+    for each in (alone, engine):
+        each.train(0, steps)
+    probe = build_probe(engine, population_batches=3)
+    split = engine.dataset.train
+    batch = Batch(read_images(split, np.arange(20)), split.labels[:20])
+    points = np.stack([probe.point, 1.01 * probe.point])
+    directions = points * np.resize([1.0, -1.0], points.shape[1])
+    losses, gradients = probe.gradients(points, batch, mode)
+    answer = {
+        "layout": [
+            (each.path, each.kind, each.start, each.stop) for each in probe.layout.parameters
+        ],
+        "points": points,
+        "losses": probe.losses(points, batch, mode),
+        "losses_beside_gradients": losses,
+        "gradients": gradients,
+        "directions": directions,
+        "hessian_products": probe.hessian_products(points, directions, batch, mode),
+        "pre_activations": probe.pre_activations(points, batch, mode),
+        "images": read_images(split, np.arange(20)),
+        "labels": split.labels[:20],
+        "population_images": read_images(split, engine.order.indices(0, 3)),
+        "variables": engine.variables(),
+    }
+    for each in (alone, engine):
+        each.train(steps, 2 * steps)
+    return {**answer, "undisturbed": _same(alone.variables(), engine.variables())}
 
 
 def scored(overrides: Sequence[str]) -> Answer:

@@ -61,6 +61,7 @@ class Engine(ABC):
 
     kind: str  # recorded in the environment: "tensorflow xla loop", "jax step", ...
     segment_steps: int  # the most steps of one call of `train`
+    loops: bool  # whether many steps go through XLA as one loop
 
     def __init__(
         self,

@@ -36,9 +36,9 @@ class TensorFlowEngine(Engine):
         config: RunConfig,
     ) -> None:
         super().__init__(network, optimizer, dataset, config)
-        self._xla = network.is_dense or bool(tf.config.list_physical_devices("GPU"))
-        self.kind = "tensorflow xla loop" if self._xla else "tensorflow graph loop"
-        self.segment_steps = _XLA_SEGMENT_STEPS if self._xla else _GRAPH_SEGMENT_STEPS
+        self.loops = network.is_dense or bool(tf.config.list_physical_devices("GPU"))
+        self.kind = "tensorflow xla loop" if self.loops else "tensorflow graph loop"
+        self.segment_steps = _XLA_SEGMENT_STEPS if self.loops else _GRAPH_SEGMENT_STEPS
         # The graph optimizer puts convolution, batch normalization and tanh into one operation, of
         # which there is none for a CPU (tensorflow#53459).
         fuses = config.activation != "tanh"
@@ -190,7 +190,7 @@ class TensorFlowEngine(Engine):
         return self._compiled(watch)
 
     def _compiled(self, program: Callable[..., Any]) -> Callable[..., Any]:
-        return tf.function(program, jit_compile=self._xla, autograph=False)
+        return tf.function(program, jit_compile=self.loops, autograph=False)
 
     def _undisturbed(self, compute: Callable[[], Any]) -> Any:
         """`compute`'s value, with what it updates on the way (moving statistics) put back."""

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from bnrepro.normalization.moments import moments
+
 # Weight of the new statistics in the moving averages ("relatively fast updates", section 4.1).
 ALPHA = 0.01
 # Where r_max and d_max end, and the steps at which they begin to rise and stand there.
@@ -84,7 +86,8 @@ class BatchRenormalization(keras.layers.Layer):
 
     def _normalize_by_batch(self, values: Any) -> Any:
         """Algorithm 1's x-hat, and the update of the moving averages."""
-        batch_mean, batch_variance = ops.moments(values, axes=tuple(range(values.ndim - 1)))
+        axes = tuple(range(values.ndim - 1))
+        batch_mean, batch_variance = (ops.squeeze(each, axes) for each in moments(values, axes))
         batch_sigma = ops.sqrt(batch_variance + self.epsilon)
         r, d = self._corrections(batch_mean, batch_sigma)
         self._update(batch_mean, batch_sigma)

@@ -1,0 +1,48 @@
+"""A network's graph built again over its own layers, for looking at it without disturbing it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from bnrepro.normalization.moments import TwiceDifferentiable
+
+
+@dataclass
+class Walk:
+    """A graph over the layers of another, with the input of each call of a layer, in order."""
+
+    model: keras.Model
+    calls: list[tuple[keras.layers.Layer, Any]] = field(default_factory=list)
+
+    def inputs_of(self, kind: type[keras.layers.Layer]) -> list[tuple[keras.layers.Layer, Any]]:
+        """The layers of that kind, each with the symbolic tensor that it is called on."""
+        return [(layer, tensor) for layer, tensor in self.calls if isinstance(layer, kind)]
+
+
+def walk(model: keras.Model) -> Walk:
+    """Go through a functional model, calling its own layers again: the variables are shared.
+
+    Layers that draw at random and have no weights (dropout, noise) are left out, and batch
+    normalization is put in a form that can be differentiated twice.
+
+    Raises:
+        ValueError: if the model is not functional, so that Keras does not know its graph.
+    """
+    calls: list[tuple[keras.layers.Layer, Any]] = []
+
+    def call(layer: keras.layers.Layer, *args: Any, **options: Any) -> Any:
+        if _only_draws(layer):
+            return args[0]
+        calls.append((layer, args[0]))
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return TwiceDifferentiable(layer)(args[0])
+        return layer(*args, **options)
+
+    again = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+    return Walk(again, calls)
+
+
+def _only_draws(layer: keras.layers.Layer) -> bool:
+    """A layer that draws at random and has no weights: Keras's dropouts and noises, and ours."""
+    return getattr(layer, "seed_generator", None) is not None and not layer.weights

@@ -1,0 +1,49 @@
+"""Mean and variance that may be differentiated more than once."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def moments(values: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    """Mean and biased variance over `axes`, which are kept with size 1.
+
+    Keras's own, under TensorFlow, take the mean within the variance for a constant. That changes
+    nothing in a first derivative, where the deviations from the mean sum to 0, but a second one is
+    wrong; and `ops.mean` under JAX computes in float32 whatever it is given.
+    """
+    count = math.prod(ops.shape(values)[axis] for axis in axes)
+    mean = ops.sum(values, axes, keepdims=True) / count
+    return mean, ops.sum(ops.square(values - mean), axes, keepdims=True) / count
+
+
+class TwiceDifferentiable(keras.layers.Layer):
+    """A batch normalization's own formula over its own variables, without updates of any.
+
+    Training: `gamma * (x - mean) / sqrt(variance + epsilon) + beta` with the mini-batch's mean and
+    variance (Algorithm 1 of https://arxiv.org/abs/1502.03167); inference: with the moving averages.
+    Second derivatives are right under both backends, which those of the layer itself are not:
+    Keras's stop a gradient, and the backward pass of `feature_maps` is written by hand.
+    """
+
+    def __init__(self, layer: keras.layers.BatchNormalization) -> None:
+        super().__init__(name=f"{layer.name}_twice")
+        self.layer = layer
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        layer = self.layer
+        # As many statistics as the layer has: for each feature map, or for each activation.
+        rows = ops.reshape(inputs, (-1, layer.moving_mean.shape[0]))
+        rows = ops.cast(rows, layer.variable_dtype)
+        if training:
+            mean, variance = moments(rows, (0,))
+        else:
+            mean, variance = layer.moving_mean, layer.moving_variance
+        outputs = (rows - mean) * ops.rsqrt(variance + layer.epsilon)
+        if layer.scale:
+            outputs = outputs * layer.gamma
+        if layer.center:
+            outputs = outputs + layer.beta
+        return ops.cast(ops.reshape(outputs, (-1, *inputs.shape[1:])), layer.compute_dtype)

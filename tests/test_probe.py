@@ -1,0 +1,138 @@
+"""A probe against the formulas: loss, gradient and curvature at given weights, in every mode."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from engine_process import BACKENDS, ask
+
+EPSILON = 1e-5
+MODES = pytest.mark.parametrize("mode", ["batch", "frozen", "population"])
+DENSE = [
+    "model=mlp",
+    "model.hidden_layers=2",
+    "model.width=0.05",
+    "bn=x1",
+    "batch_size=20",
+    "learning_rate=0.1",
+    # What a probe must not see.
+    "dropout=0.5",
+    "distortion=1",
+    "input_normalization=false",
+]
+
+
+@cache
+def probed(backend, mode):
+    return ask("probed", DENSE, 3, mode, backend=backend)
+
+
+class Dense:
+    """Two hidden layers, `sigmoid(gamma * (x W - mean) / sqrt(variance + e) + beta)`, by NumPy."""
+
+    def __init__(self, answer, mode):
+        self.answer, self.mode = answer, mode
+        self.images = self.flat(answer["images"])
+
+    @staticmethod
+    def flat(images):
+        return images.reshape(len(images), -1) / 255.0
+
+    def weights(self, point):
+        return {path: point[start:stop] for path, _, start, stop in self.answer["layout"]}
+
+    def statistics(self, weights):
+        """(mean, variance) for each hidden layer; None where the mini-batch's are taken."""
+        if self.mode == "batch":
+            return [None, None]
+        if self.mode == "frozen":
+            moving = self.answer["variables"]
+            return [
+                tuple(
+                    moving[f"model/hidden_{n}_normalization/moving_{what}"]
+                    for what in ("mean", "variance")
+                )
+                for n in (1, 2)
+            ]
+        batches = [self.flat(images) for images in self.answer["population_images"]]
+        seen = [self.forward(weights, batch, [None, None])[1] for batch in batches]
+        return [
+            tuple(np.mean([each[n][k] for each in seen], axis=0) for k in (0, 1)) for n in (0, 1)
+        ]
+
+    def forward(self, weights, x, statistics):
+        """Class scores, what each layer would give Algorithm 2, and the activations' inputs."""
+        seen, inputs = [], []
+        for n, given in zip((1, 2), statistics, strict=True):
+            w = weights[f"hidden_{n}/kernel"].reshape(x.shape[1], -1)
+            u = x @ w
+            m = len(u)
+            seen.append((u.mean(axis=0), u.var(axis=0) * m / (m - 1)))
+            mean, variance = (u.mean(axis=0), u.var(axis=0)) if given is None else given
+            y = (u - mean) / np.sqrt(variance + EPSILON)
+            name = f"hidden_{n}_normalization"
+            inputs.append(y * weights[f"{name}/gamma"] + weights[f"{name}/beta"])
+            x = 1 / (1 + np.exp(-inputs[-1]))
+        scores = x @ weights["logits/kernel"].reshape(x.shape[1], -1) + weights["logits/bias"]
+        return scores, seen, inputs
+
+    def at(self, point):
+        weights = self.weights(point)
+        return self.forward(weights, self.images, self.statistics(weights))
+
+    def loss(self, point):
+        scores = self.at(point)[0]
+        own = scores[np.arange(len(scores)), self.answer["labels"]]
+        return (np.log(np.exp(scores).sum(axis=1)) - own).mean()
+
+    def gradient(self, point, step=1e-5):
+        shifts = step * np.eye(len(point))
+        return np.array(
+            [(self.loss(point + d) - self.loss(point - d)) / (2 * step) for d in shifts]
+        )
+
+
+@MODES
+@BACKENDS
+def test_a_dense_network_is_numpys(backend, mode):
+    answer = probed(backend, mode)
+    network = Dense(answer, mode)
+    for n, point in enumerate(answer["points"]):
+        assert answer["losses"][n] == pytest.approx(network.loss(point), rel=1e-12)
+        assert answer["losses_beside_gradients"][n] == pytest.approx(answer["losses"][n], rel=1e-14)
+        np.testing.assert_allclose(answer["gradients"][n], network.gradient(point), atol=1e-9)
+        _, _, inputs = network.at(point)
+        for name, expected in zip(("hidden_1", "hidden_2"), inputs, strict=True):
+            np.testing.assert_allclose(answer["pre_activations"][name][n], expected, atol=1e-11)
+
+
+@MODES
+@BACKENDS
+def test_a_hessian_times_a_direction_is_the_gradients_slope(backend, mode):
+    answer = probed(backend, mode)
+    network, point, direction = Dense(answer, mode), answer["points"][0], answer["directions"][0]
+    step = 1e-4
+    slope = network.gradient(point + step * direction) - network.gradient(point - step * direction)
+    np.testing.assert_allclose(answer["hessian_products"][0], slope / (2 * step), atol=2e-6)
+
+
+@MODES
+@BACKENDS
+def test_a_training_with_dropout_goes_on_as_if_nobody_had_looked(backend, mode):
+    assert probed(backend, mode)["undisturbed"]
+
+
+@BACKENDS
+def test_kinds_of_weights_lie_in_the_order_of_the_layers(backend):
+    layout = probed(backend, "batch")["layout"]
+    assert [(path, kind) for path, kind, _, _ in layout] == [
+        ("hidden_1/kernel", "kernel"),
+        ("hidden_1_normalization/gamma", "gamma"),
+        ("hidden_1_normalization/beta", "beta"),
+        ("hidden_2/kernel", "kernel"),
+        ("hidden_2_normalization/gamma", "gamma"),
+        ("hidden_2_normalization/beta", "beta"),
+        ("logits/kernel", "kernel"),
+        ("logits/bias", "bias"),
+    ]
+    assert [start for _, _, start, _ in layout][1:] == [stop for _, _, _, stop in layout][:-1]
