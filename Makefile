@@ -6,6 +6,8 @@
 PYTHON ?= python3
 UV ?= uv
 SCALE ?= smoke
+# Tests at the same time, each file's on one of them.
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +23,7 @@ run: $(READY)  ## make the environment and train one network on images that need
 	$(BIN)/bnrepro run model=inception bn=x5
 
 test: $(READY)  ## make the environment and run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 sweep: $(READY)  ## the five rows of the paper's table (SCALE=smoke, cpu, gpu or paper)
 	$(BIN)/bnrepro sweep study=rows scale=$(SCALE)
@@ -42,10 +44,10 @@ check: $(READY)  ## the one gate: lint, format, layers, types, tests
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-slow: $(READY)  ## the long tests: real trainings, real processes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n $(JOBS) --dist loadfile
 
 mutants: $(READY)  ## change the code in one place at a time and see that the tests notice (an hour)
 	$(BIN)/python scripts/mutants.py
