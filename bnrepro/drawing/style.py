@@ -19,6 +19,7 @@ from zlib import crc32
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -155,15 +156,20 @@ class Panel:
     draw: Callable[[Axes], None]
 
 
-class _RoundedLayout(ConstrainedLayoutEngine):
-    """Constrained layout; axes whose positions differ in their last bits come to lie alike."""
+class _Figure(Figure):
+    """A figure that lays itself out while it is drawn, so that one drawing is enough.
 
-    def execute(self, fig: Figure) -> None:
-        """Lay out the figure, then round."""
-        super().execute(fig)
-        for axes in fig.axes:
+    With a layout engine of its own matplotlib draws every figure twice, first for the layout alone.
+    Axes whose positions differ in their last bits come to lie alike.
+    """
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Lay out the figure, round, draw."""
+        ConstrainedLayoutEngine().execute(self)
+        for axes in self.axes:
             axes.set_position(np.round(axes.get_position().bounds, _AXES_DECIMALS))
             axes.set_in_layout(True)
+        super().draw(renderer)
 
 
 def build(
@@ -182,7 +188,7 @@ def build(
         width, height = size
         lines = textwrap.wrap(caption, int(_LETTERS_PER_INCH * width * len(layout[0])))
         whole = (width * len(layout[0]), height * len(layout) + _LINE_HEIGHT * len(lines))
-        figure = Figure(whole, layout=_RoundedLayout())
+        figure = _Figure(whole)
         FigureCanvasAgg(figure)
         axes = figure.subplot_mosaic(layout)  # type: ignore[arg-type]
         for panel in panels:

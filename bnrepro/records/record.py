@@ -225,7 +225,8 @@ def _read_runs(results_dir: Path) -> "pd.DataFrame":
 
     rows = []
     for directory, record in _once(_read_records, results_dir):
-        row = _flatten(dataclasses.asdict(record))
+        # Not `asdict`, which copies every value of every config.
+        row = _flatten(vars(record))
         rows.append({"label": record.label, "directory": str(directory), **row})
     return pd.DataFrame(rows)
 

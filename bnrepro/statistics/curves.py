@@ -88,14 +88,19 @@ def steps_against_target(curves: pd.DataFrame, targets: Iterable[float]) -> pd.D
     Columns `label`, `target`, `n`, `reached`, `steps` (Kaplan-Meier median), `steps_low`,
     `steps_high` and `coverage_percent` (`interval_of_median`); NaN where censored.
     """
+    targets = list(targets)
+    experiments = {
+        str(label): crossings_of_targets(of, sorted(of["seed"].unique()), np.array(targets))
+        for label, of in curves.groupby("label", sort=True)
+    }
     rows = []
-    for target in targets:
-        for label, runs in crossings(curves, target).groupby("label", sort=True):
-            steps, reached = runs["steps"].to_numpy(), runs["reached"].to_numpy()
+    for position, target in enumerate(targets):
+        for label, (all_steps, all_reached) in experiments.items():
+            steps, reached = all_steps[position], all_reached[position]
             interval = interval_of_median(steps, reached)
             median = kaplan_meier_median(steps, reached)
             measured = (median, interval.low, interval.high, interval.coverage_percent)
-            rows.append((label, target, len(runs), reached.sum(), *measured))
+            rows.append((label, target, len(steps), reached.sum(), *measured))
     floats = dict.fromkeys(["steps", "steps_low", "steps_high"], float)
     columns = ["label", "target", "n", "reached", *floats, "coverage_percent"]
     frame = pd.DataFrame(rows, columns=columns).astype(floats)
