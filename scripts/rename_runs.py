@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose
-from bnrepro.config.overrides import words_of
+from bnrepro.config.overrides import overrides_of
 from bnrepro.records.lock import is_held
 from bnrepro.records.record import write_atomically
 from bnrepro.records.run_directory import read_config
@@ -53,7 +53,7 @@ def rename(directory: Path, *, dry_run: bool = False) -> Path:
     path = directory / "config.yaml"
     if not path.exists():
         return directory
-    name = compose([*words_of(read_config(path)), _SOMEWHERE]).name
+    name = compose([*overrides_of(read_config(path)), _SOMEWHERE]).name
     target = directory.parent.with_name(name) / directory.name
     if target != directory and target.exists():
         raise ConfigError(f"{target} is there already")

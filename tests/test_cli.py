@@ -127,7 +127,9 @@ def test_options_and_overrides_stand_in_any_order(training):
 
 def test_multirun_is_a_sweep(monkeypatch):
     calls = []
-    monkeypatch.setattr("bnrepro.sweep.run_sweep", lambda words, **flags: calls.append(words) or 0)
+    monkeypatch.setattr(
+        "bnrepro.sweep.run_sweep", lambda given, **flags: calls.append([*map(str, given)]) or 0
+    )
     assert cli.main(["run", "-m", "bn=none,x1"]) == 0
     assert cli.main(["run", "bn=none,x1", "--multirun"]) == 0
     assert cli.main(["sweep", "bn=none,x1"]) == 0
@@ -137,7 +139,8 @@ def test_multirun_is_a_sweep(monkeypatch):
 def test_a_sweep_gets_its_flags(monkeypatch):
     calls = []
     monkeypatch.setattr(
-        "bnrepro.sweep.run_sweep", lambda words, **flags: calls.append((words, flags)) or 1
+        "bnrepro.sweep.run_sweep",
+        lambda given, **flags: calls.append(([*map(str, given)], flags)) or 1,
     )
     line = "--workers 3 seed=range(0,3) --gpus 0,1 --per-gpu=2 --fail-fast --max-failures 4"
     assert cli.main(["sweep", *line.split(), "--retry-failed", "--dry-run"]) == 1
@@ -145,6 +148,7 @@ def test_a_sweep_gets_its_flags(monkeypatch):
         (
             ["seed=0,1,2"],
             {
+                "study_name": None,
                 "workers": 3,
                 "gpus": "0,1",
                 "per_gpu": 2,
@@ -161,10 +165,13 @@ def test_a_sweep_gets_its_flags(monkeypatch):
 
 def test_a_study_is_handed_to_the_sweep(monkeypatch):
     calls = []
-    monkeypatch.setattr("bnrepro.sweep.run_sweep", lambda words, **flags: calls.append(words) or 0)
-    monkeypatch.setattr("bnrepro.sweep.plan", lambda words: [])
+    monkeypatch.setattr(
+        "bnrepro.sweep.run_sweep",
+        lambda given, **flags: calls.append((flags["study_name"], *map(str, given))) or 0,
+    )
+    monkeypatch.setattr("bnrepro.sweep.plan", lambda given, study_name: [])
     assert cli.main(["sweep", "seed=1", "study=figure_1"]) == 0
-    assert calls == [["study=figure_1", "seed=1"]]
+    assert calls == [("figure_1", "seed=1")]
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])

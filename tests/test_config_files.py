@@ -1,9 +1,15 @@
 """A user's own files: what they may say, and what is refused."""
 
+import os
+import re
+import textwrap
+
 import pytest
 
-from bnrepro.config import ConfigError
+from bnrepro import cli
+from bnrepro.config import ConfigError, hydra_composition, study
 from bnrepro.config.composition import compose
+from bnrepro.config.merging import merge
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
 
 HEADER = "# @package _global_\n"
@@ -71,6 +77,7 @@ REFUSED = {
     HEADER + "seed: true\n": "seed: expected a whole number, got True",
     HEADER + "results_dir: yes\n": "results_dir: expected text, got True",
     HEADER + "model.width: 1\n": "model.width: expected 'model:' with 'width:' below it",
+    HEADER + "train_steps: 1e4\n": "train_steps: expected a whole number, got 10000.0; write 10000",
     HEADER + "seed: {a: 1}\n": "seed: expected a whole number, got a mapping",
     HEADER + "model: {}\n": "model: expected keys with values, got none",
     HEADER + "model:\n  widht: 1\n": "model.widht: no such key; did you mean 'model.width'?",
@@ -105,11 +112,94 @@ def test_what_a_file_may_not_say(write, text):
         ("config.yaml", "expected files in folders named as groups"),
         ("schema.yaml", "expected files in folders named as groups"),
         ("hydra/launcher/mine.yaml", "expected files in folders named as groups"),
-        ("experiment/bn_x5.yaml", "bnrepro has experiment=bn_x5 itself"),
-        ("at_scale/smoke_bn_x5.yaml", "what bnrepro's own experiments mean is fixed"),
     ],
 )
 def test_where_a_file_may_not_stand(write, path, message):
     write(path, HEADER)
     with pytest.raises(ConfigError, match=message):
         compose([])
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("experiment/bn_x5.yaml", "bnrepro has experiment=bn_x5 itself"),
+        ("at_scale/smoke_bn_x5.yaml", "what bnrepro's own experiments mean is fixed"),
+    ],
+)
+@pytest.mark.parametrize("config_of", [merge, hydra_composition.config_of])
+def test_a_file_in_the_place_of_ours_is_refused_where_it_would_count(
+    write, path, message, config_of
+):
+    write(path, HEADER + "train_steps: 7\n")
+    with pytest.raises(ConfigError, match=message):
+        compose(["experiment=bn_x5"], config_of)
+    assert compose(["experiment=bn_x30"], config_of).name == "bn_x30-smoke"
+    assert compose(["model=inception"], config_of).name == "inception-digits-x1"
+
+
+BAD = {
+    "experiment/bad.yaml": "seed: [",
+    "experiment/other.yaml": HEADER + "lerning_rate: 1\n",
+    "experiment/my-own.yaml": HEADER + "seed: 1\n",
+    "experiment/bn_x5.yaml": HEADER + "seed: 1\n",
+    "scale/bad.yaml": "seed: 1\n",
+    "model/mlp.yaml": "seed: 1\n",
+    "at_scale/cpu_mine.yaml": "seed: 1\n",
+    "at_scale/cpu_bn_x30.yaml": "seed: 1\n",
+}
+
+
+@pytest.mark.parametrize("config_of", [merge, hydra_composition.config_of])
+def test_a_bad_file_stands_in_the_way_of_nothing_else(write, config_of):
+    write("experiment/mine.yaml", MINE)
+    for path, text in BAD.items():
+        write(path, text)
+    assert compose(["experiment=mine"], config_of).name == "mine-smoke"
+    assert compose(["experiment=bn_x30"], config_of).name == "bn_x30-smoke"
+    assert compose(["model=inception"], config_of).name == "inception-digits-x1"
+    for words, path in [
+        (["experiment=bad"], "experiment/bad.yaml"),
+        (["experiment=my-own"], "experiment/my-own.yaml"),
+        (["experiment=bn_x5"], "experiment/bn_x5.yaml"),
+        (["experiment=mine", "scale=bad"], "scale/bad.yaml"),
+        (["experiment=mine", "scale=cpu"], "at_scale/cpu_mine.yaml"),
+        (["experiment=bn_x30", "scale=cpu"], "at_scale/cpu_bn_x30.yaml"),
+        ([], "model/mlp.yaml"),
+    ]:
+        with pytest.raises(ConfigError, match=path):
+            compose(words, config_of)
+
+
+def test_help_lists_the_files_of_ones_own_and_says_which_are_refused(tmp_path, write, capsys):
+    write("experiment/mine.yaml", MINE.replace("activation", "# Mine.\nactivation", 1))
+    write("experiment/fine.yaml", HEADER + "# Mine alone.\nseed: 1\n")
+    write("experiment/bad.yaml", "seed: 1\n")
+    for words in (["--config-dir", str(tmp_path)], [f"--config-dir={tmp_path}", "sed=1"]):
+        os.environ.pop(CONFIG_DIRECTORY_VARIABLE)
+        assert cli.main(["run", *words, "--help"]) == 0
+        page = capsys.readouterr().out
+        assert re.search(r"^    mine +", page, re.MULTILINE)
+        assert re.search(r"^    fine +Mine alone\.$", page, re.MULTILINE)
+        refused = rf"^    bad +refused: {tmp_path}/experiment/bad.yaml: expected '{HEADER.strip()}'"
+        assert re.search(refused, page, re.MULTILINE)
+
+
+def test_the_files_that_help_shows_work(write, capsys):
+    assert cli.main(["sweep", "--help"]) == 0
+    page = capsys.readouterr().out
+    assert f"{CONFIG_DIRECTORY_VARIABLE}=DIR" in page
+    parts = re.findall(r"^  DIR/(\S+\.yaml).*\n((?:    .*\n?)+)", page, re.MULTILINE)
+    assert [path for path, _ in parts] == ["experiment/mine.yaml", "study/mine.yaml"]
+    for path, text in parts:
+        write(path, textwrap.dedent(text))
+    assert compose(["experiment=mine"]).config.model.width == 0.5
+    assert len(study.planned_runs("mine")) == 4
+
+
+def test_what_is_not_whole_is_refused_in_the_projects_own_words(write, capsys):
+    write("model/mine.yaml", HEADER + "activation: elu\n")
+    for words in (["run", "model=mine"], ["run", "model=mine", "--cfg", "job"]):
+        assert cli.main(words) == 2
+        said = "bnrepro: model.hidden_layers: expected a value; no file sets it\n"
+        assert capsys.readouterr().err in (said, said.replace("hidden_layers", "name"))

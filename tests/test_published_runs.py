@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bnrepro.config.composition import compose
-from bnrepro.config.overrides import words_of
+from bnrepro.config.overrides import overrides_of
 from bnrepro.records.record import FINISHED, find_runs, load_runs, read_record
 from bnrepro.records.run_directory import find_finished
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def words_again(directory):
-    return words_of(yaml.safe_load((directory / "config.yaml").read_text()))
+    return overrides_of(yaml.safe_load((directory / "config.yaml").read_text()))
 
 
 def firsts():

@@ -1,15 +1,18 @@
 """Studies: what a file may say, and the runs it stands for."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bnrepro import sweep
 from bnrepro.config import ConfigError, study
-from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
+from bnrepro.config.files import read_file
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of, config_directories
 from bnrepro.config.study import command, load, plan, planned_runs, with_default_scale
 
 FINE = """
@@ -47,7 +50,7 @@ def test_every_study_composes_and_varies_only_what_it_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", choices_of("study"))
 def test_every_study_says_what_it_is_about(name: str) -> None:
-    head = (study.config_directories()[0] / "study" / f"{name}.yaml").read_text().split("\n")
+    head = (config_directories()[0] / "study" / f"{name}.yaml").read_text().split("\n")
     comments = [line for line in head if line.startswith("#")]
     assert any(f"bnrepro sweep study={name}" in line for line in comments)
     assert any("Expected" in line for line in comments)
@@ -162,8 +165,9 @@ def test_an_unknown_study_is_refused_with_the_nearest() -> None:
 def test_records_are_shown_at_the_published_scale_where_none_is_named(
     name: str, given: list[str], chosen: list[str]
 ) -> None:
-    assert with_default_scale(name, given) == chosen
-    assert planned_runs(name, chosen)
+    overrides = with_default_scale(name, given)
+    assert sorted(map(str, overrides)) == sorted(chosen)
+    assert planned_runs(name, overrides)
 
 
 def test_the_command_can_be_pasted_into_a_shell() -> None:
@@ -176,14 +180,48 @@ def test_a_user_has_studies_of_their_own(write: Writer) -> None:
     assert len(planned_runs("mine")) == 4
 
 
+def test_a_study_need_not_say_what_varies_and_may_say_it(write: Writer) -> None:
+    head, runs = FINE.split("scientific:")[0], "runs:" + FINE.split("runs:")[1]
+    write(head + runs)
+    assert len(planned_runs("mine")) == 4
+
+
+def test_what_is_wrong_with_a_study_is_said_in_the_projects_own_words(write: Writer) -> None:
+    """Whatever one puts in place of a value, no line of a library comes out."""
+    content = yaml.safe_load(FINE)
+    entry = content["runs"][0]
+    for wrong in (None, 1, True, "words", [], [1], [[]], {}, {"a": 1}, [{"overrides": 1}]):
+        for changed in (
+            *({**content, key: wrong} for key in content),
+            *({**content, "runs": [{**entry, key: wrong}]} for key in entry),
+            {**content, "runs": [wrong]},
+        ):
+            write(yaml.safe_dump(changed))
+            read_file.cache_clear()
+            try:
+                load("mine")
+            except ConfigError as error:
+                said = str(error)
+                assert "not a study: " in said and "\n" not in said
+                assert not re.search("object_type|full_key|reference_type|Error|<class", said)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("question: Does it matter?", "", "question"),
+        ("question: Does it matter?", "", "question: expected a sentence, got nothing"),
+        ("fixed: [data]", "fixed: data", r"fixed: expected a list such as .*, got data"),
+        ("fixed: [data]", "fixed: [1]", "expected a list of words such as .*, got 1 in it"),
+        ("fixed: [data]", "required: [scael]", "required=scael: .* did you mean 'scale'"),
+        ("seeds: [0, 1]", "seed: [0, 1]", "runs: seed: .* did you mean 'seeds'"),
+        ("seeds: [0, 1]", "seeds: 3", "expected seeds in every entry, such as .*, got 3"),
+        ("seeds: [0, 1]", "seeds: [true]", "expected whole numbers such as .*, got True"),
+        (FINE.partition("runs:")[2], " [bn=none,x1]", "entries such as '- {overrides: .* got bn="),
         ("seeds: [0, 1]", "seeds: [zero]", "seeds"),
         ("seeds: [0, 1]", "seeds: []", "seeds in every entry"),
         ("seeds: [0, 1]", "seeds: [-1]", "seed=-1"),
-        ("nuisance: []", "nusiance: []", "nusiance"),
+        ("seeds: [0, 1]", "", "got nothing"),
+        ("nuisance: []", "nusiance: []", "nusiance: no such key; did you mean 'nuisance'"),
         ("nuisance: []", "nuisance: [learning_rat]", "did you mean 'learning_rate'"),
         ("scientific: [placement, normalization]", "scientific: []", "varies placement"),
         ("bn=none,x1", "bn=none,x2", "bn=x2"),
@@ -216,7 +254,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path, write: Writer) -> No
 
 def test_planning_loads_neither_frameworks_nor_pandas() -> None:
     program = (
-        "import sys, bnrepro.sweep as sweep; sweep.plan(['study=figure_1']); "
+        "import sys, bnrepro.sweep as sweep; sweep.plan([], 'figure_1'); "
         "print({'tensorflow', 'keras', 'jax', 'pandas', 'numpy'} & set(sys.modules))"
     )
     found = subprocess.run(
@@ -226,7 +264,7 @@ def test_planning_loads_neither_frameworks_nor_pandas() -> None:
 
 
 def test_a_study_is_swept_seed_by_seed() -> None:
-    planned = sweep.plan(["study=placement"])
+    planned = sweep.plan([], "placement")
     assert [run.seed for run in planned] == sorted(run.seed for run in planned)
     first, *others = [[run.name for run in planned if run.seed == seed] for seed in range(6)]
     assert others == [first] * 5

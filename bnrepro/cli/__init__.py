@@ -46,7 +46,7 @@ def parse(argv: list[str]) -> Callable[[], int]:
     """
     from bnrepro.cli import explain
     from bnrepro.cli.commands import COMMANDS
-    from bnrepro.cli.words import read_words
+    from bnrepro.cli.words import read_words, use_config_directory
 
     name, *words = argv or ["--help"]
     if name in ("-h", "--help"):
@@ -59,6 +59,7 @@ def parse(argv: list[str]) -> Callable[[], int]:
         name, words = "sweep", [word for word in words if word not in ("-m", "--multirun")]
     command = COMMANDS[name]
     if not {"-h", "--help"}.isdisjoint(words):
+        use_config_directory(words)
         return lambda: explain.show(explain.page(command))
     return command.prepare(read_words(command, words))
 

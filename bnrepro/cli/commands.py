@@ -20,9 +20,12 @@ from bnrepro.cli.exhibits import (
 from bnrepro.cli.training import prepare_run, prepare_sweep
 from bnrepro.cli.words import Command, Flag, Words, Work
 from bnrepro.config import ConfigError, did_you_mean, shown
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
 
 _CONFIG_DIR = Flag(
-    "--config-dir", "a folder with files of your own: DIR/experiment/mine.yaml", "DIR"
+    "--config-dir",
+    f"a folder with files of your own, as {CONFIG_DIRECTORY_VARIABLE} names it",
+    "DIR",
 )
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 

@@ -2,11 +2,16 @@
 
 import re
 
-from bnrepro.config import GROUPS, to_flat
+from bnrepro.config import GROUPS, ConfigError, to_flat
 from bnrepro.config.composition import compose
-from bnrepro.config.files import find_file, main_file
-from bnrepro.config.overrides import Override, choices_of, configs_directory
-from bnrepro.config.user_files import checked_directories
+from bnrepro.config.files import main_file
+from bnrepro.config.overrides import (
+    CONFIG_DIRECTORY_VARIABLE,
+    Override,
+    choices_of,
+    configs_directory,
+)
+from bnrepro.config.user_files import HEADER, checked_directories, find_file
 
 
 def groups() -> str:
@@ -28,14 +33,38 @@ def keys() -> str:
     for key, value in to_flat(compose([]).config).items():
         if key.endswith(".name"):
             continue
-        word = Override(key, (value,)).word()
+        word = str(Override(key, (value,)))
         lines.append(f"  {word:<46}  {comments.get(key, '')}".rstrip())
     return "\n".join(lines)
 
 
+def own_files() -> str:
+    """How files of a user's own are written and found."""
+    return f"""\
+files of your own: `--config-dir DIR`, or {CONFIG_DIRECTORY_VARIABLE}=DIR, adds a folder to conf/.
+  DIR/experiment/mine.yaml, for `experiment=mine`; files of the other groups likewise:
+    {HEADER}
+    # What it is for: this line is shown above.
+    defaults:
+      - override /model: inception
+      - override /bn: x5
+    train_steps: 500
+    model:
+      width: 0.5
+  DIR/study/mine.yaml, for `bnrepro sweep study=mine`:
+    question: Does the network train without normalization?
+    runs:
+      - overrides: ["bn=none,x1"]
+        seeds: [0, 1]"""
+
+
 def _first_comment(group: str, choice: str) -> str:
-    """What a file says of itself."""
-    file = find_file(group, choice, checked_directories())
+    """What a file says of itself, or why it is refused."""
+    directories = checked_directories()
+    try:
+        file = find_file(group, choice, directories)
+    except ConfigError as error:
+        return f"refused: {error}"
     return next(iter(file.head), "") if file else ""
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError, shown
-from bnrepro.config.overrides import check_single
+from bnrepro.config.overrides import Override, check_single
 
 
 def prepare_table(words: Words) -> Work:
     """Tabulate records."""
     target = _target(words.flags.get("--target"))
     results_dir = _named_directory(words)
-    overrides = [one.word() for one in words.overrides if one.key != "results_dir"]
+    overrides = [one for one in words.overrides if one.key != "results_dir"]
     if words.study is not None:
         from bnrepro.config import study
 
@@ -29,7 +29,7 @@ def prepare_table(words: Words) -> Work:
 
 
 def _table(
-    words: Words, overrides: list[str], results_dir: str | None, target: float | None
+    words: Words, overrides: list[Override], results_dir: str | None, target: float | None
 ) -> int:
     from bnrepro import tables
     from bnrepro.records import record, study_records
@@ -124,7 +124,7 @@ def _ensemble(runs: list[str], results_dir: str) -> int:
 def prepare_bench(words: Words) -> Work:
     """Measure steps per second."""
     results_dir = _results_directory(words)
-    overrides = [one.word() for one in words.overrides if one.key != "results_dir"]
+    overrides = [str(one) for one in words.overrides if one.key != "results_dir"]
     return partial(_bench, overrides, "--quick" in words.flags, results_dir)
 
 

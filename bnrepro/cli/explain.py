@@ -55,6 +55,7 @@ def page(command: Command) -> str:
         from bnrepro.cli import config_help
 
         parts += [_rule(command.name), config_help.groups(), config_help.keys()]
+        parts.append(config_help.own_files())
     return "\n\n".join(parts)
 
 

@@ -117,16 +117,14 @@ def prepare_sweep(words: Words) -> Work:
     """Run a grid or a study."""
     from bnrepro.sweep import plan, run_sweep
 
-    overrides = words.override_words()
-    if words.study is not None:
-        overrides.insert(0, f"study={words.study}")
     starts = words.flags.keys().isdisjoint(("--dry-run", "--status"))
-    for run in plan(overrides):
+    for run in plan(words.overrides, words.study):
         if starts:
             _check_surroundings(run.composition.config)
     return partial(
         run_sweep,
-        overrides,
+        words.overrides,
+        study_name=words.study,
         workers=words.number("--workers"),
         gpus=words.flags.get("--gpus"),
         per_gpu=words.number("--per-gpu") or 1,

@@ -9,6 +9,7 @@ from pathlib import Path
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, Override, read_all
 
+_CONFIG_DIR = "--config-dir"
 # What a command does once its words are checked; gives the exit code.
 Work = Callable[[], int]
 
@@ -34,10 +35,6 @@ class Words:
     plain: list[str]
     flags: dict[str, str]
     study: str | None = None
-
-    def override_words(self) -> list[str]:
-        """The overrides as other packages expect them."""
-        return [override.word() for override in self.overrides]
 
     def value(self, key: str, default: str) -> str:
         """The value of a key that a command reads for itself."""
@@ -86,9 +83,8 @@ def read_words(command: Command, words: list[str]) -> Words:
         ConfigError: if the command does not take one of them, or a value is not of its key's type.
     """
     flags, others = _split_flags(command, words)
-    if "--config-dir" in flags:
-        # The command's own processes must see the folder too.
-        os.environ[CONFIG_DIRECTORY_VARIABLE] = str(Path(flags["--config-dir"]).absolute())
+    if _CONFIG_DIR in flags:
+        _use_config_directory(flags[_CONFIG_DIR])
     study, plain, keyed = None, [], []
     for word in others:
         if command.takes_study and word.startswith("study="):
@@ -103,11 +99,24 @@ def read_words(command: Command, words: list[str]) -> Words:
     return Words(overrides, plain, flags, study)
 
 
+def use_config_directory(words: list[str]) -> None:
+    """Have help list what lies in the folder that the words name, whatever else they say."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name == _CONFIG_DIR:
+            _use_config_directory(value if equals else following)
+
+
+def _use_config_directory(given: str) -> None:
+    # The command's own processes must see the folder too.
+    os.environ[CONFIG_DIRECTORY_VARIABLE] = str(Path(given).absolute())
+
+
 def _check_key(command: Command, override: Override) -> None:
     if command.keys is None or override.key in command.keys:
         return
     taken = f"takes only {', '.join(command.keys)}" if command.keys else "takes no keys"
-    raise ConfigError(f"{shown(override.word())}: `bnrepro {command.name}` {taken}")
+    raise ConfigError(f"{shown(override)}: `bnrepro {command.name}` {taken}")
 
 
 def _split_flags(command: Command, words: list[str]) -> tuple[dict[str, str], list[str]]:

@@ -19,7 +19,7 @@ from bnrepro.config.fields import (
     to_flat,
     with_values,
 )
-from bnrepro.config.messages import ConfigError, did_you_mean, one_line, one_of, shown
+from bnrepro.config.messages import ConfigError, did_you_mean, kind_of, one_line, one_of, shown
 from bnrepro.config.names import (
     ACCELERATIONS,
     ACTIVATIONS,
@@ -67,6 +67,7 @@ __all__ = [
     "from_flat",
     "identity",
     "is_part",
+    "kind_of",
     "one_line",
     "one_of",
     "shown",

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from bnrepro.config import GROUPS, ConfigError, RunConfig, difference, validate, with_values
-from bnrepro.config.merging import merge
+from bnrepro.config.merging import merge, merge_ours
 from bnrepro.config.naming import is_scaled, name_of
-from bnrepro.config.overrides import Override, check_single, configs_directory, read_all
+from bnrepro.config.overrides import Given, Override, check_single, configs_directory, read_all
 
 __all__ = ["Composition", "checked", "compose", "configs_directory", "run_directory"]
 
@@ -36,7 +36,7 @@ def run_directory(results_dir: str | Path, name: str, seed: int) -> Path:
 
 
 def compose(
-    overrides: Iterable[str | Override],
+    overrides: Iterable[Given],
     config_of: Callable[[Mapping[str, str]], RunConfig] = merge,
 ) -> Composition:
     """Compose and check the run that `overrides` (`["model=inception", "bn=x5"]`) describe.
@@ -55,11 +55,11 @@ def compose(
     config = with_values(config_of(choices), values).resolved()
     validate(config)
     labels = name_of(config)
-    different = difference(config, merge({}).resolved())
+    different = difference(config, merge_ours({}).resolved())
     return Composition(config, labels.name, labels.experiment, labels.scale, different)
 
 
-def checked(overrides: Iterable[str | Override]) -> list[Override]:
+def checked(overrides: Iterable[Given]) -> list[Override]:
     """The overrides of one run: one a key, in one order.
 
     Raises:

@@ -4,7 +4,7 @@ The one reader of these files beside Hydra, and of the same dialect of YAML as H
 """
 
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -103,12 +103,6 @@ def main_file() -> ConfFile:
     file = read_file(configs_directory() / "config.yaml")
     content = {key: value for key, value in file.content.items() if key != "hydra"}
     return ConfFile(file.path, file.text, content)
-
-
-def find_file(group: str, choice: str | None, directories: Iterable[Path]) -> ConfFile | None:
-    """The file of a choice, in the first of the folders that has one."""
-    paths = (directory / group / f"{choice}.yaml" for directory in directories)
-    return next((read_file(path) for path in paths if path.exists()), None)
 
 
 def check_plain(path: Path) -> None:

@@ -20,7 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from bnrepro.config import ConfigError, RunConfig, one_line
 from bnrepro.config.composition import checked, compose
-from bnrepro.config.overrides import Override
+from bnrepro.config.merging import merge
+from bnrepro.config.overrides import Given, Override
 from bnrepro.config.user_files import checked_directories
 
 
@@ -30,13 +31,15 @@ def config_of(choices: Mapping[str, str]) -> RunConfig:
     Raises:
         ConfigError: in place of Hydra's and OmegaConf's errors.
     """
-    words = [Override(group, (choice,)).word() for group, choice in choices.items()]
+    # Refuses, in words of our own, what Hydra would refuse in OmegaConf's.
+    merge(choices)
+    words = [str(Override(group, (choice,))) for group, choice in choices.items()]
     with _hydra() as searchpath:
         composed = hydra_compose("config", [*words, *searchpath])
         return OmegaConf.to_object(composed)  # type: ignore[return-value]
 
 
-def show(overrides: Iterable[str | Override], part: str | None, info: str | None) -> int:
+def show(overrides: Iterable[Given], part: str | None, info: str | None) -> int:
     """Print a part of the composed config, or with `info` what Hydra says of its composition.
 
     Raises:
@@ -44,7 +47,7 @@ def show(overrides: Iterable[str | Override], part: str | None, info: str | None
     """
     given = checked(overrides)
     compose(given, config_of)
-    words = [override.word() for override in given]
+    words = list(map(str, given))
     with _hydra() as searchpath:
         hydra = GlobalHydra.instance().hydra
         if info is None:

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from bnrepro.config import GROUPS, RunConfig, from_flat
-from bnrepro.config.files import AT_SCALE, ConfFile, find_file, main_file
-from bnrepro.config.user_files import checked_directories
+from bnrepro.config.files import AT_SCALE, ConfFile, main_file
+from bnrepro.config.overrides import configs_directory
+from bnrepro.config.user_files import checked_directories, find_file
 
 
 def merge(choices: Mapping[str, str]) -> RunConfig:
@@ -20,6 +21,15 @@ def merge(choices: Mapping[str, str]) -> RunConfig:
         ConfigError: if a file of the user's folder is refused, or a key has no value.
     """
     return _merge(tuple(sorted(choices.items())), checked_directories())
+
+
+def merge_ours(choices: Mapping[str, str]) -> RunConfig:
+    """What the choices mean where there is no user's folder: whatever lies there changes no name.
+
+    Raises:
+        ConfigError: if a key has no value.
+    """
+    return _merge(tuple(sorted(choices.items())), (configs_directory(),))
 
 
 @cache

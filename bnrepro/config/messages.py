@@ -32,6 +32,14 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def kind_of(received: Any) -> str:
+    """What was received from a file, for a message: its kind where it is no single value."""
+    if received is None:
+        return "nothing"
+    kinds = ((dict, "a mapping"), (list, "a list"))
+    return next((words for kind, words in kinds if isinstance(received, kind)), shown(received))
+
+
 def shown(received: Any, longest: int = 80) -> str:
     """What was received, short enough for a message."""
     text = str(received)

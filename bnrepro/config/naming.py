@@ -7,16 +7,16 @@ is added in words.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bnrepro.config import ConfigError, RunConfig, difference, spelled_name, variant_name
-from bnrepro.config.files import find_file
-from bnrepro.config.merging import merge
+from bnrepro.config.merging import merge, merge_ours
 from bnrepro.config.overrides import configs_directory
-from bnrepro.config.user_files import checked_directories
+from bnrepro.config.user_files import checked_directories, find_file
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,11 @@ def name_of(config: RunConfig) -> Labels:
 
 def is_scaled(experiment: str) -> bool:
     """An experiment that chooses a scale exists at all of them, another one has none."""
-    file = find_file("experiment", experiment, checked_directories())
+    return _is_scaled(experiment, checked_directories())
+
+
+def _is_scaled(experiment: str, directories: Iterable[Path]) -> bool:
+    file = find_file("experiment", experiment, directories)
     return file is not None and "scale" in file.choices
 
 
@@ -52,32 +56,44 @@ def _references(config: RunConfig) -> Iterator[tuple[Labels, RunConfig]]:
             yield labels, meant
     model, data, variant = config.model.name, config.data.name, _variant_of(config)
     name = variant_name(model, data, variant, config.normalization)
-    yield Labels(name), merge({"model": model, "data": data, "bn": variant})
+    yield Labels(name), merge_ours({"model": model, "data": data, "bn": variant})
 
 
 @cache
 def _experiments(directories: tuple[Path, ...]) -> list[tuple[Labels, RunConfig]]:
     """Every experiment at every scale: ours, then the user's."""
     found = []
-    for experiment in _choices("experiment", directories):
-        for scale in _choices("scale", directories) if is_scaled(experiment) else [None]:
-            choices = {"experiment": experiment} | ({"scale": scale} if scale else {})
-            try:
-                found.append(
-                    (Labels("-".join(choices.values()), experiment, scale), merge(choices))
-                )
-            except ConfigError:
-                # One of the user's that is not whole by itself: nothing can be called by it.
-                continue
+    for experiment, scale in _experiments_and_scales(directories):
+        choices = {"experiment": experiment} | ({"scale": scale} if scale else {})
+        ours = all(_is_ours(group, choice) for group, choice in choices.items())
+        # One of the user's that is refused, or not whole by itself: nothing can be called by it.
+        with suppress(ConfigError):
+            config = merge_ours(choices) if ours else merge(choices)
+            found.append((Labels("-".join(choices.values()), experiment, scale), config))
     return found
 
 
+def _experiments_and_scales(directories: tuple[Path, ...]) -> Iterator[tuple[str, str | None]]:
+    for experiment in _choices("experiment", directories):
+        scales: list[str | None] = [None]
+        with suppress(ConfigError):
+            where = directories[:1] if _is_ours("experiment", experiment) else directories
+            if _is_scaled(experiment, where):
+                scales = [*_choices("scale", directories)]
+        yield from ((experiment, scale) for scale in scales)
+
+
+def _is_ours(group: str, choice: str) -> bool:
+    return (configs_directory() / group / f"{choice}.yaml").exists()
+
+
 def _choices(group: str, directories: Iterable[Path]) -> list[str]:
-    return [
+    found = [
         path.stem
         for directory in directories
         for path in sorted((directory / group).glob("*.yaml"))
     ]
+    return list(dict.fromkeys(found))
 
 
 def _defining(config: RunConfig) -> tuple[Any, ...]:
@@ -95,7 +111,7 @@ def _variant_of(config: RunConfig) -> str:
     received = _variant(config)
 
     def agreement(choice: str) -> tuple[bool, int]:
-        meant = _variant(merge({"bn": choice}))
+        meant = _variant(merge_ours({"bn": choice}))
         normalized = (meant[0] == "none") == (received[0] == "none")
         return normalized, sum(one == other for one, other in zip(meant, received, strict=True))
 

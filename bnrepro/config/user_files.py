@@ -1,15 +1,17 @@
-"""The YAML files of a user's own folder (`--config-dir`), checked before any of them counts.
+"""The files that a choice stands for: ours, or those of a user's own folder (`--config-dir`).
 
-A file may set keys of a run and choose files of groups; it may not look anything up, name code, or
-touch Hydra's own settings. A whole folder is checked at once, since one file may choose another.
+A file of the user's may set keys of a run and choose files of groups; it may not look anything up,
+name code, or touch Hydra's own settings. It is checked when it is used, so that a bad file stands
+in the way of nothing else.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bnrepro.config import GROUPS, ConfigError, did_you_mean, is_part, shown
-from bnrepro.config.files import AT_SCALE, check_plain, read_file
+from bnrepro.config.files import AT_SCALE, ConfFile, check_plain, read_file
 from bnrepro.config.overrides import (
     choices_of,
     config_directories,
@@ -17,37 +19,49 @@ from bnrepro.config.overrides import (
     no_such_choice,
 )
 
-_HEADER = "# @package _global_"
+# The first line of every file of a group: its keys are those of the whole config.
+HEADER = "# @package _global_"
 
 
 def checked_directories() -> tuple[Path, ...]:
-    """The folders of the YAML files: our own and, where one is given, the user's, checked.
+    """The folders of the YAML files: our own and, where one is given, the user's.
 
     Raises:
-        ConfigError: if the user's holds a file which is no part of a run's config, naming the file
-            and what is wrong with it.
+        ConfigError: if something lies in the user's that could stand in for the schema, or for
+            Hydra's own settings.
     """
     ours, *theirs = config_directories()
     for directory in theirs:
-        _check_directory(directory)
+        stray = [*directory.glob("*.yaml"), *directory.glob("hydra")]
+        if stray:
+            raise ConfigError(
+                f"{stray[0]}: expected files in folders named as groups, such as "
+                f"{directory / 'experiment'}; move it"
+            )
     return (ours, *theirs)
 
 
+def find_file(group: str, choice: str | None, directories: Iterable[Path]) -> ConfFile | None:
+    """The file of a choice, in the first of the folders that has one.
+
+    Raises:
+        ConfigError: if the user's folder has a file for the choice that is refused, naming the file
+            and what is wrong with it.
+    """
+    paths = [directory / group / f"{choice}.yaml" for directory in directories]
+    there = [path for path in paths if path.exists()]
+    for path in there:
+        if path.parents[1] != configs_directory():
+            _check_once(path, group)
+    return read_file(there[0]) if there else None
+
+
 @cache
-def _check_directory(directory: Path) -> None:
-    # Files here could stand in for the schema, or for Hydra's own settings.
-    stray = [*directory.glob("*.yaml"), *directory.glob("hydra")]
-    if stray:
-        raise ConfigError(
-            f"{stray[0]}: expected files in folders named as groups, such as "
-            f"{directory / 'experiment'}; move it"
-        )
-    for group in (*GROUPS, AT_SCALE):
-        for path in sorted((directory / group).glob("*.yaml")):
-            try:
-                _check_file(path, group)
-            except ConfigError as error:
-                raise ConfigError(f"{path}: {error}") from error
+def _check_once(path: Path, group: str) -> None:
+    try:
+        _check_file(path, group)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def _check_file(path: Path, group: str) -> None:
@@ -64,8 +78,8 @@ def _check_file(path: Path, group: str) -> None:
     check_plain(path)
     file = read_file(path)
     first, _, rest = file.text.partition("\n")
-    if first.rstrip() != _HEADER or "@package" in rest:
-        raise ConfigError(f"expected '{_HEADER}' as its first line, and no other package")
+    if first.rstrip() != HEADER or "@package" in rest:
+        raise ConfigError(f"expected '{HEADER}' as its first line, and no other package")
     if "defaults" in file.content:
         _check_defaults(file.content["defaults"], group)
     # Refuses keys that do not exist and values of other types.

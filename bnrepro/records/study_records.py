@@ -9,6 +9,7 @@ import pandas as pd
 
 from bnrepro.config import ConfigError, study
 from bnrepro.config.composition import run_directory
+from bnrepro.config.overrides import Given
 from bnrepro.records.record import FINISHED, find_runs, read_record
 
 # A person's own records, and those that the project shows; both below the folder of a command.
@@ -29,7 +30,7 @@ class StudyRecords:
 
 
 def find(
-    name: str, runs: pd.DataFrame, results_dir: str, overrides: Iterable[str] = ()
+    name: str, runs: pd.DataFrame, results_dir: str, overrides: Iterable[Given] = ()
 ) -> StudyRecords:
     """Of `runs`, which were read from `results_dir`, those of the study `name`.
 
@@ -52,7 +53,7 @@ def find(
     return StudyRecords(own, missing, study.command(name, chosen))
 
 
-def folder_to_read(studies: Sequence[tuple[str, Sequence[str]]]) -> str:
+def folder_to_read(studies: Sequence[tuple[str, Sequence[Given]]]) -> str:
     """Where the records of studies (name, overrides) are read where no folder is named.
 
     `RESULTS` if it holds a finished run of one of them, else `PUBLISHED`; which, and why, is said
@@ -78,7 +79,7 @@ def folder_to_read(studies: Sequence[tuple[str, Sequence[str]]]) -> str:
     return PUBLISHED
 
 
-def _has_finished(name: str, overrides: Sequence[str], results_dir: str) -> bool:
+def _has_finished(name: str, overrides: Sequence[Given], results_dir: str) -> bool:
     # Most folders answer without the seconds that it takes to plan a study.
     there = {(path.parent.name, path.name) for path in find_runs(results_dir)}
     return bool(there) and any(

@@ -8,9 +8,12 @@ what became of a run. `scheduler`: the loop. `estimate`, `probe`: how long runs 
 `results`: what a person sees.
 """
 
+from collections.abc import Iterable
+
 from rich.console import Console
 
 from bnrepro.config import ConfigError, study
+from bnrepro.config.overrides import Given
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import is_held
 from bnrepro.sweep.display import Board, Snapshot, States, failures, print_line, take_snapshot
@@ -25,8 +28,9 @@ from bnrepro.sweep.slots import Slot, choose_slots, threads_per_run
 
 
 def run_sweep(
-    overrides: list[str],
+    overrides: Iterable[Given],
     *,
+    study_name: str | None = None,
     workers: int | None = None,
     gpus: str | None = None,
     per_gpu: int = 1,
@@ -38,7 +42,7 @@ def run_sweep(
     replicas: bool = False,
     launcher: Launcher = local,
 ) -> int:
-    """Run a grid (`["bn=none,x1", "seed=0,1"]`) or a study (`["study=figure_1"]`).
+    """Run a grid (`["bn=none,x1", "seed=0,1"]`), or a study, whose runs all have the overrides.
 
     Args:
         workers: runs at the same time; None: what cores, memory and GPUs allow.
@@ -59,7 +63,7 @@ def run_sweep(
         ConfigError: on bad input, before anything is created.
         OSError: if the results folder cannot be written.
     """
-    planned = plan(overrides)
+    planned = plan(overrides, study_name)
     if max_failures is not None and max_failures < 1:
         raise ConfigError(f"max-failures={max_failures}: expected a whole number of at least 1")
     num_jobs = len(jobs_of(planned, replicas=replicas))
@@ -73,22 +77,17 @@ def run_sweep(
     return _run(planned, places, launcher, rules)
 
 
-def plan(overrides: list[str]) -> list[PlannedRun]:
-    """The runs of a command line, which may name a study.
+def plan(overrides: Iterable[Given], study_name: str | None = None) -> list[PlannedRun]:
+    """The runs of a grid or a study.
 
     A study goes seed by seed: stopped halfway, it has compared everything on the same seeds.
 
     Raises:
         ConfigError: if an override or one of the runs is refused.
     """
-    chosen = [override for override in overrides if override.startswith("study=")]
-    if not chosen:
+    if study_name is None:
         return study.plan(overrides)
-    if len(chosen) > 1:
-        raise ConfigError(f"{' '.join(chosen)}: expected one study; sweep them one after the other")
-    others = [override for override in overrides if override not in chosen]
-    runs = study.planned_runs(chosen[0].removeprefix("study="), others)
-    return sorted(runs, key=lambda run: run.seed)
+    return sorted(study.planned_runs(study_name, overrides), key=lambda run: run.seed)
 
 
 def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rules: Rules) -> int:
@@ -137,7 +136,8 @@ def _show_plan(
     states = []
     for run in planned:
         outcome = _now(run)
-        print_line(console, f"{outcome.status:<11}  {run.label}  {' '.join(run.overrides)}")
+        words = " ".join(map(str, run.overrides))
+        print_line(console, f"{outcome.status:<11}  {run.label}  {words}")
         left = outcome.status != "running" and not outcome.stands(retry_failed=retry_failed)
         states.append((run, Outcome("waiting") if left else outcome))
     waiting = [run for run, outcome in states if outcome.status == "waiting"]

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from bnrepro.config.composition import compose
+from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
 from bnrepro.sweep.outcome import LOG
 
@@ -17,10 +18,11 @@ class Job:
     runs: tuple[PlannedRun, ...]
 
     @property
-    def overrides(self) -> list[str]:
-        """The words of its command line."""
+    def overrides(self) -> list[Override]:
+        """What its command line sets."""
         alone = list(self.runs[0].overrides)
-        return alone if len(self.runs) == 1 else [*alone, f"replicas={len(self.runs)}"]
+        together = Override("replicas", (len(self.runs),))
+        return alone if len(self.runs) == 1 else [*alone, together]
 
     @property
     def log(self) -> Path:

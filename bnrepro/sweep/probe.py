@@ -5,6 +5,7 @@ import time
 from tempfile import TemporaryDirectory
 
 from bnrepro.config import study
+from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.launcher import Launcher, Process
@@ -19,11 +20,12 @@ def probe(run: PlannedRun, speeds: Speeds, launcher: Launcher, slot: Slot, threa
     """Add to `speeds` what `run` does in a few steps, in a folder that is thrown away."""
     with TemporaryDirectory(prefix="bnrepro-probe-") as folder:
         threads = run.composition.config.threads or threads
-        steps = [f"{key}={_STEPS}" for key in ("train_steps", "evaluate_every")]
-        places = [f"results_dir='{folder}'", "force=false", f"threads={threads}"]
-        (short,) = study.plan([*run.overrides, *steps, *places])
+        changes = {"train_steps": _STEPS, "evaluate_every": _STEPS}
+        changes |= {"results_dir": folder, "force": False, "threads": threads}
+        overrides = [Override(key, (value,)) for key, value in changes.items()]
+        (short,) = study.plan([*run.overrides, *overrides])
         short.directory.mkdir(parents=True)
-        _finish(launcher(short.overrides, short.directory / LOG, slot.environment))
+        _finish(launcher(list(map(str, short.overrides)), short.directory / LOG, slot.environment))
         speeds.add(short.directory)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import Busy, claim, is_held
 from bnrepro.records.run_directory import open_directory
@@ -151,7 +152,7 @@ class Scheduler:
         overrides = job.overrides
         threads = job.runs[0].composition.config.threads or self._rules.threads
         if threads != job.runs[0].composition.config.threads:
-            overrides.append(f"threads={threads}")
+            overrides.append(Override("threads", (threads,)))
         for run in job.runs:
             config = replace(run.composition.config, threads=threads)
             if config.force:
@@ -159,9 +160,9 @@ class Scheduler:
                 open_directory(replace(run.composition, config=config))
             run.directory.mkdir(parents=True, exist_ok=True)
         if job.runs[0].composition.config.force:
-            overrides.append("force=false")
+            overrides.append(Override("force", (False,)))
         job.point_to_log()
-        return self._launcher(overrides, job.log, slot.environment)
+        return self._launcher(list(map(str, overrides)), job.log, slot.environment)
 
     def _reap(self) -> None:
         """Conclude the jobs whose process has ended."""

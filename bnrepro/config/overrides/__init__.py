@@ -4,7 +4,7 @@ Hydra's own grammar takes more than a run can mean (`model={}`, `nan`, `+x=3`, `
 `${oc.env:HOME}`) and answers in several lines. What comes from outside therefore goes through
 these pages first: a closed set of keys (`keys`), a value of the key's own type (`values`), one line
 where a word is refused (`words`). Hydra then gets the same words in one spelling. `recorded`: the
-words of a config that a run has left.
+overrides of a config that a run has left.
 """
 
 from bnrepro.config.overrides.keys import (
@@ -16,12 +16,13 @@ from bnrepro.config.overrides.keys import (
     no_such_choice,
     no_such_key,
 )
-from bnrepro.config.overrides.recorded import words_of
+from bnrepro.config.overrides.recorded import overrides_of
 from bnrepro.config.overrides.values import value_in_file
-from bnrepro.config.overrides.words import Override, check_single, expand, read, read_all
+from bnrepro.config.overrides.words import Given, Override, check_single, expand, read, read_all
 
 __all__ = [
     "CONFIG_DIRECTORY_VARIABLE",
+    "Given",
     "Override",
     "check_single",
     "choices_of",
@@ -31,8 +32,8 @@ __all__ = [
     "keys",
     "no_such_choice",
     "no_such_key",
+    "overrides_of",
     "read",
     "read_all",
     "value_in_file",
-    "words_of",
 ]

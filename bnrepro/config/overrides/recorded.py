@@ -1,14 +1,15 @@
-"""A recorded config as the words that compose it again."""
+"""A recorded config as the overrides that compose it again."""
 
 from typing import Any
 
 from bnrepro.config import GROUPS, absent_values
 from bnrepro.config.overrides.keys import keys
+from bnrepro.config.overrides.values import value_in_file
 from bnrepro.config.overrides.words import Override
 
 
-def words_of(recorded: dict[str, Any]) -> list[str]:
-    """The words of the run that left this config (`config.yaml`, or `config` of `record.json`).
+def overrides_of(recorded: dict[str, Any]) -> list[Override]:
+    """The overrides of the run that left this config (`config.yaml`, or `config` of `record.json`).
 
     A key that came after the record has the value that records without it mean.
     """
@@ -19,7 +20,8 @@ def words_of(recorded: dict[str, Any]) -> list[str]:
     # A name comes with its file: `model.name` is `model=mlp`.
     named = {key.removesuffix(".name"): value for key, value in flat.items() if _is_group(key)}
     values = {key: value for key, value in flat.items() if key in keys() and not _is_group(key)}
-    return [Override(key, (value,)).word() for key, value in {**named, **values}.items()]
+    typed = {key: value_in_file(key, value) for key, value in values.items()}
+    return [Override(key, (value,)) for key, value in {**named, **typed}.items()]
 
 
 def _is_group(key: str) -> bool:

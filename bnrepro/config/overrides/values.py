@@ -4,11 +4,16 @@ import math
 import re
 import types
 import typing
+from decimal import Decimal
 from typing import Any
 
-from bnrepro.config import CHOICES, GROUPS, ConfigError, one_of, shown
+from bnrepro.config import CHOICES, GROUPS, ConfigError, kind_of, one_of, shown
 from bnrepro.config.overrides.keys import choices_of, keys, no_such_choice
 
+# What people write for whole numbers from one to another.
+_SPAN = re.compile(r"([+-]?[0-9]{1,9})(?:\.\.\.?|:|-)([+-]?[0-9]{1,9})")
+_WHOLE = re.compile(r"[+-]?[0-9][0-9_]{0,17}(\.0*)?([eE][+-]?[0-9]{1,2})?")
+_LARGEST_WHOLE = 10**18
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
 
 
@@ -90,11 +95,16 @@ def value_in_file(key: str, value: Any) -> Any:
     plain = value is None or isinstance(value, str | int | float)
     plain = plain and (kind is bool or not isinstance(value, bool))
     names = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if isinstance(value, float) and value.is_integer() and int in _kinds(kind):
+        raise ConfigError(f"{key}: expected {_expected(key)}, got {value}; write {int(value)}")
     if names if typing.get_origin(kind) is list else plain:
         return read_value(key, spell(value))
-    kinds = ((dict, "a mapping"), (list, "a list"))
-    received = next((words for kind, words in kinds if isinstance(value, kind)), shown(value))
-    raise ConfigError(f"{key}: expected {_expected(key)}, got {received}")
+    raise ConfigError(f"{key}: expected {_expected(key)}, got {kind_of(value)}")
+
+
+def _kinds(kind: Any) -> tuple[Any, ...]:
+    """A type, or those of a union."""
+    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
 
 
 def _expected(key: str) -> str:
@@ -119,9 +129,17 @@ def _refused(key: str, text: str) -> ConfigError:
 
 
 def _whole_number(key: str, text: str) -> int:
-    if re.fullmatch(r"[+-]?[0-9][0-9_]{0,17}", text) and not text.endswith("_"):
-        return int(text.replace("_", ""))
-    raise _refused(key, text)
+    if _WHOLE.fullmatch(text) and not text.endswith("_"):
+        value = Decimal(text.replace("_", ""))
+        if value == value.to_integral_value() and abs(value) < _LARGEST_WHOLE:
+            return int(value)
+    span = _SPAN.fullmatch(text)
+    if span is None:
+        raise _refused(key, text)
+    first, last = map(int, span.groups())
+    raise ConfigError(
+        f"{key}={text}: expected {_expected(key)}; did you mean '{key}=range({first},{last + 1})'?"
+    )
 
 
 def _number(key: str, text: str) -> float:

@@ -23,8 +23,12 @@ class Override:
     key: str
     values: tuple[Any, ...]
 
-    def word(self) -> str:
-        """The override as Hydra's grammar and a child process read it."""
+    def __hash__(self) -> int:
+        # A value may be a list.
+        return hash((self.key, repr(self.values)))
+
+    def __str__(self) -> str:
+        """The word that Hydra's grammar and a child process read."""
         return f"{self.key}={','.join(spell(value) for value in self.values)}"
 
     def choices(self) -> list["Override"]:
@@ -32,7 +36,11 @@ class Override:
         return [Override(self.key, (value,)) for value in self.values]
 
 
-def read_all(words: Iterable[str | Override]) -> list[Override]:
+# An override, read already or as a word.
+Given = str | Override
+
+
+def read_all(words: Iterable[Given]) -> list[Override]:
     """Read the words that are not read yet; of a key that is given twice the last one counts.
 
     Raises:
@@ -43,7 +51,7 @@ def read_all(words: Iterable[str | Override]) -> list[Override]:
     return sorted(by_key.values(), key=lambda override: order.index(override.key))
 
 
-def _read_once(word: str | Override) -> Override:
+def _read_once(word: Given) -> Override:
     return read(word) if isinstance(word, str) else word
 
 
@@ -92,8 +100,7 @@ def check_single(overrides: Iterable[Override]) -> None:
     for override in overrides:
         if len(override.values) > 1:
             raise ConfigError(
-                f"{shown(override.word())}: expected one value for one run; use `bnrepro sweep` "
-                "for a grid"
+                f"{shown(override)}: expected one value for one run; use `bnrepro sweep` for a grid"
             )
 
 
@@ -118,6 +125,8 @@ def _check_plain_key(key: str) -> None:
     """Refuse what Hydra's grammar puts around a key."""
     bare = key.lstrip("+~")
     if bare != key:
+        if bare:
+            _check_key(bare)
         raise ConfigError(
             f"{shown(key)}: keys can be set, not added or taken away; write "
             f"{shown(bare) or 'key'}=value"
