@@ -1,13 +1,22 @@
 """The rules of a run's config, and the changes of section 4.2.1."""
 
+import os
+import re
+import shutil
+import subprocess
+import sys
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
+import bnrepro
+from bnrepro.cli import config_help
 from bnrepro.config import (
     ACCELERATIONS,
     CHOICES,
     GROUPS,
+    KEYS,
     ConfigError,
     RunConfig,
     did_you_mean,
@@ -41,6 +50,73 @@ def test_the_files_of_a_group_are_the_names_in_python(group):
 def test_flat_keys_cover_all_fields(config):
     assert list(to_flat(config)) == list(keys())
     assert {key.partition(".")[0] for key in keys()} == {field.name for field in fields(RunConfig)}
+
+
+def test_every_key_says_what_it_is_in_a_line_of_help():
+    assert list(KEYS) == list(keys())
+    assert [key for key, said in KEYS.items() if not 3 < len(said.help) < 90] == []
+    page = config_help.keys()
+    assert [said.help for key, said in KEYS.items() if not key.endswith(".name")] == [
+        line.split("  ")[-1].strip() for line in page.splitlines()[1:]
+    ]
+
+
+def test_every_number_has_a_range():
+    numbers = {key for key, kind in keys().items() if kind in (int, float, int | None)}
+    assert {key for key, said in KEYS.items() if said.allowed is not None} == numbers
+
+
+def test_an_optimizer_has_the_constants_of_the_schema_but_for_what_its_file_says():
+    for name in choices_of("optimizer"):
+        flat = to_flat(compose([f"optimizer={name}"]).config)
+        momentum = 0.9 if name in ("momentum", "nesterov") else 0.0
+        expected = {"momentum": momentum, "rho": 0.9, "beta_1": 0.9, "beta_2": 0.999}
+        for key, value in {"name": name, **expected, "epsilon": 1e-7}.items():
+            assert flat[f"optimizer.{key}"] == value
+
+
+def test_an_option_that_is_added_needs_one_file_of_the_config(tmp_path):
+    """Type, default, range, word, help and what older records mean: all from the field's line."""
+    package = Path(bnrepro.__file__).parent
+    shutil.copytree(package, tmp_path / "bnrepro", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(configs_directory(), tmp_path / "conf")
+    file = tmp_path / "bnrepro" / "config" / "fields.py"
+    after = "    decay_rate: float = field("
+    option = (
+        "    heat: float = field(\n        default=1.0,\n        metadata=about("
+        '"how hot", above(0, 9), number(54, "heat"), absent=1.0, ours=True),\n    )\n'
+    )
+    text = file.read_text()
+    end = text.index("\n\n", text.index(after))
+    file.write_text(text[:end] + "\n" + option.rstrip("\n") + text[end:])
+
+    def bnrepro_says(*words):
+        done = subprocess.run(
+            [sys.executable, "-m", "bnrepro", "run", *words],
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    assert re.search(r"schedule\.heat=1\.0 +how hot\n", bnrepro_says("--help"))
+    assert "heat: 3.0\n" in bnrepro_says("schedule.heat=3", "--cfg", "job")
+    assert "expected a number above 0 and at most 9" in bnrepro_says("schedule.heat=0")
+    program = (
+        "from bnrepro.config.composition import compose\n"
+        "print(compose([]).name, compose(['schedule.heat=3']).name)"
+    )
+    names = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert names.stdout == "mlp-digits-x1 mlp-digits-x1-heat3\n"
 
 
 def test_values_are_set_by_flat_key(config):

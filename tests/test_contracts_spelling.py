@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bnrepro.config import (
     ACCELERATIONS,
     CHOICES,
+    KEYS,
     NOT_IDENTITY,
     ConfigError,
     absent_values,
@@ -97,6 +98,11 @@ def test_the_word_of_each_key_is_fixed(key, text, word):
 
 def test_the_order_of_the_words_is_fixed():
     assert list(SPELLINGS) == [key for key, _, _ in LINES]
+
+
+def test_every_word_has_a_place_of_its_own():
+    places = [said.word.place for said in KEYS.values() if said.word is not None]
+    assert sorted(places) == list(range(1, len(LINES) + 1))
 
 
 def test_every_key_of_the_identity_has_a_word_and_no_other():

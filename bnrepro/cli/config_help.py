@@ -1,15 +1,12 @@
 """What a help page takes from `conf/`: groups with their choices, keys with their defaults."""
 
-import re
-
-from bnrepro.config import GROUPS, ConfigError, to_flat
+from bnrepro.config import GROUPS, KEYS, ConfigError, to_flat
 from bnrepro.config.composition import compose
 from bnrepro.config.files import main_file
 from bnrepro.config.overrides import (
     CONFIG_DIRECTORY_VARIABLE,
     Override,
     choices_of,
-    configs_directory,
 )
 from bnrepro.config.user_files import HEADER, checked_directories, find_file
 
@@ -27,14 +24,13 @@ def groups() -> str:
 
 
 def keys() -> str:
-    """Every key with its default and the comment above it in `conf/`."""
-    comments = _comments()
+    """Every key with its default and what it says of itself."""
     lines = ["keys and their defaults (a choice may bring others; see `bnrepro run --cfg job`):"]
     for key, value in to_flat(compose([]).config).items():
         if key.endswith(".name"):
             continue
         word = str(Override(key, (value,)))
-        lines.append(f"  {word:<46}  {comments.get(key, '')}".rstrip())
+        lines.append(f"  {word:<46}  {KEYS[key].help}")
     return "\n".join(lines)
 
 
@@ -66,24 +62,3 @@ def _first_comment(group: str, choice: str) -> str:
     except ConfigError as error:
         return f"refused: {error}"
     return next(iter(file.head), "") if file else ""
-
-
-def _comments() -> dict[str, str]:
-    """Of each key, the comment that stands directly above it in the files of the defaults."""
-    main = main_file()
-    chosen = [find_file(*item, [configs_directory()]) for item in main.choices.items()]
-    found: dict[str, str] = {}
-    for file in filter(None, [main, *chosen]):
-        outer, comment = "", []
-        for line in file.text.splitlines():
-            stripped = line.strip()
-            if stripped.startswith("# "):
-                comment.append(stripped[2:])
-                continue
-            key = re.match(r"(  )?(\w+):(.*)", line)
-            if key:
-                indent, name, rest = key.groups()
-                outer = outer if indent else name
-                found.setdefault(f"{outer}.{name}" if indent else name, " ".join(comment))
-            comment = []
-    return found

@@ -1,11 +1,14 @@
 """What a run is: typed and frozen, with every rule that ties two fields together.
 
 `names`: the closed sets of names. `fields`: the config of a run and what makes it the same run.
-`ranges`: the numbers that a field takes. `rules`: what is refused. `messages`: how that is said.
-`spelling`: how a name says it. The values themselves stand in `conf/`.
+`about`: what a key says of itself, with `ranges`, the numbers that it takes, and `word`, how a name
+says it. `spelling`: names made of words. `rules`: what is refused. `messages`: how that is said.
+The values themselves stand in `conf/`.
 """
 
 from bnrepro.config.fields import (
+    CHOICES,
+    KEYS,
     NOT_IDENTITY,
     DataConfig,
     InitializerConfig,
@@ -24,7 +27,6 @@ from bnrepro.config.names import (
     ACCELERATIONS,
     ACTIVATIONS,
     BACKENDS,
-    CHOICES,
     DATA,
     GROUPS,
     INITIALIZERS,
@@ -37,7 +39,8 @@ from bnrepro.config.names import (
     SHUFFLES,
 )
 from bnrepro.config.rules import validate
-from bnrepro.config.spelling import is_part, spelled_name, variant_name
+from bnrepro.config.spelling import spelled_name, variant_name
+from bnrepro.config.word import is_part
 
 __all__ = [
     "ACCELERATIONS",
@@ -50,6 +53,7 @@ __all__ = [
     "GROUPS",
     "INITIALIZERS",
     "InitializerConfig",
+    "KEYS",
     "MODELS",
     "NORMALIZATIONS",
     "NOT_IDENTITY",

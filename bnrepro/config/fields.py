@@ -1,128 +1,379 @@
 """The config of a run, typed and frozen, and what makes two of them the same run.
 
-The values stand in `conf/*.yaml`; here stand their types, and the seven changes of the paper's
-section 4.2.1 as transformations of a recipe. Every duration is in steps, one step being one update
-of the weights.
+The values stand in `conf/*.yaml`; here stand their types, what each key says of itself (`about`),
+and the seven changes of the paper's section 4.2.1 as transformations of a recipe. Every duration is
+in steps, one step being one update of the weights.
 """
 
 import dataclasses
 from dataclasses import MISSING, dataclass, field, replace
 from typing import Any
 
+from bnrepro.config.about import ABOUT, About, about
 from bnrepro.config.messages import ConfigError
-from bnrepro.config.ranges import RANGE, Range, above, at_least, share_below_one
-
-# In the metadata of a field that came later: the value that records without it mean.
-ABSENT = "absent"
+from bnrepro.config.names import (
+    ACCELERATIONS,
+    ACTIVATIONS,
+    BACKENDS,
+    DATA,
+    INFERENCES,
+    INITIALIZERS,
+    MODELS,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    PLACEMENTS,
+    PRECISIONS,
+    SCHEDULES,
+    SHUFFLES,
+    SPLITS,
+    STATISTICS,
+)
+from bnrepro.config.ranges import above, at_least, share_below_one
+from bnrepro.config.word import accelerations, itself, named, number, switch
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """Which images a run trains on and is scored on."""
 
-    name: str
-    root: str | None
-    binary: bool
-    image_size: int = field(metadata=at_least(8, 4096))
-    evaluation_split: str
-    flip: bool
-    crop_padding: int = field(metadata=at_least(0, 64))
-    # How many of the training images there are for training, None for all of them.
-    train_examples: int | None = field(default=None, metadata={ABSENT: None, **at_least(1, 10**9)})
+    name: str = field(metadata=about("the data set", word=named(2, "data"), choices=DATA))
+    root: str | None = field(
+        metadata=about(
+            "where data sets lie; null: BNREPRO_DATA, or ~/.cache/bnrepro",
+            ours=True,
+            recorded=False,
+        )
+    )
+    binary: bool = field(
+        metadata=about("pixels are black or white, as in figure 1", word=switch(39, "binary"))
+    )
+    image_size: int = field(
+        metadata=about("height and width in pixels", at_least(8, 4096), number(40, "pixels"))
+    )
+    evaluation_split: str = field(
+        metadata=about("which images are scored", word=named(44, "split"), choices=SPLITS)
+    )
+    flip: bool = field(metadata=about("half of the images are mirrored", word=switch(41, "flip")))
+    crop_padding: int = field(
+        metadata=about(
+            "images are cropped at random out of a border of so many pixels",
+            at_least(0, 64),
+            number(42, "padding"),
+        )
+    )
+    train_examples: int | None = field(
+        default=None,
+        metadata=about(
+            "train on so many images, the same in every run, as many of each class; null: all",
+            at_least(1, 10**9),
+            number(43, "examples", (None, "all_examples")),
+            absent=None,
+            ours=True,
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network; `width` multiplies the number of units or feature maps of hidden layers."""
+    """The network."""
 
-    name: str
-    width: float = field(metadata=above(0, 64))
-    hidden_layers: int = field(metadata=at_least(1, 1000))
+    name: str = field(metadata=about("the network", word=named(1, "model"), choices=MODELS))
+    width: float = field(
+        metadata=about(
+            "factor on the units or feature maps of hidden layers",
+            above(0, 64),
+            number(19, "width"),
+        )
+    )
+    hidden_layers: int = field(
+        metadata=about("how many hidden layers", at_least(1, 1000), number(20, "layers"))
+    )
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """The update rule; what a rule does not use is ignored by it."""
+    """The update rule; a file of `conf/optimizer/` sets what its rule uses."""
 
-    name: str
-    momentum: float = field(metadata=share_below_one())
-    rho: float = field(metadata=share_below_one())
-    beta_1: float = field(metadata=share_below_one())
-    beta_2: float = field(metadata=share_below_one())
-    epsilon: float = field(metadata=above(0))
+    name: str = field(metadata=about("the update rule", word=itself(8), choices=OPTIMIZERS))
+    momentum: float = field(
+        default=0.0,
+        metadata=about(
+            "share of the last step that goes on (momentum, nesterov, rmsprop)",
+            share_below_one(),
+            number(10, "momentum"),
+        ),
+    )
+    rho: float = field(
+        default=0.9,
+        metadata=about(
+            "weight of the old mean square (rmsprop)",
+            share_below_one(),
+            number(11, "rho"),
+            ours=True,
+        ),
+    )
+    beta_1: float = field(
+        default=0.9,
+        metadata=about(
+            "weight of the old mean (adam)", share_below_one(), number(12, "beta_1_"), ours=True
+        ),
+    )
+    beta_2: float = field(
+        default=0.999,
+        metadata=about(
+            "weight of the old mean square (adam)",
+            share_below_one(),
+            number(13, "beta_2_"),
+            ours=True,
+        ),
+    )
+    epsilon: float = field(
+        default=1e-7,
+        metadata=about(
+            "added to the root of the mean square (adagrad, rmsprop, adam)",
+            above(0),
+            number(14, "epsilon"),
+            ours=True,
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """How the learning rate falls: `decay_rate` per `decay_steps`."""
+    """How the learning rate falls."""
 
-    name: str
-    decay_steps: float = field(metadata=above(0))
-    decay_rate: float = field(metadata=above(0, 1e9))
+    name: str = field(metadata=about("the schedule", word=itself(15), choices=SCHEDULES))
+    decay_steps: float = field(
+        metadata=about("the steps of one decay by decay_rate", above(0), number(16, "decay"))
+    )
+    decay_rate: float = field(
+        metadata=about("by what the rate falls", above(0, 1e9), number(17, "decay_rate"))
+    )
 
 
 @dataclass(frozen=True)
 class InitializerConfig:
-    """Distribution of the initial weights; `scale` is a standard deviation or a half-width."""
+    """Distribution of the initial weights."""
 
-    name: str
-    scale: float = field(metadata=above(0))
-    convolution_gain: float = field(metadata=above(0))
+    name: str = field(metadata=about("the distribution", word=itself(21), choices=INITIALIZERS))
+    scale: float = field(
+        metadata=about(
+            "standard deviation, half-width or factor on the variance",
+            above(0),
+            number(22, "initial_scale"),
+        )
+    )
+    convolution_gain: float = field(
+        default=1.0,
+        metadata=about(
+            "factor on the initial kernels of convolutions (section 4.2.3)",
+            above(0),
+            number(23, "gain"),
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class BatchNormalizationConfig:
-    """Options of batch normalization; `momentum` weighs the OLD average, as in Keras."""
+    """Options of batch normalization."""
 
-    momentum: float = field(metadata=share_below_one())
-    epsilon: float = field(metadata=above(0))
-    gamma: bool
-    beta: bool
-    statistics: str
-    inference: str
-    population_batches: int = field(metadata=at_least(1, 10**6))
+    momentum: float = field(
+        metadata=about(
+            "weight of the OLD average, as in Keras", share_below_one(), number(24, "bn_momentum")
+        )
+    )
+    epsilon: float = field(
+        metadata=about("added to the variance", above(0), number(25, "bn_epsilon"))
+    )
+    gamma: bool = field(metadata=about("scale after normalizing", word=switch(26, "gamma")))
+    beta: bool = field(metadata=about("shift after normalizing", word=switch(27, "beta")))
+    statistics: str = field(
+        metadata=about(
+            "of what: per_feature_map (section 3.2), per_activation, per_activation_last (4.2.3)",
+            word=itself(28),
+            choices=STATISTICS,
+        )
+    )
+    inference: str = field(
+        metadata=about(
+            "moving_average, or population (Algorithm 2) at every evaluation",
+            word=itself(29),
+            choices=INFERENCES,
+        )
+    )
+    population_batches: int = field(
+        metadata=about(
+            "training mini-batches over which Algorithm 2 averages",
+            at_least(1, 10**6),
+            number(30, "population_batches"),
+        )
+    )
 
 
 @dataclass(frozen=True)
 class PercentilesConfig:
     """Whether and how the inputs of the last hidden activation are watched (figure 1b, 1c)."""
 
-    every: int = field(metadata=at_least(0, 10**9))
-    num_examples: int = field(metadata=at_least(2, 10**6))
+    every: int = field(
+        metadata=about(
+            "steps between two measurements of figures 1(b, c); 0: none but TensorBoard's",
+            at_least(0, 10**9),
+            number(48, "percentiles", (0, "no_percentiles")),
+            ours=True,
+        )
+    )
+    num_examples: int = field(
+        metadata=about(
+            "over how many examples percentiles are taken",
+            at_least(2, 10**6),
+            number(49, "percentile_examples"),
+        )
+    )
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """One training, whole. Built only by `composition.compose` and checked by `validate`."""
 
-    seed: int = field(metadata=at_least(0, 2**31 - 1))
-    train_steps: int = field(metadata=at_least(0, 10**9))
-    batch_size: int | str
-    learning_rate: float = field(metadata=above(0))
-    learning_rate_multiplier: float = field(metadata=above(0))
-    placement: str
-    normalization: str | None
-    group_size: int = field(metadata=at_least(1, 10**6))
-    activation: str
-    input_normalization: bool
-    dropout: float = field(metadata=share_below_one())
-    l2: float = field(metadata=at_least(0))
-    lrn: bool
-    shuffle: str
-    distortion: float = field(metadata=at_least(0, 1))
-    accelerate: list[str]
-    evaluate_every: int = field(metadata=at_least(1, 10**9))
-    evaluate_every_early: int = field(metadata=at_least(1, 10**9))
-    early_steps: int = field(metadata=at_least(0, 10**9))
-    checkpoint_every: int = field(metadata=at_least(1, 10**9))
-    save_predictions: bool
-    tensorboard: bool
-    precision: str
-    backend: str
-    threads: int = field(metadata=at_least(0, 4096))
-    replicas: int = field(metadata=at_least(1, 4096))
-    results_dir: str
-    force: bool
+    seed: int = field(metadata=about("of all random numbers", at_least(0, 2**31 - 1), ours=True))
+    train_steps: int = field(
+        metadata=about("updates of the weights", at_least(0, 10**9), number(32, "steps"))
+    )
+    batch_size: int | str = field(
+        metadata=about(
+            "examples per step, or all for batch gradient descent",
+            word=number(31, "batch", ("all", "full_batch")),
+        )
+    )
+    learning_rate: float = field(
+        metadata=about("of step 0, before the multiplier", above(0), number(9, "rate"))
+    )
+    learning_rate_multiplier: float = field(
+        metadata=about("factor on the learning rate, as x5", above(0), number(6, "times"))
+    )
+    placement: str = field(
+        metadata=about(
+            "normalization before the activation (the paper), after it, or none",
+            word=itself(5, ("none", "unplaced")),
+            choices=PLACEMENTS,
+        )
+    )
+    normalization: str | None = field(
+        metadata=about(
+            "batch, batch_renorm, layer, group, instance; null: batch, unless placement is none",
+            word=itself(3, (None, "unnormalized")),
+            choices=NORMALIZATIONS,
+        )
+    )
+    group_size: int = field(
+        metadata=about(
+            "feature maps per group of normalization=group, or the largest divisor below",
+            at_least(1, 10**6),
+            number(4, "group_size"),
+            ours=True,
+        )
+    )
+    activation: str = field(
+        metadata=about("of hidden layers", word=itself(18), choices=ACTIVATIONS)
+    )
+    input_normalization: bool = field(
+        metadata=about(
+            "subtract the training images' mean per channel, divide by their deviation",
+            word=switch(38, "input_normalization"),
+        )
+    )
+    dropout: float = field(
+        metadata=about(
+            "share of the features before the classifier", share_below_one(), number(33, "dropout")
+        )
+    )
+    l2: float = field(
+        metadata=about(
+            "weight of the sum of squared kernels in the loss", at_least(0), number(34, "l2_")
+        )
+    )
+    lrn: bool = field(
+        metadata=about(
+            "local response normalization after the first convolution", word=switch(35, "lrn")
+        )
+    )
+    shuffle: str = field(
+        metadata=about(
+            "within_shards: examples anew each epoch; shards: only the order of fixed batches",
+            word=itself(36),
+            choices=SHUFFLES,
+        )
+    )
+    distortion: float = field(
+        metadata=about(
+            "strength of the photometric distortions, 0 (none) to 1 (full)",
+            at_least(0, 1),
+            number(37, "distortion"),
+        )
+    )
+    accelerate: list[str] = field(
+        metadata=about(
+            "changes of section 4.2.1: dropout, l2, decay, lrn, shuffle, distortion",
+            word=accelerations(7),
+            choices=ACCELERATIONS,
+        )
+    )
+    evaluate_every: int = field(
+        metadata=about(
+            "steps between two evaluations", at_least(1, 10**9), number(45, "evaluate"), ours=True
+        )
+    )
+    evaluate_every_early: int = field(
+        metadata=about(
+            "a finer grid for the first early_steps steps",
+            at_least(1, 10**9),
+            number(46, "evaluate_early"),
+            ours=True,
+        )
+    )
+    early_steps: int = field(
+        metadata=about(
+            "where the finer grid ends", at_least(0, 10**9), number(47, "early"), ours=True
+        )
+    )
+    checkpoint_every: int = field(
+        metadata=about("steps between two checkpoints", at_least(1, 10**9), ours=True)
+    )
+    save_predictions: bool = field(
+        metadata=about(
+            "keep the class probabilities on the evaluation split, for `bnrepro ensemble`",
+            word=switch(50, "predictions"),
+            ours=True,
+        )
+    )
+    tensorboard: bool = field(metadata=about("write TensorBoard's event files", ours=True))
+    precision: str = field(
+        metadata=about(
+            "format of weights and products", word=itself(51), choices=PRECISIONS, ours=True
+        )
+    )
+    backend: str = field(
+        metadata=about("what trains", word=itself(52), choices=BACKENDS, ours=True)
+    )
+    threads: int = field(
+        metadata=about("0: all cores that the machine gives", at_least(0, 4096), ours=True)
+    )
+    replicas: int = field(
+        metadata=about(
+            "seeds seed to seed + replicas - 1 as one program (backend=jax)",
+            at_least(1, 4096),
+            ours=True,
+            recorded=False,
+        )
+    )
+    results_dir: str = field(metadata=about("where runs lie", ours=True, recorded=False))
+    force: bool = field(
+        metadata=about(
+            "move a finished run of the same config aside and run it again",
+            ours=True,
+            recorded=False,
+        )
+    )
     data: DataConfig
     model: ModelConfig
     optimizer: OptimizerConfig
@@ -184,20 +435,6 @@ class RunConfig:
         return min(later, self.train_steps)
 
 
-# Keys that say where or how to run, not what is computed: two runs that differ only in them share
-# a directory (but for the seed, which is a directory of its own).
-NOT_IDENTITY = (
-    "seed",
-    "results_dir",
-    "force",
-    "data.root",
-    "checkpoint_every",
-    "replicas",
-    "tensorboard",
-    "threads",
-)
-
-
 def to_flat(config: RunConfig) -> dict[str, Any]:
     """The config as `{"model.width": 1.0, ...}`, in the order of the fields."""
     flat: dict[str, Any] = {}
@@ -243,22 +480,32 @@ def _sections() -> dict[str, type[Any]]:
     }
 
 
-def absent_values() -> dict[str, Any]:
-    """The flat keys that records may lack, with the value that such records mean."""
-    return _metadata(ABSENT)
-
-
-def ranges() -> dict[str, Range]:
-    """The numbers that each flat key takes, where its field says so."""
-    return _metadata(RANGE)
-
-
-def _metadata(name: str) -> dict[str, Any]:
-    """What the fields' metadata hold under a name, by flat key."""
+def _described() -> dict[str, About]:
+    """What every key says of itself, by flat key."""
     fields = {entry.name: entry for entry in dataclasses.fields(RunConfig)}
     for section, kind in _sections().items():
+        del fields[section]
         fields |= {f"{section}.{entry.name}": entry for entry in dataclasses.fields(kind)}
-    return {key: entry.metadata[name] for key, entry in fields.items() if name in entry.metadata}
+    return {key: entry.metadata[ABOUT] for key, entry in fields.items()}
+
+
+KEYS: dict[str, About] = _described()
+# The keys of a run's identity, with their words in its name.
+WORDS = {key: said.word for key, said in KEYS.items() if said.word is not None}
+# Keys that say where or how to run, not what is computed: two runs that differ only in them share
+# a directory (but for the seed, which is a directory of its own).
+NOT_IDENTITY = tuple(key for key in KEYS if key not in WORDS)
+# The keys whose values are names, with those names; `accelerate` takes a list of them.
+CHOICES = {key: said.choices for key, said in KEYS.items() if said.choices}
+# The numbers that a key takes, where its type takes more.
+RANGES = {key: said.allowed for key, said in KEYS.items() if said.allowed is not None}
+# The keys that records may lack, with the value that such records mean.
+_ABSENT_VALUES = {key: said.absent for key, said in KEYS.items() if said.absent is not MISSING}
+
+
+def absent_values() -> dict[str, Any]:
+    """The flat keys that records may lack, with the value that such records mean."""
+    return dict(_ABSENT_VALUES)
 
 
 def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:
@@ -278,17 +525,17 @@ def identity(config: RunConfig) -> dict[str, Any]:
 
     A key that came later is left out where it has the value that records without it mean.
     """
-    absent = absent_values()
+    absent = _ABSENT_VALUES
     return {
         key: value
         for key, value in to_flat(config).items()
-        if key not in NOT_IDENTITY and not (key in absent and value == absent[key])
+        if key in WORDS and not (key in absent and value == absent[key])
     }
 
 
 def difference(config: RunConfig, reference: RunConfig) -> dict[str, Any]:
     """The keys of the identity in which `config` is not `reference`, with its values."""
-    meant, absent = identity(reference), absent_values()
+    meant, absent = identity(reference), _ABSENT_VALUES
     own = identity(config)
     values = {**{key: absent[key] for key in meant if key in absent}, **own}
     return {key: value for key, value in values.items() if key not in meant or meant[key] != value}

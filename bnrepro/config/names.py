@@ -19,21 +19,3 @@ ACCELERATIONS = ("dropout", "l2", "decay", "lrn", "shuffle", "distortion")
 
 # The folders of `conf/` from which a run takes a file each, in the order of composition.
 GROUPS = ("data", "optimizer", "schedule", "initializer", "model", "bn", "scale", "experiment")
-# The keys whose values are names, with those names; `accelerate` takes a list of them.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "data.name": DATA,
-    "data.evaluation_split": SPLITS,
-    "model.name": MODELS,
-    "optimizer.name": OPTIMIZERS,
-    "schedule.name": SCHEDULES,
-    "initializer.name": INITIALIZERS,
-    "placement": PLACEMENTS,
-    "normalization": NORMALIZATIONS,
-    "activation": ACTIVATIONS,
-    "shuffle": SHUFFLES,
-    "accelerate": ACCELERATIONS,
-    "precision": PRECISIONS,
-    "backend": BACKENDS,
-    "batch_normalization.statistics": STATISTICS,
-    "batch_normalization.inference": INFERENCES,
-}

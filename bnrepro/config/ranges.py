@@ -1,10 +1,7 @@
-"""Which numbers a field of the config takes, kept in the field's metadata."""
+"""Which numbers a field of the config takes."""
 
 import math
 from dataclasses import dataclass
-
-# The key of a field's range in its metadata.
-RANGE = "range"
 
 
 @dataclass(frozen=True)
@@ -34,16 +31,16 @@ class Range:
         return f"a number {at_least} and at most {self.high:,}"
 
 
-def at_least(low: float, at_most: float = math.inf) -> dict[str, Range]:
-    """The metadata of a field that takes numbers from `low` on, up to `at_most`."""
-    return {RANGE: Range(low, at_most, with_low=True, with_high=True)}
+def at_least(low: float, at_most: float = math.inf) -> Range:
+    """The numbers from `low` on, up to `at_most`."""
+    return Range(low, at_most, with_low=True, with_high=True)
 
 
-def above(low: float, at_most: float = math.inf) -> dict[str, Range]:
-    """The metadata of a field that takes numbers above `low`, up to `at_most`."""
-    return {RANGE: Range(low, at_most, with_low=False, with_high=True)}
+def above(low: float, at_most: float = math.inf) -> Range:
+    """The numbers above `low`, up to `at_most`."""
+    return Range(low, at_most, with_low=False, with_high=True)
 
 
-def share_below_one() -> dict[str, Range]:
-    """The metadata of a share: one of exactly 1 drops every unit, or never learns."""
-    return {RANGE: Range(0, 1, with_low=True, with_high=False)}
+def share_below_one() -> Range:
+    """The numbers of a share: one of exactly 1 drops every unit, or never learns."""
+    return Range(0, 1, with_low=True, with_high=False)

@@ -2,9 +2,8 @@
 
 import math
 
-from bnrepro.config.fields import RunConfig, ranges, to_flat
+from bnrepro.config.fields import CHOICES, RANGES, RunConfig, to_flat
 from bnrepro.config.messages import ConfigError, one_of
-from bnrepro.config.names import CHOICES
 
 
 def validate(config: RunConfig) -> None:
@@ -24,7 +23,7 @@ def _check_names(config: RunConfig) -> None:
     for key, choices in CHOICES.items():
         names = flat[key] if isinstance(flat[key], list) else [flat[key]]
         for name in names:
-            if not (key == "normalization" and name is None):
+            if name is not None:
                 one_of(key, name, choices)
     if len(set(config.accelerate)) != len(config.accelerate):
         raise ConfigError(
@@ -34,7 +33,7 @@ def _check_names(config: RunConfig) -> None:
 
 def _check_numbers(config: RunConfig) -> None:
     flat = to_flat(config)
-    for key, allowed in ranges().items():
+    for key, allowed in RANGES.items():
         value = flat[key]
         if value is not None and not allowed.holds(value):
             raise ConfigError(f"{key}={value}: expected {allowed}")

@@ -1,9 +1,8 @@
 """What the paper says of each setting of its experiments, and what it leaves open.
 
 `FIGURE_1` is section 4.1 (MNIST), `FIGURE_2` sections 4.2 and 4.2.1 (ImageNet), `FIGURE_4` what
-section 4.2.3 adds to them for the networks of the ensemble. Keys are those of a run's flat config.
-`UNTOUCHED` are the keys of which a paper would not speak: how often to look, what to keep, what to
-run on, and options of what no experiment has.
+section 4.2.3 adds to them for the networks of the ensemble. Keys are those of a run's flat config;
+of those that `config.KEYS` says are ours a paper would not speak.
 """
 
 from collections.abc import Mapping
@@ -150,28 +149,4 @@ FIGURE_4 = (
         "4.2.3",
         note="per activation in the last hidden layers of some",
     ),
-)
-
-UNTOUCHED = (
-    "seed",
-    "evaluate_every",
-    "evaluate_every_early",
-    "early_steps",
-    "checkpoint_every",
-    "percentiles.every",
-    "save_predictions",
-    "tensorboard",
-    "precision",
-    "backend",
-    "threads",
-    "replicas",
-    "results_dir",
-    "force",
-    "data.root",
-    "data.train_examples",
-    "group_size",
-    "optimizer.rho",
-    "optimizer.beta_1",
-    "optimizer.beta_2",
-    "optimizer.epsilon",
 )

@@ -7,18 +7,20 @@ from typing import Any
 
 import yaml
 
-from bnrepro.config import NOT_IDENTITY, ConfigError, RunConfig, absent_values
+from bnrepro.config import KEYS, NOT_IDENTITY, ConfigError, RunConfig, absent_values
 from bnrepro.config.composition import Composition
 from bnrepro.records.record import FINISHED, RecordError, RunRecord, read_record, write_atomically
 
 # Places, and how a run was asked for: not part of what it was.
-_NOT_RECORDED = ("results_dir", "force", "replicas")
+_NOT_RECORDED = [key for key, said in KEYS.items() if not said.recorded]
 
 
 def recorded_config(config: RunConfig) -> dict[str, Any]:
     """The config as records hold it: without paths."""
-    fields = {key: value for key, value in asdict(config).items() if key not in _NOT_RECORDED}
-    fields["data"] = {key: value for key, value in fields["data"].items() if key != "root"}
+    fields = asdict(config)
+    for key in _NOT_RECORDED:
+        section, _, name = key.rpartition(".")
+        del (fields[section] if section else fields)[name]
     return fields
 
 

@@ -3,6 +3,7 @@
 import signal
 import time
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from bnrepro.config import study
 from bnrepro.config.overrides import Override
@@ -20,7 +21,7 @@ def probe(run: PlannedRun, speeds: Speeds, launcher: Launcher, slot: Slot, threa
     """Add to `speeds` what `run` does in a few steps, in a folder that is thrown away."""
     with TemporaryDirectory(prefix="bnrepro-probe-") as folder:
         threads = run.composition.config.threads or threads
-        changes = {"train_steps": _STEPS, "evaluate_every": _STEPS}
+        changes: dict[str, Any] = {"train_steps": _STEPS, "evaluate_every": _STEPS}
         changes |= {"results_dir": folder, "force": False, "threads": threads}
         overrides = [Override(key, (value,)) for key, value in changes.items()]
         (short,) = study.plan([*run.overrides, *overrides])
