@@ -115,7 +115,7 @@ MESSAGES = {
     "run --confg job": "--confg: no such flag of `bnrepro run`; did you mean '--cfg'?",
     "run --cfg": "--cfg: expected a value after it",
     "run --cfg jbo": "--cfg jbo: expected one of job, hydra, all; did you mean 'job'?",
-    "run --info nothing": "--info nothing: expected one of all, config",
+    "run --info nothing": "--info nothing: expected one of defaults-tree, defaults",
     "run --multirun=3 seed=1": "--multirun takes no value",
     "run --config-dir nowhere": "nowhere': expected a folder",
     "run study=figure_1": "study: no such key",

@@ -27,7 +27,7 @@ _CONFIG_DIR = Flag(
     f"a folder with files of your own, as {CONFIG_DIRECTORY_VARIABLE} names it",
     "DIR",
 )
-_INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+_INFO = ("defaults-tree", "defaults", "config", "searchpath")
 
 
 def prepare_completion(words: Words) -> Work:
@@ -61,7 +61,7 @@ COMMANDS = {
                 Flag("--multirun", "the same as `bnrepro sweep`", short="-m"),
                 _CONFIG_DIR,
                 Flag("--cfg", "print the composed config", "PART", ("job", "hydra", "all")),
-                Flag("--info", "print how the config is composed", "PART", _INFO, default="all"),
+                Flag("--info", "print how the config is composed", "PART", _INFO, default=_INFO[0]),
             ),
             keys=None,
             examples=(
