@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bnrepro import sweep
+from bnrepro import cli, sweep
 from bnrepro.config import ConfigError, study
 from bnrepro.config.files import read_file
-from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of, config_directories
+from bnrepro.config.overrides import (
+    CONFIG_DIRECTORY_VARIABLE,
+    Override,
+    choices_of,
+    config_directories,
+    words,
+)
 from bnrepro.config.study import command, load, plan, planned_runs, with_default_scale
 
 FINE = """
@@ -190,7 +196,19 @@ def test_what_is_wrong_with_a_study_is_said_in_the_projects_own_words(write: Wri
     """Whatever one puts in place of a value, no line of a library comes out."""
     content = yaml.safe_load(FINE)
     entry = content["runs"][0]
-    for wrong in (None, 1, True, "words", [], [1], [[]], {}, {"a": 1}, [{"overrides": 1}]):
+    wrongs: tuple[object, ...] = (
+        None,
+        1,
+        True,
+        "words",
+        [],
+        [1],
+        [[]],
+        {},
+        {"a": 1},
+        [{"overrides": 1}],
+    )
+    for wrong in wrongs:
         for changed in (
             *({**content, key: wrong} for key in content),
             *({**content, "runs": [{**entry, key: wrong}]} for key in entry),
@@ -261,6 +279,28 @@ def test_planning_loads_neither_frameworks_nor_pandas() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert found.stdout == "set()\n"
+
+
+def test_a_word_is_read_once_and_nothing_is_read_that_nobody_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    original = words.read
+
+    def listed(word: str) -> Override:
+        read.append(word)
+        return original(word)
+
+    monkeypatch.setattr(words, "read", listed)
+    monkeypatch.chdir(tmp_path)
+    given = ["accelerate=[l2],[]", "seed=range(0,2)", "results_dir=a b"]
+    assert cli.main(["sweep", "study=figure_1", *given, "--status"]) == 0
+    assert [read.count(word) for word in given] == [1, 1, 1]
+    assert set(read) == {*given, "experiment=figure_1_plain,figure_1_bn", "threads=1"}
+    read.clear()
+    runs = plan(["learning_rate=0.1,0.2", "seed=0,1"])
+    assert plan(runs[0].overrides)[0].composition == runs[0].composition
+    assert read == ["learning_rate=0.1,0.2", "seed=0,1"]
 
 
 def test_a_study_is_swept_seed_by_seed() -> None:
