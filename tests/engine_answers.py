@@ -5,7 +5,7 @@ A question is a function of a run's overrides; answers are NumPy arrays and plai
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -13,7 +13,8 @@ from unittest.mock import patch
 import keras
 import numpy as np
 
-from bnrepro import normalization, training
+from bnrepro import models, normalization, training
+from bnrepro.config import RunConfig
 from bnrepro.config.composition import Composition, compose
 from bnrepro.data import Split
 from bnrepro.data.streaming import StreamedImages
@@ -23,6 +24,7 @@ from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
 from bnrepro.engine.probe import Batch
 from bnrepro.measures.evaluation import evaluate, evaluate_population
+from bnrepro.models.unit import Units
 from bnrepro.records.record import CURVE_COLUMNS, read_rows
 from bnrepro.records.run_directory import open_directory
 from bnrepro.training import build_engine
@@ -183,6 +185,25 @@ def kernels(_: Sequence[str]) -> list[str]:
     scores = keras.layers.Dense(2, name="dense")(keras.layers.Flatten()(normalized))
     model = keras.Model(images, scores)
     return [model.trainable_variables[position].path for position in kernel_positions(model)]
+
+
+def kinds_of_own_models(overrides: Sequence[str]) -> list[str]:
+    """How models that the project does not know are trained: one dense, one with a convolution."""
+
+    def dense(images: Any, units: Units, _: RunConfig) -> Any:
+        return units.dense(keras.layers.Flatten()(images), 4, "hidden")
+
+    def convolving(images: Any, units: Units, config: RunConfig) -> Any:
+        return dense(units.convolution(images, 2, 3, "convolution"), units, config)
+
+    composition = compose(list(overrides))
+    model = replace(composition.config.model, name="own")
+    own = replace(composition, config=replace(composition.config, model=model))
+    kinds = []
+    for features in (dense, convolving):
+        with patch.dict(models._FEATURES, own=features):
+            kinds.append(build_engine(own).kind)
+    return kinds
 
 
 def cuts(overrides: Sequence[str]) -> Answer:

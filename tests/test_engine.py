@@ -40,6 +40,16 @@ def test_how_a_training_is_cut_into_segments_does_not_change_it(backend, overrid
     assert answer == {"losses": True, "variables": True}
 
 
+@BACKENDS
+def test_a_second_dense_model_runs_as_a_compiled_loop(backend):
+    loop, step = {
+        "jax": ("jax loop", "jax step"),
+        "tensorflow": ("tensorflow xla loop", "tensorflow graph loop"),
+    }[backend]
+    answer = ask("kinds_of_own_models", (), backend=backend, precision="float32")
+    assert answer == [loop, step]
+
+
 @pytest.mark.parametrize(
     ("overrides", "layers"), [(MLP_DROPOUT, 3), (ONE_LAYER, 1)], ids=["three", "one"]
 )

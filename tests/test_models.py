@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bnrepro import models
-from bnrepro.config import INITIALIZERS, MODELS
+from bnrepro.config import DENSE_MODELS, INITIALIZERS, MODELS
 from bnrepro.config.composition import compose
 from bnrepro.models import initializers
 from bnrepro.models.local_response import LocalResponseNormalization
@@ -54,7 +54,7 @@ def test_a_network_knows_whether_it_convolves_and_what_draws_at_random():
     for model in MODELS:
         network = build(f"model={model}", "model.width=0.1", "dropout=0.4")
         convolutions = [layer for layer in network.model.layers if "Conv" in type(layer).__name__]
-        assert network.is_dense == (not convolutions)
+        assert network.is_dense == (not convolutions) == (model in DENSE_MODELS)
         (random,) = network.random_states
         assert random.path.startswith("dropout")
     assert build("model=mlp", "dropout=0").random_states == []

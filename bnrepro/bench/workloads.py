@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bnrepro.config import DENSE_MODELS
 from bnrepro.config.composition import Composition, compose
 from bnrepro.config.randomness import generator
 from bnrepro.data import Dataset, Split
@@ -45,7 +46,7 @@ class Workload:
     @property
     def is_dense(self) -> bool:
         """Whether the network has no convolutions."""
-        return "model=mlp" in self.overrides
+        return any(f"model={name}" in self.overrides for name in DENSE_MODELS)
 
     def compose(self, normalized: bool, overrides: list[str]) -> Composition:
         """The run that is timed.

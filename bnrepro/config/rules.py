@@ -4,6 +4,7 @@ import math
 
 from bnrepro.config.fields import CHOICES, RANGES, RunConfig, to_flat
 from bnrepro.config.messages import ConfigError, one_of
+from bnrepro.config.names import DENSE_MODELS, MODELS_WITH_DENSE_UNITS
 
 
 def validate(config: RunConfig) -> None:
@@ -57,8 +58,7 @@ def _check_normalization(config: RunConfig) -> None:
                 "normalization out"
             )
         return
-    dense = config.model.name == "mlp"
-    if config.normalization == "instance" and config.model.name in ("mlp", "cnn"):
+    if config.normalization == "instance" and config.model.name in MODELS_WITH_DENSE_UNITS:
         raise ConfigError(
             f"normalization=instance with model={config.model.name}: a unit of a fully connected "
             "layer has one value per example, which is always normalized to 0; use "
@@ -70,11 +70,12 @@ def _check_normalization(config: RunConfig) -> None:
             "average then, which is all that the classifier sees; use placement=before, or "
             "normalization=layer"
         )
-    if dense and config.batch_size == 1 and config.normalization in ("batch", "batch_renorm"):
+    over_the_batch = config.normalization in ("batch", "batch_renorm")
+    if over_the_batch and config.batch_size == 1 and config.model.name in DENSE_MODELS:
         raise ConfigError(
-            f"batch_size=1 with normalization={config.normalization} and model=mlp: the variance "
-            "of one value is 0, so that the network sees nothing; use batch_size=2 or more, or "
-            "normalization=layer"
+            f"batch_size=1 with normalization={config.normalization} and "
+            f"model={config.model.name}: the variance of one value is 0, so that the network sees "
+            "nothing; use batch_size=2 or more, or normalization=layer"
         )
     if config.batch_normalization.statistics != "per_feature_map" and config.batch_size == 1:
         raise ConfigError(

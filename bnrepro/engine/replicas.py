@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bnrepro.config import ConfigError, RunConfig
+from bnrepro.config import DENSE_MODELS, ConfigError, RunConfig
 from bnrepro.engine.contract import Inputs, Segment, locate_divergence
 from bnrepro.engine.jax import JaxEngine, State
 from bnrepro.models import initial_weights
@@ -30,7 +30,8 @@ class Replicas:
         if not first.loops:
             raise ConfigError(
                 f"replicas={len(configs)} with model={first.config.model.name} on a CPU: expected "
-                "model=mlp, or a GPU; run the seeds one by one with `bnrepro sweep`"
+                f"model={' or '.join(DENSE_MODELS)}, or a GPU; run the seeds one by one with "
+                "`bnrepro sweep`"
             )
         self.engines = [first, *(_twin(first, config) for config in configs[1:])]
         self._dead: set[int] = set()

@@ -13,7 +13,12 @@ _DATA = {
     "cifar10": "CIFAR-10",
     "image_folder": "own images",
 }
-_MODELS = {"mlp": "MLP", "cnn": "CNN", "inception": "Inception"}
+# A network in words; one that is missing here goes by its own name and width.
+_MODELS = {
+    "mlp": "{hidden_layers} layers of {units:g} {activation} units",
+    "cnn": "CNN at width {width:g}",
+    "inception": "Inception at width {width:g}",
+}
 
 
 def setting(runs: pd.DataFrame) -> str:
@@ -63,10 +68,14 @@ def points(difference: float, digits: int) -> str:
 
 def _model(shape: Any, runs: pd.DataFrame) -> str:
     name, width, hidden_layers = shape
-    if name == "mlp":
-        units = f"{100 * width:g} {_each(runs['config.activation'])} units"
-        return f"{hidden_layers} layers of {units}"
-    return f"{_MODELS.get(name, name)} at width {width:g}"
+    activation = _each(runs["config.activation"])
+    return _MODELS.get(name, "{name} at width {width:g}").format(
+        name=name,
+        width=width,
+        hidden_layers=hidden_layers,
+        units=100 * width,
+        activation=activation,
+    )
 
 
 def _each(words: Iterable[str]) -> str:

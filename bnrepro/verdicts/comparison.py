@@ -50,7 +50,7 @@ class Comparison:
 
 
 def judge_seeds(key: str, *comparisons: Comparison, setting: str = "") -> Verdict:
-    """The verdict by the criterion `key` of `verdicts.criteria.SEEDS`, which all must meet."""
+    """The verdict by criterion `key` of `verdicts.criteria.SEEDS`, which all must meet."""
     criterion = SEEDS[key]
     measured = "; ".join(str(comparison) for comparison in comparisons)
     return Verdict(

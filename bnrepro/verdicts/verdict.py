@@ -33,7 +33,7 @@ class Verdict:
 COLUMNS = ("claim", "section", "group", "measured", "criterion", "verdict")
 # The outcome and the group of a claim that is not tested.
 UNTESTED: Literal["no verdict"] = "no verdict"
-# What verdicts rest on (`verdicts.criteria.Group`), in words, in the order of counting.
+# What verdicts rest on (`verdicts.criteria.Group`), in words, in the order of their counts.
 _GROUPS = {
     "exact experiment": "identities and small exact experiments",
     "training": "what trainings show",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from bnrepro.bench.contenders.task import Contender, Task, whole_segments
+from bnrepro.bench.contenders.task import Contender, Task, of_own_layers, whole_segments
 from bnrepro.engine.loss import cross_entropy
 
 _SEGMENT_STEPS = 500
@@ -25,14 +25,15 @@ class JaxLoop(Contender):
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._model = task.keras_model()
+        network = task.network()
+        self._model = of_own_layers(network.model)
         self._images = jnp.asarray(task.scaled)
         self._labels = jnp.asarray(task.dataset.train.labels)
         weights = [jnp.copy(variable.value) for variable in self._model.trainable_variables]
         velocities = [jnp.zeros_like(weight) for weight in weights] if task.momentum else []
         others = [jnp.copy(variable.value) for variable in self._model.non_trainable_variables]
         self._state: State = weights, velocities, others
-        self._loops = task.config.model.name == "mlp" or jax.default_backend() != "cpu"
+        self._loops = network.is_dense or jax.default_backend() != "cpu"
         self._segment = jax.jit(self._loop, donate_argnums=0)
         self._single = jax.jit(self._update, donate_argnums=0)
         self._step = 0

@@ -54,10 +54,14 @@ class Task:
 
     def keras_model(self) -> keras.Model:
         """The same network and weights, made of nothing but Keras's own layers."""
-        model = self.network().model
-        plain = keras.models.clone_model(model, clone_function=_own_layer)
-        plain.set_weights(model.get_weights())
-        return plain
+        return of_own_layers(self.network().model)
+
+
+def of_own_layers(model: keras.Model) -> keras.Model:
+    """A copy of the model and its weights, made of nothing but Keras's own layers."""
+    plain = keras.models.clone_model(model, clone_function=_own_layer)
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def scale(config: RunConfig, dataset: Dataset) -> np.ndarray:

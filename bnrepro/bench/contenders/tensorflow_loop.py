@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bnrepro.bench.contenders.task import Contender, Task, whole_segments
+from bnrepro.bench.contenders.task import Contender, Task, of_own_layers, whole_segments
 from bnrepro.engine.loss import cross_entropy
 
 _XLA_SEGMENT_STEPS = 500
@@ -21,14 +21,14 @@ class TensorFlowLoop(Contender):
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._model = task.keras_model()
+        network = task.network()
+        self._model = of_own_layers(network.model)
         self._images = tf.constant(task.scaled)
         self._labels = tf.constant(task.dataset.train.labels)
         self._weights = [variable.value for variable in self._model.trainable_variables]
         zeros = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights]
         self._velocities = zeros if task.momentum else []
-        dense = task.config.model.name == "mlp"
-        xla = dense or bool(tf.config.list_physical_devices("GPU"))
+        xla = network.is_dense or bool(tf.config.list_physical_devices("GPU"))
         self._segment_steps = _XLA_SEGMENT_STEPS if xla else _GRAPH_SEGMENT_STEPS
         self._loop = tf.function(self._segment, jit_compile=xla, autograph=False)
         self._step = 0
