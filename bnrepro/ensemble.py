@@ -27,7 +27,7 @@ def main(runs: list[str], results_dir: str = "results") -> int:
     width = max(len(row.model) for row in rows)
     print(f"{'model':{width}}  networks  top-1 error  top-5 error")
     for model, networks, top1, top5 in rows:
-        print(f"{model:{width}}  {networks:8}  {_percent(top1):>11}  {_percent(top5):>11}")
+        print(f"{model:{width}}  {networks:8}  {100 * top1:9.2f} %  {100 * top5:9.2f} %")
     return 0
 
 
@@ -65,7 +65,3 @@ def find(run: str, results_dir: str) -> list[Path]:
 def _is_aside(directory: Path) -> bool:
     """Whether `force` has moved the run aside for another one."""
     return directory.suffix == ".aside"
-
-
-def _percent(error: str | int | float) -> str:
-    return f"{100 * float(error):.2f} %"

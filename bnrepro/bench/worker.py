@@ -16,7 +16,7 @@ from typing import Any
 
 from bnrepro.bench import workloads
 from bnrepro.bench.workloads import Workload
-from bnrepro.config import BACKENDS, backend
+from bnrepro.config import BACKENDS, backend, one_line
 
 
 class Server:
@@ -121,7 +121,7 @@ def _answer(server: Server, request: dict[str, Any]) -> dict[str, Any]:
         method: Callable[..., dict[str, Any]] = getattr(server, request.pop("do"))
         return method(**request)
     except Exception as error:  # one contender's failure must not take the others along
-        return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
+        return {"error": f"{type(error).__name__}: {one_line(error)[:300]}"}
 
 
 if __name__ == "__main__":

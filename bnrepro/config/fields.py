@@ -437,12 +437,17 @@ class RunConfig:
 
 def to_flat(config: RunConfig) -> dict[str, Any]:
     """The config as `{"model.width": 1.0, ...}`, in the order of the fields."""
+    return flatten(dataclasses.asdict(config))
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested dicts, each under its keys with dots between them."""
     flat: dict[str, Any] = {}
-    for key, value in dataclasses.asdict(config).items():
+    for key, value in tree.items():
         if isinstance(value, dict):
-            flat.update({f"{key}.{inner}": item for inner, item in value.items()})
+            flat.update(flatten(value, f"{prefix}{key}."))
         else:
-            flat[key] = value
+            flat[f"{prefix}{key}"] = value
     return flat
 
 

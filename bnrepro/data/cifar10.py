@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bnrepro.config import DataConfig
+from bnrepro.config import DataConfig, one_line
 from bnrepro.data.dataset import Dataset, Split, assemble
 from bnrepro.data.source import DataError, Source, data_root, read_file, read_members
 
@@ -95,7 +95,7 @@ def parse(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     # A pickle is a program: a bad one may fail in any way.
     except Exception as error:
         raise DataError(
-            f"{name}: {' '.join(str(error).split())}; expected a batch of CIFAR-10; {SOURCE.remedy}"
+            f"{name}: {one_line(error)}; expected a batch of CIFAR-10; {SOURCE.remedy}"
         ) from error
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
 

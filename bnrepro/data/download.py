@@ -23,9 +23,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from bnrepro.config import DATA, did_you_mean
+from bnrepro.config import DATA, did_you_mean, one_line
 from bnrepro.data import cifar10, digits, fashion_mnist, mnist
-from bnrepro.data.source import DataError, Source, check, data_root, file_mode, shown
+from bnrepro.data.source import DataError, Source, check, data_root, file_mode, plain
 
 SOURCES = {source.name: source for source in (mnist.SOURCE, fashion_mnist.SOURCE, cifar10.SOURCE)}
 
@@ -70,7 +70,7 @@ def download(name: str, root: Path, mirror: str | None = None) -> list[Path]:
         for file in source.files:
             if folder.joinpath(file).is_dir():
                 raise DataError(
-                    f"{shown(folder / file)}: a folder, expected to put a file there; move it away"
+                    f"{plain(folder / file)}: a folder, expected to put a file there; move it away"
                 )
             if not _problem(source, folder / file):
                 continue
@@ -116,7 +116,7 @@ def describe(root: Path | None = None) -> list[Description]:
     for source in SOURCES.values():
         present = all(stat.S_ISREG(file_mode(root / file)) for file in source.files_in_use(root))
         examples = " + ".join(f"{number:,}" for number in source.num_examples)
-        where = shown(root / source.folder)
+        where = plain(root / source.folder)
         shape, num_classes = source.image_shape, len(source.class_names)
         rows.append(Description(source.name, examples, shape, num_classes, where, present))
     rows.append(Description("image_folder", None, None, None, "data.root=FOLDER", None))
@@ -173,7 +173,7 @@ def _arriving(url: str, progress: Progress, task: TaskID) -> Iterator[bytes]:
                 missing -= len(chunk)
                 yield chunk
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _network_error(url, " ".join(str(error).split()) or type(error).__name__) from error
+        raise _network_error(url, one_line(error)) from error
     if missing > 0:
         raise _network_error(url, f"the connection ended {missing:,} bytes before the end")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bnrepro.config import DataConfig
 from bnrepro.data.dataset import Dataset, Split, assemble
-from bnrepro.data.source import DataError, Source, data_root, read_file, shown
+from bnrepro.data.source import DataError, Source, data_root, plain, read_file
 
 _UNSIGNED_BYTE = 8
 
@@ -55,5 +55,5 @@ def _read(source: Source, path: Path, num_dimensions: int) -> np.ndarray:
         return parse(gzip.decompress(content), num_dimensions)
     except (ValueError, EOFError, OSError, zlib.error) as error:
         raise DataError(
-            f"{shown(path)}: {error}; expected a gzipped IDX file; delete it and {source.remedy}"
+            f"{plain(path)}: {error}; expected a gzipped IDX file; delete it and {source.remedy}"
         ) from error

@@ -19,7 +19,7 @@ from rich.progress import track
 from bnrepro.config import DataConfig
 from bnrepro.config.randomness import generator
 from bnrepro.data.dataset import Dataset, Split, choose_splits, hold_out, label_bytes
-from bnrepro.data.source import DataError, data_root, shown
+from bnrepro.data.source import DataError, data_root, plain
 from bnrepro.data.streaming import StreamedImages
 
 Step = TypeVar("Step")
@@ -48,7 +48,7 @@ def load(config: DataConfig) -> Dataset:
         class_names, train, test = _find_splits(root, config.image_size)
     except OSError as error:
         raise DataError(
-            f"{shown(Path(error.filename or root))}: cannot be listed ({error.strerror}), "
+            f"{plain(Path(error.filename or root))}: cannot be listed ({error.strerror}), "
             f"{_LAYOUT}; change data.root or the folder's permissions"
         ) from error
     train, evaluation = choose_splits(config, train, test)
@@ -84,18 +84,18 @@ def _find_splits(root: Path, size: int) -> tuple[tuple[str, ...], Split, Split]:
     """(class names, train, test) with every image still on disk."""
     parts = [part for part in ("train", "val") if _has_folders(root / part)]
     if len(parts) == 1:
-        raise DataError(f"{shown(root)}: has classes in {parts[0]}/ only, {_LAYOUT}")
+        raise DataError(f"{plain(root)}: has classes in {parts[0]}/ only, {_LAYOUT}")
     class_names = _class_names(root / "train" if parts else root)
     if not parts:
         every = _list_images(root, class_names, size)
         train, test = (every.take(part) for part in hold_out(every.labels, _TEST_SHARE))
         if not test.labels.size:
-            raise DataError(f"{shown(root)}: {len(every.labels)} images, expected more; {_LAYOUT}")
+            raise DataError(f"{plain(root)}: {len(every.labels)} images, expected more; {_LAYOUT}")
         return class_names, train, test
     different = set(class_names) ^ set(_class_names(root / "val"))
     if different:
         raise DataError(
-            f"{shown(root)}: class {shown(Path(min(different)))} is in train/ or val/ only, "
+            f"{plain(root)}: class {plain(Path(min(different)))} is in train/ or val/ only, "
             "expected the same classes in both; add the missing folder or move the other away"
         )
     train, test = (_list_images(root / part, class_names, size) for part in ("train", "val"))
@@ -116,11 +116,11 @@ def _class_names(folder: Path) -> tuple[str, ...]:
     for path in paths:
         if path.suffix.lower() in Image.registered_extensions() and not path.is_dir():
             raise DataError(
-                f"{shown(path)}: an image in no class, {_LAYOUT}; move it into a class's folder"
+                f"{plain(path)}: an image in no class, {_LAYOUT}; move it into a class's folder"
             )
     names = tuple(path.name for path in paths if path.is_dir())
     if len(names) < 2:
-        raise DataError(f"{shown(folder)}: {len(names)} class folders, {_LAYOUT}")
+        raise DataError(f"{plain(folder)}: {len(names)} class folders, {_LAYOUT}")
     return names
 
 
@@ -144,10 +144,10 @@ def _list_images(folder: Path, class_names: tuple[str, ...], size: int) -> Split
 def _image_files(folder: Path) -> list[Path]:
     paths = _visible(folder)
     if not paths:
-        raise DataError(f"{shown(folder)}: an empty class, expected images; add some or remove it")
+        raise DataError(f"{plain(folder)}: an empty class, expected images; add some or remove it")
     for path in paths:
         if not path.is_file():
-            raise DataError(f"{shown(path)}: not a file, expected images only; move it away")
+            raise DataError(f"{plain(path)}: not a file, expected images only; move it away")
     return paths
 
 

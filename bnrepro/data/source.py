@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bnrepro.config import ConfigError
+from bnrepro.config import ConfigError, one_line
 
 # No member of a published archive is larger; a larger one is not read into memory.
 _LARGEST_MEMBER_BYTES = 64 * 2**20
@@ -78,7 +78,7 @@ def file_mode(path: Path) -> int:
         return 0
 
 
-def shown(path: Path) -> str:
+def plain(path: Path) -> str:
     """A path as an error can print it in one line, whatever bytes its name is made of."""
     text = str(path)
     return text if text.isprintable() else ascii(text)
@@ -95,7 +95,7 @@ def read_file(source: Source, path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error
-    check_md5(source, path.name, content, shown(path))
+    check_md5(source, path.name, content, plain(path))
     return content
 
 
@@ -117,18 +117,18 @@ def read_members(source: Source, archive: Path) -> Iterator[tuple[str, bytes]]:
                 if name is None or not member.isreg() or member.size > _LARGEST_MEMBER_BYTES:
                     continue
                 content = tar.extractfile(member).read()  # type: ignore[union-attr]
-                check_md5(source, name, content, f"{shown(archive)}: {member.name}")
+                check_md5(source, name, content, f"{plain(archive)}: {member.name}")
                 del expected[f"{source.member_folder}/{name}"]
                 yield name, content
                 if not expected:
                     return
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise DataError(
-            f"{shown(archive)}: cannot be read to its end ({_reason(error)}), expected a gzipped "
+            f"{plain(archive)}: cannot be read to its end ({_reason(error)}), expected a gzipped "
             f"tar archive; delete it and {source.remedy}"
         ) from error
     raise DataError(
-        f"{shown(archive)}: without {', '.join(sorted(expected))}, expected all {len(source.md5)} "
+        f"{plain(archive)}: without {', '.join(sorted(expected))}, expected all {len(source.md5)} "
         f"members as plain files; delete it and {source.remedy}"
     )
 
@@ -158,22 +158,22 @@ def _require_plain_file(source: Source, path: Path) -> None:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(
-            f"{shown(path)}: no such file; {source.remedy}, or set data.root or BNREPRO_DATA to "
+            f"{plain(path)}: no such file; {source.remedy}, or set data.root or BNREPRO_DATA to "
             f"the folder that holds {source.places}"
         ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "no plain file"
-        raise DataError(f"{shown(path)}: {kind}, expected a file; move it away and {source.remedy}")
+        raise DataError(f"{plain(path)}: {kind}, expected a file; move it away and {source.remedy}")
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
     return DataError(
-        f"{shown(path)}: cannot be read ({_reason(error)}), expected a readable file; change its "
+        f"{plain(path)}: cannot be read ({_reason(error)}), expected a readable file; change its "
         "permissions"
     )
 
 
 def _reason(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
+    return (isinstance(error, OSError) and error.strerror) or one_line(error)

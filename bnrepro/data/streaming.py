@@ -13,7 +13,8 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bnrepro.data.source import DataError, shown
+from bnrepro.config import one_line
+from bnrepro.data.source import DataError, plain
 
 Result = TypeVar("Result")
 
@@ -99,7 +100,7 @@ def decode(path: Path, size: int) -> np.ndarray:
         raise _refused(path, "no image") from error
     # Pillow's decoders meet a damaged file with exceptions of many kinds.
     except Exception as error:
-        raise _refused(path, " ".join(str(error).split())) from error
+        raise _refused(path, one_line(error)) from error
 
 
 def in_parallel(task: Callable[..., Result], *columns: np.ndarray) -> Iterator[Result]:
@@ -117,7 +118,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 def _require_unchanged(path: Path, stamp: np.ndarray) -> None:
     if _stamp(path) != tuple(stamp):
         raise DataError(
-            f"{shown(path)}: changed since the run began, expected the file that it was; put it "
+            f"{plain(path)}: changed since the run began, expected the file that it was; put it "
             "back and run the same command again"
         )
 
@@ -136,7 +137,7 @@ def _colour(image: Image.Image) -> Image.Image:
 
 def _refused(path: Path, reason: str) -> DataError:
     return DataError(
-        f"{shown(path)}: {reason}; expected a whole image ({', '.join(FORMATS)}) of at most "
+        f"{plain(path)}: {reason}; expected a whole image ({', '.join(FORMATS)}) of at most "
         f"{Image.MAX_IMAGE_PIXELS:,} pixels; replace the file or move it out of the data set"
     )
 

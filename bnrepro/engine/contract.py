@@ -8,7 +8,7 @@ indices of its batches, its learning rates and the distortions of its images as 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -55,6 +55,25 @@ class Inputs:
     rates: np.ndarray  # (steps,) learning rates
     distortions: Arrays  # (steps, batch) each
 
+    @property
+    def arguments(self) -> tuple[Any, Any, np.ndarray, np.ndarray, Arrays]:
+        """What a compiled program takes, in its order."""
+        return self.table, self.labels, self.indices, self.rates, self.distortions
+
+    def padded(self, steps: int) -> "Inputs":
+        """The inputs of `steps` steps, the last one repeated: one program serves any length."""
+
+        def pad(array: np.ndarray) -> np.ndarray:
+            missing = steps - len(array)
+            return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+
+        return replace(
+            self,
+            indices=pad(self.indices),
+            rates=pad(self.rates),
+            distortions={name: pad(value) for name, value in self.distortions.items()},
+        )
+
 
 class Engine(ABC):
     """A network, its optimizer and its data on a device, ready to train."""
@@ -93,9 +112,38 @@ class Engine(ABC):
         """Compile the program of `logits`, for the evaluation split."""
         self.forward(read_images(self.dataset.evaluation, np.zeros(self.evaluation_batch, int)))
 
-    @abstractmethod
     def train(self, start: int, stop: int) -> Segment:
         """Make the updates number `start + 1` to `stop`."""
+        inputs = self.inputs(start, stop)
+        before = self.copy_state()
+        loss, num_correct = self.update(inputs, stop - start)
+        if self.is_finite():
+            return Segment(loss, num_correct, None)
+
+        def finite_after(steps: int) -> bool:
+            self.restore_state(before)
+            self.update(inputs, steps)
+            return self.is_finite()
+
+        steps = locate_divergence(finite_after, stop - start)
+        finite_after(steps)  # the state that is left is the one of the divergence
+        return Segment(loss[:steps], num_correct[:steps], start + steps)
+
+    @abstractmethod
+    def update(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make the first `steps` updates of a segment; each one's loss and number of hits."""
+
+    @abstractmethod
+    def copy_state(self) -> Any:
+        """A copy, on the device, of what `update` changes."""
+
+    @abstractmethod
+    def restore_state(self, state: Any) -> None:
+        """Put back what `copy_state` gave, which stays good for another time."""
+
+    @abstractmethod
+    def is_finite(self) -> bool:
+        """Whether every weight is a finite number."""
 
     @abstractmethod
     def forward(self, images: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from jax import lax
 from bnrepro.config import RunConfig
 from bnrepro.data import Dataset, Split
 from bnrepro.engine.batch import read_images
-from bnrepro.engine.contract import Arrays, Engine, Inputs, Segment, locate_divergence
+from bnrepro.engine.contract import Arrays, Engine, Inputs
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.models import Network
 from bnrepro.records.environment import processor
@@ -67,25 +67,19 @@ class JaxEngine(Engine):
     def compile(self) -> None:
         """Compile ahead of time: nothing is run."""
         if self.loops:
-            self._run(self.inputs(0, 1), 0)
+            self.update(self.inputs(0, 1), 0)
         else:
             _ = self._train_step
 
-    def train(self, start: int, stop: int) -> Segment:
-        inputs = self.inputs(start, stop)
-        before = _copy(self.state)
-        loss, correct = self._run(inputs, stop - start)
-        if self._is_finite():
-            return Segment(loss, correct, None)
+    def copy_state(self) -> State:
+        return _copy(self.state)
 
-        def finite_after(steps: int) -> bool:
-            self.state = _copy(before)
-            self._run(inputs, steps)
-            return self._is_finite()
+    def restore_state(self, state: State) -> None:
+        # The programs take the buffers of the state that they are given.
+        self.state = _copy(state)
 
-        steps = locate_divergence(finite_after, stop - start)
-        finite_after(steps)  # the state that is left is the one of the divergence
-        return Segment(loss[:steps], correct[:steps], start + steps)
+    def is_finite(self) -> bool:
+        return bool(_all_finite(self.state[0]))
 
     def forward(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(self._forward(self.state, images))
@@ -166,10 +160,10 @@ class JaxEngine(Engine):
             for variable in group
         ]
 
-    def _run(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make the first `steps` updates."""
+    def update(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
         if self.loops:
-            self.state, loss, correct = self._train_segment(self.state, *self.padded(inputs), steps)
+            padded = inputs.padded(self.segment_steps).arguments
+            self.state, loss, correct = self._train_segment(self.state, *padded, steps)
             return np.asarray(loss)[:steps], np.asarray(correct)[:steps]
         seen = []
         for step in range(steps):
@@ -177,16 +171,6 @@ class JaxEngine(Engine):
             seen.append(numbers)
         loss, correct = zip(*jax.device_get(seen), strict=True)
         return np.array(loss), np.array(correct)
-
-    def padded(self, inputs: Inputs) -> tuple[Any, ...]:
-        """The inputs at the full length of a segment, so that one program serves any length."""
-
-        def pad(array: np.ndarray) -> np.ndarray:
-            missing = self.segment_steps - len(array)
-            return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
-
-        distortions = {name: pad(value) for name, value in inputs.distortions.items()}
-        return inputs.table, inputs.labels, pad(inputs.indices), pad(inputs.rates), distortions
 
     def loop(
         self, state: State, table: Any, labels: Any, indices: Any, rates: Any, distortions: Any,
@@ -272,9 +256,6 @@ class JaxEngine(Engine):
             return reduce(keras.tree.flatten(inner))
 
         return jax.jit(watch)
-
-    def _is_finite(self) -> bool:
-        return bool(_all_finite(self.state[0]))
 
 
 @jax.jit

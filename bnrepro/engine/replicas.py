@@ -79,7 +79,8 @@ class Replicas:
     def _run(
         self, states: State, inputs: list[Inputs], steps: int
     ) -> tuple[State, np.ndarray, np.ndarray]:
-        padded = [engine.padded(one) for engine, one in zip(self.engines, inputs, strict=True)]
+        length = self.engines[0].segment_steps
+        padded = [one.padded(length).arguments for one in inputs]
         table, labels = padded[0][:2]
         own = jax.tree.map(lambda *arrays: np.stack(arrays), *(one[2:] for one in padded))
         states, losses, corrects = self._train_all(states, table, labels, *own, steps)

@@ -5,7 +5,7 @@ loop are twenty times slower on a CPU than TensorFlow's own kernels: there the l
 graph.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from bnrepro.config import RunConfig
 from bnrepro.data import Dataset
-from bnrepro.engine.contract import Arrays, Engine, Inputs, Segment, locate_divergence
+from bnrepro.engine.contract import Arrays, Engine, Inputs
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.models import Network
 from bnrepro.records.environment import processor
@@ -58,24 +58,16 @@ class TensorFlowEngine(Engine):
 
     def compile(self) -> None:
         """Run the program over zero steps: everything is compiled and nothing changes."""
-        self._run(self.inputs(0, 1), 0)
+        self.update(self.inputs(0, 1), 0)
 
-    def train(self, start: int, stop: int) -> Segment:
-        inputs = self.inputs(start, stop)
-        state = list(self._state.values())
-        before = _copy(state)
-        loss, correct = self._run(inputs, stop - start)
-        if self._is_finite():
-            return Segment(loss, correct, None)
+    def copy_state(self) -> list[Any]:
+        return _copy(self._state.values())
 
-        def finite_after(steps: int) -> bool:
-            _restore(state, before)
-            self._run(inputs, steps)
-            return self._is_finite()
+    def restore_state(self, state: list[Any]) -> None:
+        _restore(self._state.values(), state)
 
-        steps = locate_divergence(finite_after, stop - start)
-        finite_after(steps)  # the state that is left is the one of the divergence
-        return Segment(loss[:steps], correct[:steps], start + steps)
+    def is_finite(self) -> bool:
+        return all(bool(np.isfinite(variable.numpy()).all()) for variable in self._weights)
 
     def forward(self, images: np.ndarray) -> np.ndarray:
         return self._forward(tf.constant(images)).numpy()
@@ -110,20 +102,10 @@ class TensorFlowEngine(Engine):
         for path, value in values.items():
             self._state[path].assign(value)
 
-    def _run(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make the first `steps` updates; padded arrays let one program serve any length."""
-
-        def pad(array: np.ndarray) -> tf.Tensor:
-            missing = self.segment_steps - len(array)
-            return tf.constant(np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]))
-
+    def update(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        table, labels, *own = inputs.padded(self.segment_steps).arguments
         loss, correct = self._train(
-            inputs.table,
-            inputs.labels,
-            pad(inputs.indices),
-            pad(inputs.rates),
-            {name: pad(value) for name, value in inputs.distortions.items()},
-            tf.constant(steps),
+            table, labels, *tf.nest.map_structure(tf.constant, own), tf.constant(steps)
         )
         return loss.numpy()[:steps], correct.numpy()[:steps]
 
@@ -200,14 +182,11 @@ class TensorFlowEngine(Engine):
         _restore(updated, before)
         return value
 
-    def _is_finite(self) -> bool:
-        return all(bool(np.isfinite(variable.numpy()).all()) for variable in self._weights)
 
-
-def _copy(variables: list[Any]) -> list[Any]:
+def _copy(variables: Iterable[Any]) -> list[Any]:
     return [tf.identity(variable.value) for variable in variables]
 
 
-def _restore(variables: list[Any], values: list[Any]) -> None:
+def _restore(variables: Iterable[Any], values: list[Any]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from bnrepro.tables.wording import span
+
 _DATA = {
     "digits": "digits",
     "mnist": "MNIST",
@@ -39,12 +41,6 @@ def _network(runs: pd.DataFrame) -> str:
     models = _each(_model(shape, of_shape) for shape, of_shape in runs.groupby(shapes))
     batch = _each(f"{size}" for size in runs["config.batch_size"])
     return f"{binary}{data}, {models}, batch {batch}"
-
-
-def span(numbers: Iterable[int]) -> str:
-    """`6`, or `3 to 6`."""
-    values = sorted(set(numbers))
-    return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
 
 
 def percent(fraction: float, digits: int = 1) -> str:

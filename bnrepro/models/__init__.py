@@ -14,11 +14,9 @@ from bnrepro.models import cnn, inception_paper, inception_small, mlp
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.initializers import initial_weights
 from bnrepro.models.unit import UNDRAWN, Units
+from bnrepro.paper.settings import PAPER_IMAGE_SIZE
 
 __all__ = ["Network", "build", "initial_weights"]
-
-# From here on the Inception is the paper's, which divides height and width by 32.
-_PAPER_IMAGE_SIZE = 96
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int
 
 
 def _inception(images: Any, units: Units, config: RunConfig) -> Any:
-    paper = images.shape[1] >= _PAPER_IMAGE_SIZE
+    paper = images.shape[1] >= PAPER_IMAGE_SIZE
     return (inception_paper if paper else inception_small).features(images, units, config)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Images below this size are trained on with another, smaller Inception (`bnrepro.models`).
+# From this size on the Inception is the paper's, which divides height and width by 32; below it is
+# another, smaller one (`bnrepro.models`).
 PAPER_IMAGE_SIZE = 96
 _ACCELERATED = ("bn_x5", "bn_x30", "bn_x5_sigmoid")
 _SIX_CHANGES = ["decay", "distortion", "dropout", "l2", "lrn", "shuffle"]

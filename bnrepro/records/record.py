@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bnrepro.config import flatten
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -226,7 +228,7 @@ def _read_runs(results_dir: Path) -> "pd.DataFrame":
     rows = []
     for directory, record in _once(_read_records, results_dir):
         # Not `asdict`, which copies every value of every config.
-        row = _flatten(vars(record))
+        row = flatten(vars(record))
         rows.append({"label": record.label, "directory": str(directory), **row})
     return pd.DataFrame(rows)
 
@@ -262,13 +264,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat.update(_flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from bnrepro.config import KEYS, NOT_IDENTITY, ConfigError, RunConfig, absent_values
+from bnrepro.config import KEYS, NOT_IDENTITY, ConfigError, RunConfig, absent_values, flatten
 from bnrepro.config.composition import Composition
 from bnrepro.records.record import FINISHED, RecordError, RunRecord, read_record, write_atomically
 
@@ -90,10 +90,10 @@ def recorded_threads(composition: Composition) -> int | None:
 
 
 def _refuse_other_config(directory: Path, found: dict[str, Any], config: RunConfig) -> None:
-    recorded = {**absent_values(), **_flat(found)}
+    recorded = {**absent_values(), **flatten(found)}
     different = [
         key
-        for key, value in _flat(recorded_config(config)).items()
+        for key, value in flatten(recorded_config(config)).items()
         if key not in NOT_IDENTITY and recorded.get(key) != value
     ]
     if different:
@@ -101,13 +101,3 @@ def _refuse_other_config(directory: Path, found: dict[str, Any], config: RunConf
             f"{directory} holds a run with another {', '.join(different)}; "
             "choose another results_dir, or add force=true to move it aside"
         )
-
-
-def _flat(tree: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat.update({f"{key}.{inner}": item for inner, item in value.items()})
-        else:
-            flat[key] = value
-    return flat

@@ -35,8 +35,8 @@ def row(exhibit: str, runs: pd.DataFrame) -> list[Any]:
     return [
         exhibit,
         len(runs),
-        duration(runs["seconds.total"].sum()),
-        duration(runs["seconds.total"].median()),
+        _rounded(runs["seconds.total"].sum()),
+        _rounded(runs["seconds.total"].median()),
         _each(runs["environment.device"]),
         _each(runs["environment.threads"]),
         ", ".join(_each(runs[f"environment.{key}"]) for key in ("backend", "engine")),
@@ -51,7 +51,7 @@ def run_rows(runs: pd.DataFrame) -> list[list[Any]]:
         [
             *(run["name"], run["seed"], _status(run), run["train_steps"]),
             *(run["best_accuracy"], run["final_accuracy"]),
-            *(duration(run["seconds.total"]), _absent(run["num_parameters"])),
+            *(_rounded(run["seconds.total"]), _absent(run["num_parameters"])),
             *(_short(run["data.sha256"]), _short(run["weights_digest"])),
         ]
         for run in runs.sort_values(["name", "seed"]).to_dict("records")
@@ -62,14 +62,14 @@ def cost(runs: pd.DataFrame) -> str:
     """The runs' number, time and machine in one sentence."""
     threads = _each(runs["environment.threads"])
     return (
-        f"{len(runs)} runs, {duration(runs['seconds.total'].sum())} of computing in all, "
-        f"{duration(runs['seconds.total'].median())} a run, on {_each(runs['environment.device'])} "
+        f"{len(runs)} runs, {_rounded(runs['seconds.total'].sum())} of computing in all, "
+        f"{_rounded(runs['seconds.total'].median())} a run, on {_each(runs['environment.device'])} "
         f"({threads} {'thread' if threads == '1' else 'threads'} a run)."
     )
 
 
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.4 h`."""
+def _rounded(seconds: float) -> str:
+    """A computing time in its largest unit: `45 s`, `12 min`, `3.4 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
