@@ -16,7 +16,7 @@ from bnrepro.records.record import reading_once, write_atomically
 from bnrepro.tables import markdown_table
 from bnrepro.verdicts.reasons import CAUTION, reason
 from bnrepro.verdicts.untested import without_verdict
-from bnrepro.verdicts.verdict import COLUMNS, Verdict, counted
+from bnrepro.verdicts.verdict import COLUMNS, Verdict, count_outcomes
 
 # In the paper's order.
 _ALL = tuple(each.identifier for each in CLAIMS)
@@ -68,7 +68,7 @@ def verdicts_on(name: str, folder: Path, results_dir: str) -> list[Verdict]:
     if name in studies.STUDIES:
         return studies.run(name, results_dir)
     verdicts = experiments.run(name, folder)
-    from bnrepro.lab.drawing import draw
+    from bnrepro.lab.figures import draw
 
     draw(name, folder)
     return verdicts
@@ -101,7 +101,7 @@ def to_text(verdicts: Sequence[Verdict]) -> str:
                 lines.append(f"  {'':19}  criterion: {verdict.criterion}")
         why = reason(identifier, [verdict.verdict for verdict in own])
         lines += [f"  why: {why}", ""] if why else [""]
-    counts = counted((verdict.claim, verdict.group, verdict.verdict) for verdict in verdicts)
+    counts = count_outcomes((verdict.claim, verdict.group, verdict.verdict) for verdict in verdicts)
     return "\n".join([*lines, *counts, "", CAUTION]) + "\n"
 
 

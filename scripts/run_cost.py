@@ -73,7 +73,8 @@ def measure(name: str) -> list[tuple[str, str, str, str]]:
     backend.select(composition.config)
     add("compose the config", time.perf_counter() - began)
     began = time.perf_counter()
-    from bnrepro import data, engine, models, optimizers
+    from bnrepro import data, models, optimizers
+    from bnrepro.engine import build as build_engine
     from bnrepro.measures.evaluation import evaluate
     from bnrepro.measures.percentiles import percentile_rows, watched_images
 
@@ -85,22 +86,22 @@ def measure(name: str) -> list[tuple[str, str, str, str]]:
     began = time.perf_counter()
     _, *shape = dataset.train.images.shape
     network = models.build(config, tuple(shape), dataset.num_classes)
-    trainer = engine.build(network, optimizers.build(config), dataset, config)
+    engine = build_engine(network, optimizers.build(config), dataset, config)
     add("build the network and the engine", time.perf_counter() - began)
-    few = watched_images(trainer, 64)
-    first = dataset.evaluation.images[: trainer.evaluation_batch]
-    part("compile training", trainer.compile)
-    part("compile scoring", lambda: trainer.forward(first))
-    part("compile the watched gradient", lambda: trainer.gradients(0))
-    part("compile the watched activations", lambda: trainer.pre_activations(few))
-    again("score the evaluation split", lambda: evaluate(trainer, config))
+    few = watched_images(engine, 64)
+    first = dataset.evaluation.images[: engine.evaluation_batch]
+    part("compile training", engine.compile)
+    part("compile scoring", lambda: engine.forward(first))
+    part("compile the watched gradient", lambda: engine.gradients(0))
+    part("compile the watched activations", lambda: engine.pre_activations(few))
+    again("score the evaluation split", lambda: evaluate(engine, config))
     if config.percentiles.every:
-        many = watched_images(trainer, config.percentiles.num_examples)
-        again(f"percentiles over {len(many)} images", lambda: percentile_rows(trainer, many, 0))
-    again("gradient of one batch", lambda: trainer.gradients(0))
-    again("activations of 64 images", lambda: trainer.pre_activations(few))
-    steps = trainer.segment_steps
-    again(f"{steps} steps", lambda: trainer.train(0, steps))
+        many = watched_images(engine, config.percentiles.num_examples)
+        again(f"percentiles over {len(many)} images", lambda: percentile_rows(engine, many, 0))
+    again("gradient of one batch", lambda: engine.gradients(0))
+    again("activations of 64 images", lambda: engine.pre_activations(few))
+    steps = engine.segment_steps
+    again(f"{steps} steps", lambda: engine.train(0, steps))
     return rows
 
 

@@ -313,7 +313,7 @@ def _engine(overrides: Sequence[str]) -> Engine:
 
 def _assembler(overrides: Sequence[str], images: np.ndarray) -> Assembler:
     labels = np.zeros(len(images), np.int32)
-    return Assembler.of(compose(list(overrides)).config, Split(images, labels))
+    return Assembler.from_config(compose(list(overrides)).config, Split(images, labels))
 
 
 def _interrupt(composition: Composition, step: int) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import threadpoolctl
 
 from bnrepro import report
-from bnrepro.lab.drawing import draw
 from bnrepro.lab.experiments import EXPERIMENTS
+from bnrepro.lab.figures import draw
 
 
 def calculated_with() -> dict[str, list[str]]:

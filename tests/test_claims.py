@@ -245,11 +245,11 @@ def test_a_missing_correction_of_the_variance_is_noticed(small, monkeypatch, tmp
 
 
 def test_an_output_that_depends_on_the_batch_is_noticed():
-    trainer = setting.trained(setting.config_of("model=mlp", "train_steps=0"))
-    program = inference.batch_mode(trainer)
-    assert EXACT["C9.alone"].holds(inference.difference_alone(trainer))
-    trainer.forward = program
-    assert not EXACT["C9.alone"].holds(inference.difference_alone(trainer))
+    engine = setting.trained(setting.config_of("model=mlp", "train_steps=0"))
+    program = inference.batch_mode(engine)
+    assert EXACT["C9.alone"].holds(inference.difference_alone(engine))
+    engine.forward = program
+    assert not EXACT["C9.alone"].holds(inference.difference_alone(engine))
 
 
 def test_tables_are_the_same_every_time(tmp_path):

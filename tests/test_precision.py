@@ -63,27 +63,27 @@ import numpy as np
 from bnrepro.training import build_engine
 
 
-def train(trainer, steps, population_batches, path):
-    arrays = {"before/" + name: value for name, value in trainer.variables().items()}
-    arrays["indices"] = trainer.inputs(0, steps).indices
-    arrays["loss"] = trainer.train(0, steps).loss
-    arrays |= {"after/" + name: value for name, value in trainer.variables().items()}
-    for position, (mean, variance) in enumerate(trainer.population_statistics(population_batches)):
+def train(engine, steps, population_batches, path):
+    arrays = {"before/" + name: value for name, value in engine.variables().items()}
+    arrays["indices"] = engine.inputs(0, steps).indices
+    arrays["loss"] = engine.train(0, steps).loss
+    arrays |= {"after/" + name: value for name, value in engine.variables().items()}
+    for position, (mean, variance) in enumerate(engine.population_statistics(population_batches)):
         arrays |= {f"population/{position}/mean": mean, f"population/{position}/variance": variance}
-    np.savez(path + trainer.config.optimizer.name, **arrays)
+    np.savez(path + engine.config.optimizer.name, **arrays)
 
 
-def narrow(trainer):
+def narrow(engine):
     import keras
 
-    inputs = trainer.inputs(0, 1)
-    return globals()["narrow_" + keras.config.backend()](trainer, inputs)
+    inputs = engine.inputs(0, 1)
+    return globals()["narrow_" + keras.config.backend()](engine, inputs)
 
 
-def narrow_tensorflow(trainer, inputs):
+def narrow_tensorflow(engine, inputs):
     import tensorflow as tf
 
-    program = tf.function(trainer._train_loop, autograph=False).get_concrete_function(
+    program = tf.function(engine._train_loop, autograph=False).get_concrete_function(
         inputs.table, inputs.labels, inputs.indices, inputs.rates, inputs.distortions,
         tf.constant(1),
     )
@@ -103,11 +103,11 @@ def narrow_tensorflow(trainer, inputs):
     ]
 
 
-def narrow_jax(trainer, inputs):
+def narrow_jax(engine, inputs):
     import jax
     from bnrepro.engine.jax import _row
 
-    program = jax.make_jaxpr(trainer._step)(trainer.state, *_row(inputs, 0))
+    program = jax.make_jaxpr(engine._step)(engine.state, *_row(inputs, 0))
     return [str(value) for value in values_of(program.jaxpr) if is_narrow(value)]
 
 

@@ -76,7 +76,7 @@ def test_the_readme_shows_the_figures_of_the_bench():
     assert table in (ROOT / file).read_text()
 
 
-@pytest.fixture(scope="module", params=exhibits.NUMBERS)
+@pytest.fixture(scope="module", params=exhibits.NAMES)
 def exhibit(request):
     """Each figure, made of the committed records."""
     try:

@@ -17,7 +17,7 @@ from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.placement import claims as placement
-from bnrepro.lab import drawing
+from bnrepro.lab import figures
 from bnrepro.lab.experiments import EXPERIMENTS
 from bnrepro.paper import CLAIMS
 from bnrepro.statistics import Interval, speedup
@@ -25,7 +25,7 @@ from bnrepro.verdicts.comparison import judge_seeds, nothing, of_steps, of_value
 from bnrepro.verdicts.criteria import EXACT, FIGURE_2, SEEDS
 from bnrepro.verdicts.reasons import CAUTION, reason
 from bnrepro.verdicts.untested import REASONS
-from bnrepro.verdicts.verdict import COLUMNS, Verdict, all_of, counted, judge
+from bnrepro.verdicts.verdict import COLUMNS, Verdict, all_of, count_outcomes, judge
 
 SIX = tuple(range(6))
 STEPS = range(0, 1001, 100)
@@ -492,14 +492,14 @@ def test_verdicts_are_counted_by_what_they_rest_on():
         ("C14", "after the records", "not reproduced"),
         ("C3", "no verdict", "no verdict"),
     ]
-    assert counted(rows) == [
+    assert count_outcomes(rows) == [
         "identities and small exact experiments: 1 reproduced",
         "what trainings show: 1 reproduced, 2 hint: holds, 1 inconclusive",
         "beyond what the paper claims: 1 not reproduced",
         "by a criterion that was written after the records were seen: 1 not reproduced",
         "without a verdict: C25, C3",
     ]
-    assert counted([]) == []
+    assert count_outcomes([]) == []
 
 
 def test_criteria_say_what_they_ask_beyond_the_paper_and_which_came_after_the_records():
@@ -528,9 +528,9 @@ def test_figures_are_the_same_bytes_when_drawn_again(tmp_path):
     networks = ("mean outside the gradient", "mean and variance outside", "batch normalization")
     lines += [f"{name},{step},1.0,{step},{step}" for name in networks for step in (0, 10, 20)]
     (tmp_path / "naive_normalization.csv").write_text("\n".join(lines) + "\n")
-    first = {path: path.read_bytes() for path in drawing.draw("C1", tmp_path)}
+    first = {path: path.read_bytes() for path in figures.draw("C1", tmp_path)}
     assert {path.suffix for path in first} == {".png", ".svg"}
-    assert {path: path.read_bytes() for path in drawing.draw("C1", tmp_path)} == first
+    assert {path: path.read_bytes() for path in figures.draw("C1", tmp_path)} == first
 
 
 def test_verdicts_on_records_load_no_tensorflow():

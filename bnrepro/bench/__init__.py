@@ -26,7 +26,7 @@ from bnrepro.bench.report import Measured
 from bnrepro.bench.workloads import WORKLOADS, Workload
 from bnrepro.config import BACKENDS, ConfigError, one_of
 from bnrepro.config.backend import available_threads
-from bnrepro.records.environment import environment, processor
+from bnrepro.records.environment import processor, software
 
 __all__ = ["main"]
 
@@ -82,7 +82,7 @@ def _choose_frameworks(overrides: list[str]) -> tuple[list[str], list[str]]:
 def _open(chosen: Plan, frameworks: list[str], overrides: list[str]) -> Measured:
     config = WORKLOADS[0].compose(True, overrides).config
     threads = config.threads or available_threads()
-    facts = environment("", threads, "", "")
+    facts = software()
     versions = facts["versions"]
     if "torch" in frameworks:
         versions = {**versions, "torch": metadata.version("torch")}

@@ -35,7 +35,7 @@ class Assembler:
     dtype: str
 
     @classmethod
-    def of(cls, config: RunConfig, train: Split) -> "Assembler":
+    def from_config(cls, config: RunConfig, train: Split) -> "Assembler":
         """With the training images' own mean and deviation, where the config asks for them."""
         channels = train.images.shape[-1]
         mean, deviation = np.zeros(channels), np.ones(channels)

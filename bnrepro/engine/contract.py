@@ -93,7 +93,7 @@ class Engine(ABC):
         self.optimizer = optimizer
         self.config = config
         self.dataset = dataset
-        self.assembler = Assembler.of(config, dataset.train)
+        self.assembler = Assembler.from_config(config, dataset.train)
         self.order = self.build_order(config)
         optimizer.build(network.model.trainable_variables)
         self._table: tuple[Any, Any] | None = None

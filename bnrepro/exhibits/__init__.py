@@ -1,13 +1,15 @@
 """`bnrepro figure N`: the paper's figures, drawn from the records on disk.
 
-One file an exhibit, with its tables and sentences in files beside it; `exhibit` says what one
-consists of, `selection` which records it is made of, `sensitivity` what a further study adds,
-`style` and `drawing` how it looks. Figure 3 is a table: `bnrepro table study=figure_2`. Two studies
-of what later courses say, `placement` and `batch_size`, are drawn under their names.
+There is one folder per question: `figure.py` makes the exhibit, `claims.py` holds the paper's
+claims against its records, tables and sentences lie beside them. `exhibit` says what an exhibit
+consists of, `selection` which records it is made of, `sensitivity` what a further study adds;
+`bnrepro.drawing` says how it looks. Figure 3 is a table: `bnrepro table study=figure_2`. Two
+studies of what later courses say, `placement` and `batch_size`, are drawn under their names.
 """
 
 import sys
 from collections.abc import Callable
+from typing import NamedTuple
 
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.config.study import DEFAULT_SCALE
@@ -20,54 +22,62 @@ from bnrepro.exhibits.placement import figure as placement
 from bnrepro.records import study_records
 from bnrepro.records.record import reading_once
 
-__all__ = ["NUMBERS", "Exhibit", "exhibit", "folder", "main", "study_of"]
+__all__ = ["NAMES", "Exhibit", "exhibit", "folder", "main", "study_of"]
 
-# Each with its study, and whether it is drawn at one of several scales.
-_EXHIBITS: dict[str, tuple[Callable[..., Exhibit], str, bool]] = {
-    "1": (figure_1.exhibit, "figure_1", False),
-    "2": (figure_2.exhibit, "figure_2", True),
-    "4": (figure_4.exhibit, "figure_4", True),
-    "placement": (placement.exhibit, "placement", False),
-    "batch_size": (batch_size.exhibit, "batch_size", False),
+
+class _Entry(NamedTuple):
+    """An exhibit that can be asked for: by `bnrepro figure`, and by the report."""
+
+    make: Callable[..., Exhibit]
+    study: str
+    has_scales: bool  # it is drawn at one of several scales
+
+
+_EXHIBITS = {
+    "1": _Entry(figure_1.exhibit, "figure_1", has_scales=False),
+    "2": _Entry(figure_2.exhibit, "figure_2", has_scales=True),
+    "4": _Entry(figure_4.exhibit, "figure_4", has_scales=True),
+    "placement": _Entry(placement.exhibit, "placement", has_scales=False),
+    "batch_size": _Entry(batch_size.exhibit, "batch_size", has_scales=False),
 }
-NUMBERS = tuple(_EXHIBITS)
+NAMES = tuple(_EXHIBITS)
 
 
 @reading_once()
-def exhibit(number: str, results_dir: str = "results", scale: str | None = None) -> Exhibit:
+def exhibit(name: str, results_dir: str = "results", scale: str | None = None) -> Exhibit:
     """The exhibit of one of the paper's figures, or of a study that is drawn.
 
     Raises:
-        ConfigError: if there is none of that number or scale, or no record to make it from.
+        ConfigError: if there is none of that name or scale, or no record to make it from.
         RecordError: if a record cannot be read.
     """
-    make, _, scaled = _entry(number, scale)
-    return make(results_dir, scale) if scaled else make(results_dir)
+    entry = _entry(name, scale)
+    return entry.make(results_dir, scale) if entry.has_scales else entry.make(results_dir)
 
 
-def study_of(number: str, scale: str | None = None) -> tuple[str, list[str]]:
+def study_of(name: str, scale: str | None = None) -> tuple[str, list[str]]:
     """The study that an exhibit is made of, and the overrides that it takes.
 
     Raises:
-        ConfigError: if there is no exhibit of that number or scale.
+        ConfigError: if there is no exhibit of that name or scale.
     """
-    _, name, scaled = _entry(number, scale)
-    return name, [f"scale={scale or DEFAULT_SCALE}"] if scaled else []
+    entry = _entry(name, scale)
+    return entry.study, [f"scale={scale or DEFAULT_SCALE}"] if entry.has_scales else []
 
 
-def _entry(number: str, scale: str | None) -> tuple[Callable[..., Exhibit], str, bool]:
-    if number == "3":
+def _entry(name: str, scale: str | None) -> _Entry:
+    if name == "3":
         raise ConfigError("figure 3 is a table: bnrepro table study=figure_2")
-    if number not in _EXHIBITS:
+    if name not in _EXHIBITS:
         raise ConfigError(
-            f"figure {number}: expected one of {', '.join(NUMBERS)}{did_you_mean(number, NUMBERS)}"
+            f"figure {name}: expected one of {', '.join(NAMES)}{did_you_mean(name, NAMES)}"
         )
-    if scale is not None and not _EXHIBITS[number][2]:
-        raise ConfigError(f"scale={scale}: figure {number} has one scale; leave it out")
-    return _EXHIBITS[number]
+    if scale is not None and not _EXHIBITS[name].has_scales:
+        raise ConfigError(f"scale={scale}: figure {name} has one scale; leave it out")
+    return _EXHIBITS[name]
 
 
-def main(number: str, results_dir: str | None = None, scale: str | None = None) -> int:
+def main(name: str, results_dir: str | None = None, scale: str | None = None) -> int:
     """Say which runs are missing and what the others show, then draw it beside them.
 
     Without `results_dir` the records are those of `study_records.folder_to_read`.
@@ -76,9 +86,9 @@ def main(number: str, results_dir: str | None = None, scale: str | None = None) 
         ConfigError: as `exhibit`.
         RecordError: as `exhibit`.
     """
-    study = study_of(number, scale)
+    study = study_of(name, scale)
     results_dir = results_dir or study_records.folder_to_read([study])
-    made = exhibit(number, results_dir, scale)
+    made = exhibit(name, results_dir, scale)
     for line in made.missing:
         print(line, file=sys.stderr)
     for finding in made.findings:

@@ -45,11 +45,11 @@ COLUMNS = Row._fields
 
 def verdicts(folder: Path) -> list[Verdict]:
     """C9; writes `inference.csv`."""
-    trainer = trained(
+    engine = trained(
         config_of("model=mlp", "activation=relu", "initializer=he", f"train_steps={_TRAIN_STEPS}")
     )
-    program = batch_mode(trainer)
-    rows = [row for size in _BATCH_SIZES for row in compare(trainer, program, size)]
+    program = batch_mode(engine)
+    rows = [row for size in _BATCH_SIZES for row in compare(engine, program, size)]
     write_table(folder / "inference.csv", COLUMNS, rows)
     smallest = {row.statistics: row for row in rows if row.batch_size == _BATCH_SIZES[0]}
     ratios = np.array([row.variance_over_true for row in rows if row.statistics == "algorithm 2"])
@@ -60,61 +60,61 @@ def verdicts(folder: Path) -> list[Verdict]:
         judge("C9.variance", float(np.abs(ratios - 1).max())),
         judge("C9.correction", abs(uncorrected.variance_over_true - 1), losses),
         judge("C9.accuracy", gap, f"{100 * corrected.accuracy:.1f} % by the former"),
-        judge("C9.alone", difference_alone(trainer)),
+        judge("C9.alone", difference_alone(engine)),
     ]
 
 
-def compare(trainer: Engine, program: BatchMode, batch_size: int) -> list[Row]:
+def compare(engine: Engine, program: BatchMode, batch_size: int) -> list[Row]:
     """Loss and accuracy on the test images with statistics from mini-batches of one size.
 
     Beside them the estimated variance of the first layer, summed over its units, over the true one.
     """
-    split = trainer.dataset.train
-    trainer.order = BatchOrder(len(split.labels), batch_size, "within_shards", seed=0)
-    population = trainer.population_statistics(_MOST_BATCHES)
+    split = engine.dataset.train
+    engine.order = BatchOrder(len(split.labels), batch_size, "within_shards", seed=0)
+    population = engine.population_statistics(_MOST_BATCHES)
     biased = [(mean, var * (batch_size - 1) / batch_size) for mean, var in population]
-    moving = moving_averages(trainer, program)
-    true = true_variance(trainer).sum()
+    moving = moving_averages(engine, program)
+    true = true_variance(engine).sum()
     rows = []
     for name, statistics in (
         ("moving average", moving),
         ("without m/(m-1)", biased),
         ("algorithm 2", population),
     ):
-        assign(trainer, statistics)
-        scores = score(trainer.logits(trainer.dataset.evaluation), trainer.dataset.evaluation)
+        assign(engine, statistics)
+        scores = score(engine.logits(engine.dataset.evaluation), engine.dataset.evaluation)
         rows.append(Row(batch_size, name, *scores, float(statistics[0][1].sum() / true)))
-    logits = batch_mode_logits(trainer, program, batch_size)
-    scores = score(logits, trainer.dataset.evaluation)
+    logits = batch_mode_logits(engine, program, batch_size)
+    scores = score(logits, engine.dataset.evaluation)
     return [Row(batch_size, "mini-batch", *scores, float("nan")), *rows]
 
 
-def true_variance(trainer: Engine) -> np.ndarray:
+def true_variance(engine: Engine) -> np.ndarray:
     """Variance of the first layer's Wu over all training images, in NumPy, (units,)."""
-    kernel = trainer.network.model.get_layer("hidden_1").kernel
-    return (flat(trainer.dataset.train) @ np.asarray(kernel)).var(axis=0, ddof=1)
+    kernel = engine.network.model.get_layer("hidden_1").kernel
+    return (flat(engine.dataset.train) @ np.asarray(kernel)).var(axis=0, ddof=1)
 
 
-def moving_averages(trainer: Engine, program: BatchMode) -> Statistics:
+def moving_averages(engine: Engine, program: BatchMode) -> Statistics:
     """What the layers themselves keep when they see the mini-batches, from 0 and 1 on."""
-    layers = trainer.network.batch_normalizations
-    assign(trainer, [(0 * layer.moving_mean, 0 * layer.moving_mean + 1) for layer in layers])
-    for batch in trainer.order.indices(0, _MOVING_BATCHES):
-        program(read_images(trainer.dataset.train, batch))
+    layers = engine.network.batch_normalizations
+    assign(engine, [(0 * layer.moving_mean, 0 * layer.moving_mean + 1) for layer in layers])
+    for batch in engine.order.indices(0, _MOVING_BATCHES):
+        program(read_images(engine.dataset.train, batch))
     return [(np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)) for layer in layers]
 
 
-def batch_mode_logits(trainer: Engine, program: BatchMode, batch_size: int) -> np.ndarray:
+def batch_mode_logits(engine: Engine, program: BatchMode, batch_size: int) -> np.ndarray:
     """Class scores of the test images, each mini-batch of them with its own statistics."""
-    split = trainer.dataset.evaluation
+    split = engine.dataset.evaluation
     count = len(split.labels)
     batches = np.resize(np.arange(count), (-(-count // batch_size), batch_size))
     return np.concatenate([program(read_images(split, batch)) for batch in batches])[:count]
 
 
-def batch_mode(trainer: Engine) -> BatchMode:
+def batch_mode(engine: Engine) -> BatchMode:
     """A program: images -> class scores by their own statistics; it moves the layers' averages."""
-    model = trainer.network.model
+    model = engine.network.model
     shape = tf.TensorSpec((None, *model.input.shape[1:]), tf.float64)
     program = tf.function(
         lambda images: model(images, training=True), input_signature=[shape], autograph=False
@@ -122,16 +122,16 @@ def batch_mode(trainer: Engine) -> BatchMode:
     return lambda images: program(tf.constant(images / 255.0)).numpy()
 
 
-def assign(trainer: Engine, statistics: Statistics) -> None:
+def assign(engine: Engine, statistics: Statistics) -> None:
     """Infer with these statistics from now on."""
     for layer, (mean, variance) in zip(
-        trainer.network.batch_normalizations, statistics, strict=True
+        engine.network.batch_normalizations, statistics, strict=True
     ):
         layer.moving_mean.assign(mean)
         layer.moving_variance.assign(variance)
 
 
-def difference_alone(trainer: Engine) -> float:
+def difference_alone(engine: Engine) -> float:
     """Largest difference of the first image's class scores, by itself and with 99 others."""
-    images = read_images(trainer.dataset.evaluation, np.arange(100))
-    return float(np.abs(trainer.forward(images[:1])[0] - trainer.forward(images)[0]).max())
+    images = read_images(engine.dataset.evaluation, np.arange(100))
+    return float(np.abs(engine.forward(images[:1])[0] - engine.forward(images)[0]).max())

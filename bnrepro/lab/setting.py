@@ -11,12 +11,13 @@ from functools import cache
 import keras
 import numpy as np
 
-from bnrepro import data, engine, models, normalization, optimizers
+from bnrepro import data, models, normalization, optimizers
 from bnrepro.config import RunConfig
 from bnrepro.config.composition import compose
 from bnrepro.config.randomness import generator
 from bnrepro.data import Split
 from bnrepro.engine import Engine
+from bnrepro.engine import build as build_engine
 from bnrepro.models import Network
 
 IMAGE_SHAPE, NUM_CLASSES = (8, 8, 1), 10
@@ -66,12 +67,10 @@ def network(config: RunConfig) -> Network:
 
 def trained(config: RunConfig) -> Engine:
     """A network for the digits after `config.train_steps` steps."""
-    trainer = engine.build(
-        network(config), optimizers.build(config), data.load(config.data), config
-    )
-    for start in range(0, config.train_steps, trainer.segment_steps):
-        trainer.train(start, min(start + trainer.segment_steps, config.train_steps))
-    return trainer
+    engine = build_engine(network(config), optimizers.build(config), data.load(config.data), config)
+    for start in range(0, config.train_steps, engine.segment_steps):
+        engine.train(start, min(start + engine.segment_steps, config.train_steps))
+    return engine
 
 
 def digits(num_examples: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,15 +11,22 @@ _PACKAGES = ("bnrepro", "keras", "tensorflow", "jax", "numpy")
 
 def environment(backend: str, threads: int, engine: str, device: str) -> dict[str, Any]:
     """The record's `environment`."""
+    return {
+        **software(),
+        "device": device,
+        "threads": threads,
+        "backend": backend,
+        "engine": engine,
+    }
+
+
+def software() -> dict[str, Any]:
+    """The checkout's `commit` and whether it is `dirty`, and the `versions` of the packages."""
     commit, dirty = _commit()
     return {
         "commit": commit,
         "dirty": dirty,
         "versions": {"python": platform.python_version(), **_versions()},
-        "device": device,
-        "threads": threads,
-        "backend": backend,
-        "engine": engine,
     }
 
 

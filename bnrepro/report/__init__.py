@@ -27,7 +27,7 @@ def main(results_dir: str | None = None) -> int:
         RecordError: if a record cannot be read.
     """
     if results_dir is None:
-        studies = [exhibits.study_of(number) for number in exhibits.NUMBERS]
+        studies = [exhibits.study_of(name) for name in exhibits.NAMES]
         results_dir = study_records.folder_to_read(studies)
     page = build(results_dir)
     folder = Path(results_dir)

@@ -30,15 +30,15 @@ class Section:
     findings: Sequence[str] = ()
 
 
-def exhibit(number: str, title: str, results_dir: str, scale: str | None = None) -> Section:
+def exhibit(name: str, title: str, results_dir: str, scale: str | None = None) -> Section:
     """One of the figures, which is written to its own folder too; or why it is left out.
 
     Raises:
         RecordError: if a record cannot be read.
     """
-    identifier = f"figure-{number}"
+    identifier = f"figure-{name}"
     try:
-        made = exhibits.exhibit(number, results_dir, scale)
+        made = exhibits.exhibit(name, results_dir, scale)
     except ConfigError as error:
         return Section(identifier, title, markup.missing(str(error)))
     made.write(results_dir)

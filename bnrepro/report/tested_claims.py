@@ -10,7 +10,7 @@ from bnrepro.records.record import RecordError
 from bnrepro.report import markup
 from bnrepro.report.sections import Section
 from bnrepro.verdicts.reasons import CAUTION, reason
-from bnrepro.verdicts.verdict import counted
+from bnrepro.verdicts.verdict import count_outcomes
 
 _CRITERIA = (
     "The criteria were committed before the first record of a study, but where one says "
@@ -31,7 +31,7 @@ def section(results_dir: str) -> Section:
         line = f"no verdicts are there; make them with: {_COMMAND}"
         return Section("claims", _TITLE, markup.missing(line))
     verdicts = _read(path)
-    counts = counted(verdicts[["claim", "group", "verdict"]].itertuples(index=False))
+    counts = count_outcomes(verdicts[["claim", "group", "verdict"]].itertuples(index=False))
     finding = f"Tests of the paper's claims, by what they rest on. {'; '.join(counts)}."
     return Section("claims", _TITLE, _body(folder, verdicts, counts), findings=[finding])
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import keras
 
-from bnrepro import data, engine, models, optimizers
+from bnrepro import data, models, optimizers
+from bnrepro import engine as engines
 from bnrepro.config.backend import available_threads
 from bnrepro.config.composition import Composition
 from bnrepro.engine import Engine
@@ -33,12 +34,12 @@ def run(composition: Composition) -> RunRecord:
     """
     threads = composition.config.threads or available_threads()
     composition = replace(composition, config=replace(composition.config, threads=threads))
-    trainer = build_engine(composition)
+    engine = build_engine(composition)
     with run_lock(composition.directory):
         finished = find_finished(composition)
         if finished is not None:
             return finished
-        return _train(Run(composition, open_directory(composition), trainer))
+        return _train(Run(composition, open_directory(composition), engine))
 
 
 def build_engine(composition: Composition) -> Engine:
@@ -49,7 +50,7 @@ def build_engine(composition: Composition) -> Engine:
     set_precision(config.precision)
     _, *shape = dataset.train.images.shape
     network = models.build(config, tuple(shape), dataset.num_classes)
-    return engine.build(network, optimizers.build(config), dataset, config)
+    return engines.build(network, optimizers.build(config), dataset, config)
 
 
 def _train(run: Run) -> RunRecord:

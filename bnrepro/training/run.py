@@ -20,7 +20,7 @@ from bnrepro.measures.progress import ProgressObserver
 from bnrepro.records import checkpoint
 from bnrepro.records.record import CurveRow, RunRecord
 from bnrepro.schedules import learning_rates
-from bnrepro.training.leaving import (
+from bnrepro.training.outputs import (
     digest,
     make_record,
     write_model,
@@ -37,13 +37,13 @@ class Run:
     "train", and hands the segment to `advance`, until `is_done`.
     """
 
-    def __init__(self, composition: Composition, directory: Path, trainer: Engine) -> None:
+    def __init__(self, composition: Composition, directory: Path, engine: Engine) -> None:
         """Look for a checkpoint to resume from.
 
         Raises:
             ConfigError: if the data is not what the checkpoint was trained on.
         """
-        self.engine = trainer
+        self.engine = engine
         self.progress = Progress()
         self._composition = composition
         self._config = composition.config
@@ -53,7 +53,7 @@ class Run:
         self._refuse_other_data()
         self._observers: list[Observer] = []
         count = self._config.percentiles.num_examples
-        self._watched = watched_images(trainer, count) if self._config.percentiles.every else None
+        self._watched = watched_images(engine, count) if self._config.percentiles.every else None
 
     @property
     def is_done(self) -> bool:
@@ -97,7 +97,7 @@ class Run:
         progress, config = self.progress, self.engine.config
         facts: dict[str, Any] = {"weights_digest": digest(self.engine.variables())}
         if progress.diverged_at_step is not None:
-            record = self.leave("diverged", **facts)
+            record = self.write_outputs("diverged", **facts)
         else:
             if self.engine.network.batch_normalizations:
                 with progress.clock("population"):
@@ -105,29 +105,29 @@ class Run:
             if config.save_predictions:
                 write_predictions(self._directory, self.engine)
             write_model(self._directory, self.engine)
-            record = self.leave("completed", **facts)
+            record = self.write_outputs("completed", **facts)
         checkpoint.clear(self._checkpoints)
         return record
 
     def interrupt(self, signal_name: str) -> RunRecord:
         """Save the work, and say by whom it was stopped."""
         self.save_checkpoint()
-        return self.leave("interrupted", error=signal_name)
+        return self.write_outputs("interrupted", error=signal_name)
 
     def fail(self, error: Exception) -> RunRecord:
         """Leave a record of what went wrong, and say it on standard error.
 
         One line of what a person can mend (a full disk, data that changed); else the traceback.
         """
-        record = self.leave("failed", error=f"{type(error).__name__}: {error}")
+        record = self.write_outputs("failed", error=f"{type(error).__name__}: {error}")
         if isinstance(error, OSError | ConfigError):
             print(f"bnrepro: {error}", file=sys.stderr)
         else:
             traceback.print_exception(error, file=sys.stderr)
         return record
 
-    def leave(self, status: str, **facts: Any) -> RunRecord:
-        """Tell the observers, and write curve, percentiles and record."""
+    def write_outputs(self, status: str, **facts: Any) -> RunRecord:
+        """Tell the observers how the run ended, and write curve, percentiles and record."""
         record = make_record(self._composition, self.engine, self.progress, status, **facts)
         for observer in self._observers:
             observer.on_end(record)

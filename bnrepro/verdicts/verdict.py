@@ -70,9 +70,10 @@ def all_of(outcomes: Iterable[Outcome]) -> Outcome:
     return next((outcome for outcome in _DECIDING if outcome in parts), "inconclusive")
 
 
-def counted(verdicts: Iterable[tuple[str, str, str]]) -> list[str]:
-    """How many verdicts of each outcome there are, one line per group; of (claim, group, verdict).
+def count_outcomes(verdicts: Iterable[tuple[str, str, str]]) -> list[str]:
+    """Lines that say how many verdicts of each group have each outcome.
 
+    `verdicts` are (claim, group, outcome).
     Identities and toy experiments are counted apart from what trainings show: they would drown it.
     """
     rows = list(verdicts)

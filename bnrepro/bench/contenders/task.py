@@ -66,7 +66,7 @@ def of_own_layers(model: keras.Model) -> keras.Model:
 
 def scale(config: RunConfig, dataset: Dataset) -> np.ndarray:
     """The training images as the engine's compiled program makes them of uint8."""
-    assembler = Assembler.of(config, dataset.train)
+    assembler = Assembler.from_config(config, dataset.train)
     mean, deviation = assembler.mean.astype("float32"), assembler.deviation.astype("float32")
     return (np.asarray(dataset.train.images, np.float32) / 255 - mean) / deviation
 

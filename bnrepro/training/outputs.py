@@ -34,20 +34,20 @@ def write_results(directory: Path, record: RunRecord, progress: Progress) -> Non
     write_record(directory, record)
 
 
-def write_predictions(directory: Path, trainer: Engine) -> None:
+def write_predictions(directory: Path, engine: Engine) -> None:
     """Write `predictions.npz`: class probabilities on the evaluation split, and its labels."""
-    split = trainer.dataset.evaluation
-    values = probabilities(trainer.logits(split)).astype(np.float16)
+    split = engine.dataset.evaluation
+    values = probabilities(engine.logits(split)).astype(np.float16)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, probabilities=values, labels=split.labels)
     write_atomically(directory / "predictions.npz", buffer.getvalue())
 
 
-def write_model(directory: Path, trainer: Engine) -> None:
+def write_model(directory: Path, engine: Engine) -> None:
     """Write `model.keras`, for `keras.saving.load_model` after an import of `bnrepro.models`."""
     # Keras insists on the suffix; a reader sees only the finished file.
     temporary = directory / ".model.keras"
-    trainer.model().save(temporary)
+    engine.model().save(temporary)
     temporary.replace(directory / "model.keras")
 
 
@@ -61,12 +61,12 @@ def digest(variables: dict[str, np.ndarray]) -> str:
 
 
 def make_record(
-    composition: Composition, trainer: Engine, progress: Progress, status: str, **facts: Any
+    composition: Composition, engine: Engine, progress: Progress, status: str, **facts: Any
 ) -> RunRecord:
     """The record of a run that stands as `progress` says; `facts` are fields known only later."""
     config = composition.config
     best = max(progress.curve, key=lambda row: row.evaluation_accuracy, default=None)
-    weights = trainer.network.model.trainable_variables
+    weights = engine.network.model.trainable_variables
     return RunRecord(
         name=composition.name,
         experiment=composition.experiment,
@@ -76,8 +76,8 @@ def make_record(
         train_steps=progress.step,
         diverged_at_step=progress.diverged_at_step,
         config=recorded_config(config),
-        environment=environment(config.backend, config.threads, trainer.kind, trainer.device()),
-        data=_data_facts(trainer.dataset),
+        environment=environment(config.backend, config.threads, engine.kind, engine.device()),
+        data=_data_facts(engine.dataset),
         num_parameters=sum(math.prod(variable.shape) for variable in weights),
         best_accuracy=best.evaluation_accuracy if best else None,
         best_accuracy_step=best.step if best else None,
