@@ -88,7 +88,7 @@ def to_markdown(verdicts: Iterable[Verdict]) -> str:
 
 
 def to_text(verdicts: Sequence[Verdict]) -> str:
-    """For a terminal: each claim, its section, and its verdicts with measure and criterion."""
+    """Lines for a terminal: each claim, its section, its verdicts with measure and criterion."""
     lines = []
     for identifier in dict.fromkeys(verdict.claim for verdict in verdicts):
         stated = claim(identifier)

@@ -59,7 +59,7 @@ def _adagrad(config: OptimizerConfig) -> keras.optimizers.Optimizer:
 
 
 def _rmsprop(config: OptimizerConfig) -> keras.optimizers.Optimizer:
-    """As adagrad, with a moving mean of weight `rho` in place of the sum (Hinton, lecture 6e)."""
+    """Adagrad with a moving mean of weight `rho` in place of the sum (Hinton, lecture 6e)."""
     return keras.optimizers.RMSprop(
         0.0, rho=config.rho, momentum=config.momentum, epsilon=config.epsilon, name="rmsprop"
     )

@@ -93,7 +93,7 @@ class AveragePool(Layer):
 
 
 class Activation(Layer):
-    """By its value and, from the value, its slope."""
+    """An activation by its value and, from the value, its slope."""
 
     FUNCTIONS = {
         "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), lambda y: y * (1 - y)),

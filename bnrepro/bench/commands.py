@@ -57,12 +57,12 @@ def time_table(repeats: int) -> dict[str, float]:
 
 
 def time_first_step(overrides: list[str]) -> dict[str, float]:
-    """From the command to the end of the first step, for the paper's MNIST network."""
+    """Seconds from the command to the end of the first step, for the paper's MNIST network."""
     return {"first_step/mnist_network": _watch_run([*_MNIST_RUN, *_SHORT, *overrides])[0]}
 
 
 def watch_cifar10_run(overrides: list[str]) -> dict[str, float]:
-    """The same for the small Inception on CIFAR-10, and the most memory that its process had."""
+    """Seconds to the small Inception's first step on CIFAR-10, and its process's peak memory."""
     seconds, peak_bytes = _watch_run([*_CIFAR10_RUN, *_SHORT, *overrides])
     return {"first_step/inception": seconds, "memory/cifar10": peak_bytes / 1e9}
 
@@ -90,7 +90,7 @@ def time_figure_1_run(overrides: list[str]) -> dict[str, float]:
 
 
 def read_other_time(results_dir: str) -> dict[str, float]:
-    """The same for `scale=cpu`, from the runs that are there: one takes too long to be timed.
+    """All other time over training time at `scale=cpu`, from runs that are there: one is too long.
 
     Raises:
         CommandError: if there are none.
@@ -171,7 +171,7 @@ def _refuse(name: str, code: int, said: str) -> NoReturn:
 
 
 def _median_seconds(arguments: list[str], repeats: int) -> float:
-    """Of some repeats, the first left out: it reads the files for the others."""
+    """The median of some repeats; one before them reads the files for the others."""
     seconds = []
     for _ in range(repeats + 1):
         started = time.perf_counter()

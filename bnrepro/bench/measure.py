@@ -12,7 +12,7 @@ _WARM_UP_SHARE = 0.25
 
 
 class Asked(Protocol):
-    """Where a contender trains: a `processes.Worker`."""
+    """The process in which a contender trains: a `processes.Worker`."""
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         """Send a request and wait for the answer."""

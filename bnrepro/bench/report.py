@@ -64,7 +64,7 @@ class Measured:
         return facts
 
     def share_of_peak(self, workload: Workload, member: Member) -> float | None:
-        """Of the matrix-product peak, for dense networks: convolutions can beat it."""
+        """The share of the matrix-product peak, for dense networks: convolutions can beat it."""
         peak = max((v for name, v in self.peaks.items() if name.endswith("float32")), default=None)
         if peak is None or not workload.is_dense:
             return None
@@ -164,7 +164,7 @@ def _member_to_json(member: Member) -> dict[str, Any]:
 
 
 def to_markdown(measured: Measured, today: datetime.date) -> str:
-    """The same for people: figures, then each workload, then what failed."""
+    """The report for people: figures, then each workload, then what failed."""
     versions = ", ".join(f"{name} {version}" for name, version in measured.versions.items())
     lines = [
         f"# {measured.device}, {today.isoformat()}",

@@ -110,8 +110,7 @@ def find(name: str) -> Workload:
 
 
 def make_dataset(workload: Workload) -> Dataset:
-    """Noise around one pattern a class, so that there is something to learn: losses then differ
-    where two contenders do."""
+    """Noise around one pattern per class: there is something to learn, so losses tell two apart."""
     numbers = generator(0, "bench")
     labels = numbers.integers(0, _NUM_CLASSES, workload.num_examples + _NUM_EVALUATION)
     patterns = numbers.integers(

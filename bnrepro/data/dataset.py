@@ -96,7 +96,7 @@ def choose_splits(config: DataConfig, train: Split, test: Split) -> tuple[Split,
 
 
 def _limited(train: Split, train_examples: int | None) -> Split:
-    """As many of the training images as asked for, drawn once for all seeds."""
+    """A part of the training images, as many as asked for, drawn once for all seeds."""
     count = len(train.labels)
     if train_examples is None or train_examples == count:
         return train

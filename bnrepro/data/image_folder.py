@@ -1,4 +1,4 @@
-"""A folder of photographs, one folder a class; ImageNet's class folders are of this kind.
+"""A folder of photographs, one folder per class; ImageNet's class folders are of this kind.
 
 `data.root` has `train/<class>/` and `val/<class>/`, or `<class>/` alone, of which a fixed
 stratified fifth becomes the test set. What fits in memory is decoded at once; what does not is

@@ -42,12 +42,12 @@ class StreamedImages:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """That of the array."""
+        """The shape of the array that all images would make."""
         return len(self.paths), self.size, self.size, 3
 
     @property
     def dtype(self) -> np.dtype:
-        """That of the array."""
+        """The number format of that array."""
         return np.dtype(np.uint8)
 
     def __len__(self) -> int:

@@ -111,7 +111,7 @@ def label_ends(axes: Axes, labels: Iterable[Label]) -> None:
 
 
 class _Box(NamedTuple):
-    """Where a line of text stands, in points from the lower left corner of the axes."""
+    """The place of a line of text, in points from the lower left corner of the axes."""
 
     left: float
     middle: float

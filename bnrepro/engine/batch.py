@@ -1,4 +1,4 @@
-"""From uint8 images on the device to the float batch that a network sees, in backend-neutral ops.
+"""Turns uint8 images on the device into the float batch of a network, in backend-neutral ops.
 
 Runs inside the compiled program: the host sends only indices and distortion parameters.
 """
@@ -36,7 +36,7 @@ class Assembler:
 
     @classmethod
     def from_config(cls, config: RunConfig, train: Split) -> "Assembler":
-        """With the training images' own mean and deviation, where the config asks for them."""
+        """An assembler with the training images' mean and deviation, where `config` asks for it."""
         channels = train.images.shape[-1]
         mean, deviation = np.zeros(channels), np.ones(channels)
         if config.input_normalization:
@@ -48,7 +48,7 @@ class Assembler:
     def assemble(self, table: Any, indices: Any, distortions: dict[str, Any]) -> Any:
         """The float batch, (batch, height, width, channels), of rows `indices` of `table`.
 
-        `table` is uint8, (examples, height, width, channels); `distortions` has one value an
+        `table` is uint8, (examples, height, width, channels); `distortions` has one value per
         example under the names of `data.distortion.draw`; what is absent is not done.
         """
         images = ops.cast(self._gather(table, indices, distortions), self.dtype) / 255.0

@@ -97,7 +97,7 @@ class JaxEngine(Engine):
         return np.asarray(scores).reshape(-1, scores.shape[-1])[: len(split.labels)]
 
     def _scores_at_once(self, split: Split) -> bool:
-        """On an accelerator the evaluation split lies there, and one program goes over all of it.
+        """Whether the split lies on an accelerator, where one program goes over all of it.
 
         A call for each batch costs an accelerator more time in copies and launches than in work.
         """
@@ -198,6 +198,8 @@ class JaxEngine(Engine):
         gradients, (loss, correct, non_trainable) = self._differentiate(
             state, table, labels, indices, distortions
         )
+        # Keras's update rule reads the rate from a variable of the optimizer, a part of the state;
+        # rates come from the host, the same numbers for both backends.
         optimizer = list(optimizer)
         optimizer[self._rate_position] = rate.astype(optimizer[self._rate_position].dtype)
         trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)

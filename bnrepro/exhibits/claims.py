@@ -35,9 +35,9 @@ def run(claim: str, results_dir: str) -> list[Verdict]:
 
 
 def folder_to_read(claims: Iterable[str]) -> str:
-    """Where the records for some claims are read where no folder is named.
+    """The folder whose records are read for some claims where no folder is named.
 
-    A person's own folder where they need none, or where there is none to read.
+    It is a person's own where the claims need no records, or where there are none to read.
 
     Raises:
         RecordError: if a record cannot be read.

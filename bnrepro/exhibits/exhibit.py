@@ -73,7 +73,7 @@ class Exhibit:
 
 
 def folder(name: str, scale: str) -> str:
-    """Where an exhibit that is drawn at several scales lies below `results/`."""
+    """The folder below `results/` of an exhibit that is drawn at several scales."""
     return name if scale == DEFAULT_SCALE else f"{name}-{scale}"
 
 

@@ -1,4 +1,4 @@
-"""In words: what the runs of an exhibit were made on."""
+"""Words for what the runs of an exhibit were made on."""
 
 import math
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def setting(runs: pd.DataFrame) -> str:
 
 
 def setting_of_one_each(runs: pd.DataFrame) -> str:
-    """The same for runs that are all different."""
+    """Data set, network, batch size and number of networks, for runs that are all different."""
     return f"{_network(runs)}, {len(runs)} networks"
 
 

@@ -137,7 +137,7 @@ def frozen(network: Network) -> tuple[np.ndarray, dict[int, np.ndarray]]:
 
 
 def batch(network: Network) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """The same through the statistics of the batch, all examples together.
+    """Singular values as in `frozen`, through the statistics of the batch, all examples together.
 
     The mean and the scale of every unit are directions that normalization removes: 2 of the m
     singular values of every unit are 0, and are left out.
@@ -207,7 +207,7 @@ def normalize(network: Network, sums: np.ndarray) -> np.ndarray:
 
 
 def singular_values(matrices: np.ndarray) -> np.ndarray:
-    """Of one or of several matrices, largest first for each; 0 where only rounding is left."""
+    """The singular values of matrices, largest first for each; 0 where only rounding is left."""
     values = np.linalg.svd(matrices, compute_uv=False)
     return np.where(values > _NULL * values.max(axis=-1, keepdims=True), values, 0.0).ravel()
 

@@ -26,7 +26,7 @@ _SEED = 0
 
 @contextmanager
 def double_precision() -> Iterator[None]:
-    """Inside, what Keras makes is float64."""
+    """Let Keras make everything in float64 while the context is open."""
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")

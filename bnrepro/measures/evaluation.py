@@ -26,7 +26,7 @@ def evaluate_population(engine: Engine, config: RunConfig) -> tuple[float, float
 
 @contextmanager
 def population_statistics(engine: Engine, config: RunConfig) -> Iterator[None]:
-    """Inside, batch normalization infers with Algorithm 2's statistics; after, as before."""
+    """Let batch normalization infer with Algorithm 2's statistics while the context is open."""
     exact = {}
     layers = engine.network.batch_normalizations
     statistics = engine.population_statistics(config.batch_normalization.population_batches)

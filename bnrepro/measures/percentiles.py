@@ -7,14 +7,13 @@ run, and the average over all units. Normalization uses the images' own mini-bat
 import numpy as np
 
 from bnrepro.engine import Engine
+from bnrepro.engine.batch import read_images
 
 PERCENTILES = (15, 50, 85)
 
 
 def watched_images(engine: Engine, num_examples: int) -> np.ndarray:
     """The first images of the evaluation split, uint8."""
-    from bnrepro.engine.batch import read_images
-
     split = engine.dataset.evaluation
     return read_images(split, np.arange(min(num_examples, len(split.labels))))
 

@@ -89,7 +89,7 @@ class Units:
 
     @property
     def _use_bias(self) -> bool:
-        """Not before a beta: "the bias b can be ignored", its role is beta's (section 3.2).
+        """Whether layers have a bias: before a beta "the bias b can be ignored" (section 3.2).
 
         Layer and group normalization do not cancel it exactly; their papers have none there either.
         """

@@ -1,8 +1,8 @@
 """Checkpoints: everything that a run needs to go on as if nothing had happened.
 
-One file a checkpoint: the SHA-256 of what follows, then an uncompressed `.npz` of arrays with the
-rest as JSON. Nothing in it is ever executed (no pickle), a cut or flipped bit is noticed, and the
-one before is kept until the next is whole.
+A checkpoint is one file: the SHA-256 of what follows, then an uncompressed `.npz` of arrays with
+the rest as JSON. Nothing in it is ever executed (no pickle), a cut or flipped bit is noticed, and
+the one before is kept until the next is whole.
 """
 
 import hashlib

@@ -20,7 +20,7 @@ _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZi
 
 
 class ErrorRow(NamedTuple):
-    """Of one network, or of several together: the shares of examples that they get wrong."""
+    """The shares of examples that one network, or several together, get wrong."""
 
     model: str
     networks: int

@@ -171,9 +171,9 @@ _READ: ContextVar[dict[tuple[str, Path], Any] | None] = ContextVar("read", defau
 
 @contextmanager
 def reading_once() -> Iterator[None]:
-    """Inside, each folder's records and curves are read once: a command sees one state of them.
+    """Read each folder's records and curves once in this context: a command sees one state.
 
-    Also as a decorator of a function: `@reading_once()`.
+    It is also a decorator of a function: `@reading_once()`.
     """
     if _READ.get() is not None:
         yield

@@ -32,7 +32,7 @@ class StudyRecords:
 def find(
     name: str, runs: pd.DataFrame, results_dir: str, overrides: Iterable[Given] = ()
 ) -> StudyRecords:
-    """Of `runs`, which were read from `results_dir`, those of the study `name`.
+    """The records of the study `name` among `runs`, which were read from `results_dir`.
 
     Raises:
         ConfigError: if the study or an override is refused, or none of its runs has finished.
@@ -54,7 +54,7 @@ def find(
 
 
 def folder_to_read(studies: Sequence[tuple[str, Sequence[Given]]]) -> str:
-    """Where the records of studies (name, overrides) are read where no folder is named.
+    """The folder whose records of studies (name, overrides) are read where none is named.
 
     `RESULTS` if it holds a finished run of one of them, else `PUBLISHED`; which, and why, is said
     in one line on standard error.

@@ -1,4 +1,4 @@
-"""Where a run's config is not the paper's, or fills in what the paper leaves open."""
+"""The settings in which a run is not the paper's, or fills in what the paper leaves open."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Comparison:
 
     @property
     def row(self) -> list[Any]:
-        """In the order of `COLUMNS`, without the paper's value where there is none."""
+        """A table's cells, by `COLUMNS`, without the paper's value where there is none."""
         given = [] if self.kind == "left open" else [_words(self.paper)]
         return [
             *(self.setting.key, ", ".join(self.experiments) or "all", *given, _words(self.ours)),
@@ -119,7 +119,7 @@ def _configs(name: str, overrides: list[str], experiments: list[str]) -> dict[st
 
 
 def _networks(overrides: list[str]) -> dict[str, dict[str, Any]]:
-    """Those of figure 4, each of which has a seed of its own."""
+    """The networks of figure 4, each of which has a seed of its own."""
     return {
         f"seed {run.seed}": to_flat(run.composition.config)
         for run in study.planned_runs("figure_4", overrides)

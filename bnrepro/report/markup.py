@@ -93,7 +93,7 @@ def _text(column: str, values: Mapping[str, Any], name: str) -> str:
 
 
 def _unit(name: str) -> str:
-    """In which unit fractions are printed."""
+    """The unit in which fractions are printed."""
     if any(word in name for word in _POINTS):
         return " points"
     return " %" if any(word in name for word in _PERCENT) else ""

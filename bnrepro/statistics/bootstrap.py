@@ -41,7 +41,7 @@ _NOTHING = Speedup(None, "=", Interval(None, None, 0.0), ())
 def speedup(reference: pd.DataFrame, experiment: pd.DataFrame) -> Speedup:
     """How many times fewer steps the experiment needs than the reference to a fixed target.
 
-    Both frames have the columns of `curves.crossings` and one row a seed. The interval is the
+    Both frames have the columns of `curves.crossings` and one row per seed. The interval is the
     percentile interval of the bootstrap, the same on every call; its coverage is that of
     `coverage.bootstrap_coverage`. A censored median counts as anything from its last evaluation to
     infinity.
@@ -59,7 +59,7 @@ def speedup(reference: pd.DataFrame, experiment: pd.DataFrame) -> Speedup:
 def speedup_to_best(
     reference: pd.DataFrame, experiment: pd.DataFrame, best: pd.Series, share: float = 1.0
 ) -> Speedup:
-    """The same to `share` of the median of `best`, which each resample takes of its own seeds.
+    """`speedup` to `share` of the median of `best`, which each resample takes of its own seeds.
 
     `reference` and `experiment` are the curves of one experiment each, extended as for
     `curves.crossings`; `best` has accuracies by their seed. Seeds that only the target or only the
@@ -86,7 +86,7 @@ def speedup_to_best(
 
 
 def _speedup(seeds: list[int], lows: np.ndarray, highs: np.ndarray) -> Speedup:
-    """From the least and greatest ratio of all seeds, which come first, and of their resamples."""
+    """The speed-up of the least and greatest ratios: of all seeds, then of their resamples."""
     value, relation = _bounded(lows[0], highs[0])
     interval = _NOTHING.interval
     if len(seeds) > 1:

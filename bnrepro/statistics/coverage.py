@@ -39,7 +39,7 @@ def bootstrap_coverage(n: int) -> float:
 
 
 def share_below(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """In which share of all resamples of the seeds the median of `first` is below `second`'s.
+    """The share of all resamples of the seeds in which `first`'s median is below `second`'s.
 
     Both are (studies, seeds). A row of both together has, of each of its 2 x seeds numbers, the
     place in their order, from 0. The median is the lower one, that of `kaplan_meier_median`.
@@ -59,7 +59,7 @@ def share_below(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _share_of_resamples(n: int) -> np.ndarray:
-    """In which share of the resamples two medians are at or below a threshold.
+    """The share of the resamples in which two medians are at or below a threshold.
 
     (n + 1, n + 1, n + 1), by how many of the n seeds are at or below it with their first number,
     with their second, and with both. An entry that no seeds can have means nothing.

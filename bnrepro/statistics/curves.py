@@ -1,8 +1,8 @@
-"""From curves to steps: crossings of a target, mean curves over seeds, slope and distance.
+"""What curves say in steps: crossings of a target, mean curves over seeds, slope, distance.
 
-A curve is a data frame with a row an evaluation, `step` and `evaluation_accuracy`, in any order of
-rows. Judged afterwards, so that another target needs no other run; the grid of evaluations is the
-resolution. An accuracy that is not a number never reaches a target.
+A curve is a data frame with one row per evaluation, `step` and `evaluation_accuracy`, in any order
+of rows. Runs are judged afterwards, so that another target needs no other run; the grid of
+evaluations is the resolution. An accuracy that is not a number never reaches a target.
 """
 
 import math
@@ -40,7 +40,7 @@ def sustained_steps_to_target(
 
 
 def crossings(curves: pd.DataFrame, target: float, *, sustained: bool = False) -> pd.DataFrame:
-    """Of every run, the step at which it reached `target`, or at which it is right-censored.
+    """The step at which each run reached `target`, or at which it is right-censored.
 
     Columns `label`, `seed`, `steps`, `reached`, `last`: `steps` is the first crossing (with
     `sustained`, the one after which the accuracy stays) where `reached`, else `last`, the last
@@ -203,7 +203,7 @@ def _first(steps: np.ndarray, hits: np.ndarray) -> int | None:
 
 
 def _stay(hits: np.ndarray, num_evaluations: int | None) -> np.ndarray:
-    """Where a row of hits begins that lasts `num_evaluations`, or to the end; `hits` is by step."""
+    """Whether hits that last `num_evaluations`, or to the end, begin at each step of `hits`."""
     if num_evaluations is None:
         return np.logical_and.accumulate(hits[::-1])[::-1]
     counts = np.concatenate([[0], np.cumsum(hits)])

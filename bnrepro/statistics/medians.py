@@ -98,6 +98,8 @@ def resampled_medians(times: np.ndarray, events: np.ndarray, draws: np.ndarray) 
     `times` and `events` are (runs,), ordered by `by_time`; `draws` is how often each resample has
     each run, (resamples, runs).
     """
+    # Kaplan and Meier (1958): S(t) is the product of 1 - events / at risk over the times up to t.
+    # The runs at risk are those that have this time or a later one: a sum from the end.
     at_risk = np.cumsum(draws[:, ::-1], axis=1)[:, ::-1]
     # Runs with equal times one after the other: the product is the same as for all at once.
     factors = 1 - draws * events / np.maximum(at_risk, 1)
@@ -114,7 +116,7 @@ def _ordered(steps: npt.ArrayLike, reached: npt.ArrayLike) -> tuple[np.ndarray, 
 
 
 def by_time(times: np.ndarray, events: np.ndarray) -> np.ndarray:
-    """By time; a run that reached comes before one that was censored at the same step."""
+    """The order by time; a run that reached comes before one censored at the same step."""
     return np.lexsort((~events, times))
 
 

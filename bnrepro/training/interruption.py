@@ -18,7 +18,7 @@ class Interruption:
 
 @contextmanager
 def listening() -> Iterator[Interruption]:
-    """Inside, a signal is only noted; after, it does again what it did before."""
+    """Note a signal only, while the context is open; after it, signals do what they did before."""
     interruption = Interruption()
 
     def note(number: int, _frame: FrameType | None) -> None:

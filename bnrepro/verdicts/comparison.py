@@ -21,7 +21,7 @@ _NOTHING = Interval(None, None, 0.0)
 
 @dataclass(frozen=True)
 class Comparison:
-    """One number a seed, known within `low` and `high`, and an interval of their median."""
+    """One number per seed, known within `low` and `high`, and an interval of their median."""
 
     name: str
     text: str

@@ -1,7 +1,7 @@
 """When a claim counts as reproduced: what is measured and the bound it is held against.
 
-`EXACT` judges one computed number; `SEEDS` judges one number a seed, where every seed, or the whole
-interval of their median, must lie on the bound's side.
+`EXACT` judges one computed number; `SEEDS` judges one number per seed, where every seed, or the
+whole interval of their median, must lie on the bound's side.
 
 What is measured and the bounds were committed before the first record of any study, but for what
 says `after_records`. Later than the records, and only so that less is claimed: that fewer than
@@ -50,7 +50,7 @@ class Criterion:
 
     @property
     def section(self) -> str:
-        """Where the paper makes the claim."""
+        """The section in which the paper makes the claim."""
         return claim(self.claim).section
 
     @property
@@ -88,7 +88,7 @@ class SeedCriterion:
 
     @property
     def section(self) -> str:
-        """Where the paper makes the claim."""
+        """The section in which the paper makes the claim."""
         return claim(self.claim).section
 
     @property

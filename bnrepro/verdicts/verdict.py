@@ -41,7 +41,7 @@ _GROUPS = {
     "after the records": "by a criterion that was written after the records were seen",
     UNTESTED: "without a verdict",
 }
-# Of a claim with several parts the first outcome that one of them has.
+# A claim with several parts has the first of these outcomes that one of its parts has.
 _DECIDING: tuple[Outcome, ...] = (
     "not reproduced",
     "hint: does not hold",
@@ -65,7 +65,7 @@ def judge(key: str, value: float, detail: str = "") -> Verdict:
 
 
 def all_of(outcomes: Iterable[Outcome]) -> Outcome:
-    """Of a claim with several parts: that of the part that speaks against it most."""
+    """The outcome of a claim with several parts: that of the part that speaks against it most."""
     parts = set(outcomes)
     return next((outcome for outcome in _DECIDING if outcome in parts), "inconclusive")
 

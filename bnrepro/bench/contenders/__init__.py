@@ -1,4 +1,4 @@
-"""The ways to train one network that are timed against each other. One file a family.
+"""The ways to train one network that are timed against each other, one family per file.
 
 Each is built in a process that has chosen its framework; `plan.CONTENDERS` says which there are.
 """

@@ -20,7 +20,8 @@ State = tuple[list[Any], list[Any], list[Any]]
 class JaxLoop(Contender):
     """What a person would write for speed alone: one jitted program over donated buffers.
 
-    As in the engine a loop is compiled, but for convolutions on a CPU: there it is one step a call.
+    As in the engine a loop is compiled, but for convolutions on a CPU: there it is one step per
+    call.
     """
 
     def __init__(self, task: Task) -> None:

@@ -36,7 +36,7 @@ class Task:
 
     @property
     def momentum(self) -> float:
-        """Of the update rule, which is gradient descent with or without it."""
+        """The momentum of the update rule, which is gradient descent with or without it."""
         return self.config.optimizer.momentum if self.config.optimizer.name == "momentum" else 0.0
 
     @cached_property
@@ -53,7 +53,7 @@ class Task:
         )
 
     def keras_model(self) -> keras.Model:
-        """The same network and weights, made of nothing but Keras's own layers."""
+        """The network and its weights, made of nothing but Keras's own layers."""
         return of_own_layers(self.network().model)
 
 
@@ -90,7 +90,7 @@ class Contender(ABC):
 
 
 def whole_segments(steps: int, segment: int) -> int:
-    """As many whole segments as fit into `steps`, or `steps` where none does."""
+    """The steps of as many whole segments as fit into `steps`, or `steps` where none does."""
     return steps // segment * segment or steps
 
 

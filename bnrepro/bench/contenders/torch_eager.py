@@ -1,4 +1,4 @@
-"""The same network in PyTorch, eager, channels last, its data on the device.
+"""The network of a task in PyTorch, eager, channels last, its data on the device.
 
 PyTorch is never among bnrepro's dependencies: this file is used only where it is installed. Keras
 runs over PyTorch in this process, to draw the weights; no Keras layer is in the timed loop.

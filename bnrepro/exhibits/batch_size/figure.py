@@ -1,4 +1,4 @@
-"""With and without batch normalization in mini-batches of 1 to 128 (study `batch_size`)."""
+"""Networks with and without batch normalization, in mini-batches of 1 to 128 (`batch_size`)."""
 
 from functools import partial
 from typing import Any
@@ -117,7 +117,7 @@ def _findings(paired: Table) -> list[str]:
 
 
 def _train_accuracy(chosen: Selection) -> pd.Series:
-    """Of every run the last row of its curve; chance where it diverged."""
+    """The training accuracy in the last row of each run's curve; chance where it diverged."""
     last = chosen.curves.sort_values("step").groupby(["name", "seed"])["train_accuracy"].last()
     keys = pd.MultiIndex.from_frame(chosen.runs[["name", "seed"]])
     values = pd.Series(last.reindex(keys).to_numpy(), index=chosen.runs.index)

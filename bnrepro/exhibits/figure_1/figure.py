@@ -155,7 +155,7 @@ def _draw_accuracy(axes: Axes, mean: pd.DataFrame, low: float, high: float) -> N
 
 
 def _percentile_limits(percentiles: pd.DataFrame) -> tuple[float, float]:
-    """The same for all panels, so that their spreads can be compared."""
+    """The limits of the percentile axis, one pair for all panels: spreads can be compared."""
     shown = percentiles[percentiles["seed"] == percentiles["seed"].min()]
     low, high = shown["p15"].min(), shown["p85"].max()
     return min(low * 1.35, -3.2), max(high * 1.1, 2.6)

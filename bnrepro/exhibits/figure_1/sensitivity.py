@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def sensitivity(base: Selection, varied: Selection) -> Table:
-    """A row a setting, that of figure 1 included; `n`: the seeds that both networks have."""
+    """One row per setting, that of figure 1 included; `n`: the seeds that both networks have."""
     runs = pd.concat([base.runs, varied.runs], ignore_index=True)
     curves = pd.concat([base.curves, varied.curves], ignore_index=True)
     rows = [

@@ -73,7 +73,7 @@ class Quantity:
 
     @property
     def row(self) -> list[Any]:
-        """In the order of `COLUMNS`."""
+        """The cells of a table's row, in the order of `COLUMNS`."""
         expected = None if self.expected is None else str(self.expected)
         return [
             *(self.name, self.experiment, self.unit or None, self.n),
@@ -287,7 +287,7 @@ def _paper_percentiles(experiment: str) -> dict[str, float]:
 
 
 def paper_spread(experiment: str) -> np.ndarray:
-    """Of the paper's unit, the 85th minus the 15th percentile, wherever one of them was drawn."""
+    """The 85th minus the 15th percentile of the paper's unit, wherever one of them was drawn."""
     low, high = (paper.curve(PERCENTILE_CURVES[experiment], name) for name in ("p15", "p85"))
     steps = np.union1d(low["step"], high["step"])
     drawn = [np.interp(steps, curve["step"], curve["value"]) for curve in (low, high)]

@@ -100,7 +100,7 @@ class Records:
         )
 
     def _difference(self, first: str, second: str) -> Comparison:
-        """Of the best accuracies, on the seeds that both have."""
+        """The difference of the best accuracies, on the seeds that both have."""
         for label in (first, second):
             if not self._has(label):
                 return nothing(LINES[label].label)

@@ -105,7 +105,7 @@ def _after_equal_steps(chosen: Selection, configs: dict[str, RunConfig]) -> Iter
 
 
 def _roughness(curves: pd.DataFrame, momentum: float) -> Iterator[str]:
-    """Of scoring with moving averages, against training with the mini-batch's statistics."""
+    """How rough scores by moving averages are, beside training by mini-batch statistics."""
     rough = {
         (label, column): _step_to_step(curves[curves["label"] == label], column)
         for label in ("bn_x5_sigmoid", "bn_x5")

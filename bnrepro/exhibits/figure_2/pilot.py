@@ -31,7 +31,7 @@ class Regime:
 
     @property
     def slope(self) -> float:
-        """By how much the accuracy of Inception rises at its end, per step: the mean over seeds."""
+        """How much the accuracy of Inception rises per step at its end: the mean over seeds."""
         return float(np.mean(self.slopes))
 
     @property

@@ -35,7 +35,7 @@ MORE_COMPARISONS = (("bn_x5", "bn_baseline"), ("bn_x30", "bn_baseline"), ("bn_x3
 
 
 def tables(chosen: Selection) -> list[Table]:
-    """All of them, from the runs of the study `figure_2`."""
+    """All tables of figure 2 that are made from the runs of its study."""
     steps, runs = with_accuracy_after_equal_steps(chosen)
     return [
         _fixed_targets(chosen),

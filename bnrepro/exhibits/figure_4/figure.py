@@ -102,7 +102,7 @@ def _without_control(table: Table) -> Iterator[str]:
 
 
 def _variation(run: Mapping[Hashable, Any]) -> str:
-    """In which of the ways of section 4.2.3 a network differs from BN-x30."""
+    """The ways of section 4.2.3 in which a network differs from BN-x30, in words."""
     ways = []
     if run["config.initializer.convolution_gain"] != 1:
         ways.append(f"initial weights x{run['config.initializer.convolution_gain']:g}")
@@ -143,7 +143,7 @@ def _drawing(rows: Sequence[ErrorRow]) -> Drawing:
 
 
 def _draw_errors(axes: Axes, rows: Sequence[tuple[str, float, float]]) -> None:
-    """A row a model, the first on top: top-1 error filled, top-5 error open."""
+    """Draw one row per model, the first on top: top-1 error filled, top-5 error open."""
     heights = range(len(rows), 0, -1)
     for height, (model, top1, top5) in zip(heights, rows, strict=True):
         marker, size = ("D", 7.0) if model.endswith("ensemble") else ("o", 5.0)

@@ -130,7 +130,7 @@ def _findings(paired: Table) -> list[str]:
 
 
 def _draw(axes: Axes, runs: pd.DataFrame) -> None:
-    """A row a placement and measure: every seed as a mark, the median as a line."""
+    """Draw one row per placement and measure: seeds as marks, the median as a line."""
     for height, (placement, (color, marker)) in enumerate(_PLACEMENTS.items()):
         of_placement = runs[runs["config.placement"] == placement]
         apart = 0 if placement == "none" else 0.17

@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def sensitivity(base: Selection, varied: Selection) -> Table:
-    """A row a measure and setting, those of the study `placement` included.
+    """One row per measure and setting, those of the study `placement` included.
 
     `n`: the seeds that both placements have.
     """
