@@ -10,6 +10,7 @@ orthogonal to it, and a step of gradient descent can only lengthen W.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,11 +20,21 @@ from bnrepro.lab.setting import batch_normalization, digits, random
 from bnrepro.lab.tables import write_table
 from bnrepro.verdicts.verdict import Verdict, judge
 
-COLUMNS = ("epsilon", "a", "output", "gradient_of_input", "gradient_of_weights", "law_of_epsilon")
-
 _SCALES, _EPSILONS = (0.1, 1.0, 10.0, 100.0), (0.0, 1e-5, 1e-3)
 _EXAMPLES, _INPUTS, _UNITS = 64, 20, 8
 _STEPS, _LEARNING_RATE = 100, 0.5
+
+
+class LawErrors(NamedTuple):
+    """Relative errors of weights at scale a against the same weights at scale 1."""
+
+    output: float
+    gradient_of_input: float
+    gradient_of_weights: float
+    law_of_epsilon: float  # output against that of epsilon / a^2
+
+
+COLUMNS = ("epsilon", "a", *LawErrors._fields)
 
 
 def verdicts(folder: Path) -> list[Verdict]:
@@ -31,14 +42,14 @@ def verdicts(folder: Path) -> list[Verdict]:
     errors = {(epsilon, a): law_errors(epsilon, a) for epsilon in _EPSILONS for a in _SCALES}
     rows = [(*setting, *values) for setting, values in errors.items()]
     write_table(folder / "weight_scale.csv", COLUMNS, rows)
-    exact = np.max([errors[0.0, a] for a in _SCALES], axis=0)
-    law_of_epsilon = np.max([errors[epsilon, a][3] for epsilon in _EPSILONS for a in _SCALES])
-    broken = errors[1e-3, 0.1][0]
+    exact = LawErrors(*np.max([errors[0.0, a] for a in _SCALES], axis=0))
+    law_of_epsilon = np.max([each.law_of_epsilon for each in errors.values()])
+    broken = errors[1e-3, 0.1].output
     cosine, growth_error, growing = follow_weights()
     return [
-        judge("C2.output", exact[0], f"with epsilon = 1e-3 and a = 0.1: {broken:.2g}"),
-        judge("C2.gradient_of_input", exact[1]),
-        judge("C2.gradient_of_weights", exact[2]),
+        judge("C2.output", exact.output, f"with epsilon = 1e-3 and a = 0.1: {broken:.2g}"),
+        judge("C2.gradient_of_input", exact.gradient_of_input),
+        judge("C2.gradient_of_weights", exact.gradient_of_weights),
         judge("C2.epsilon", law_of_epsilon),
         judge("C2.orthogonal", cosine),
         judge("C2.growth", growth_error),
@@ -46,14 +57,14 @@ def verdicts(folder: Path) -> list[Verdict]:
     ]
 
 
-def law_errors(epsilon: float, a: float) -> tuple[float, float, float, float]:
+def law_errors(epsilon: float, a: float) -> LawErrors:
     """Errors at scale a against scale 1: output, both gradients; and the law of epsilon."""
     inputs = random("weight scale u", _EXAMPLES, _INPUTS)
     weights = random("weight scale W", _INPUTS, _UNITS) / np.sqrt(_INPUTS)
     output, to_input, to_weights = differentiate(inputs, weights, epsilon)
     scaled, scaled_to_input, scaled_to_weights = differentiate(inputs, a * weights, epsilon)
     expected = normalized(inputs @ weights, epsilon / a**2)
-    return (
+    return LawErrors(
         relative_error(scaled, output),
         relative_error(scaled_to_input, to_input),
         relative_error(a * scaled_to_weights, to_weights),

@@ -4,6 +4,7 @@ The covariance of m examples has rank m - 1 at most, and whitening needs its inv
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,28 +13,39 @@ from bnrepro.lab.tables import write_table
 from bnrepro.verdicts.criteria import WHITENING_ROUNDING
 from bnrepro.verdicts.verdict import Verdict, judge
 
-COLUMNS = ("examples", "features", "rank", "whitened_error", "normalized_error")
-
 _FEATURES = 32
 _EXAMPLES = (2, 4, 8, 16, 31, 32, 33, 48, 64, 128)
+
+
+class Row(NamedTuple):
+    """One mini-batch; the errors are how far both normalizations miss their aim."""
+
+    examples: int
+    features: int
+    rank: int  # of the covariance
+    whitened_error: float
+    normalized_error: float
+
+
+COLUMNS = Row._fields
 
 
 def verdicts(folder: Path) -> list[Verdict]:
     """C22; writes `whitening.csv`."""
     rows = [measure(examples) for examples in _EXAMPLES]
     write_table(folder / "whitening.csv", COLUMNS, rows, WHITENING_ROUNDING)
-    whitened = {examples: error for examples, _, _, error, _ in rows}
-    rank_error = max(abs(rank - min(_FEATURES, examples - 1)) for examples, _, rank, _, _ in rows)
+    whitened = {row.examples: row.whitened_error for row in rows}
+    rank_error = max(abs(row.rank - min(_FEATURES, row.examples - 1)) for row in rows)
     return [
         judge("C22.rank", rank_error, f"m = 2 to {_EXAMPLES[-1]}, {_FEATURES} features"),
         judge("C22.whitening", whitened[_FEATURES]),
         judge("C22.enough", whitened[_FEATURES + 1]),
-        judge("C22.elementwise", max(row[-1] for row in rows)),
+        judge("C22.elementwise", max(row.normalized_error for row in rows)),
     ]
 
 
-def measure(examples: int) -> tuple[int, int, int, float, float]:
-    """Rank of the covariance, and how far both normalizations miss their aim, for a mini-batch."""
+def measure(examples: int) -> Row:
+    """What whitening and batch normalization make of a mini-batch of some examples."""
     # Features that are correlated, as those of a network are.
     mixing = random("mixing", _FEATURES, _FEATURES)
     values = random("features", max(_EXAMPLES), _FEATURES)[:examples] @ mixing
@@ -44,7 +56,7 @@ def measure(examples: int) -> tuple[int, int, int, float, float]:
     whitened_error = np.linalg.norm(error, ord=2)
     normalized = np.asarray(batch_normalization()(values, training=True))
     normalized_error = np.abs(normalized.var(axis=0) - 1).max()
-    return examples, _FEATURES, rank, float(whitened_error), float(normalized_error)
+    return Row(examples, _FEATURES, rank, float(whitened_error), float(normalized_error))
 
 
 def inverse_root(covariance: np.ndarray, rank: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The tables of figure 2: fixed targets, accuracies after equal steps, differences within seeds."""
 
+from typing import NamedTuple
+
 import pandas as pd
 
 from bnrepro import paper, statistics
@@ -22,16 +24,19 @@ _FIXED_COLUMNS = (
     "steps_high",
     "coverage_percent",
 )
-_EQUAL_COLUMNS = (
-    "experiment",
-    "n",
-    "steps",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "coverage_percent",
-)
 MORE_COMPARISONS = (("bn_x5", "bn_baseline"), ("bn_x30", "bn_baseline"), ("bn_x30", "bn_x5"))
+
+
+class EqualStepsRow(NamedTuple):
+    """The median accuracy of an experiment's seeds after as many steps as the shortest training."""
+
+    experiment: str
+    n: int
+    steps: int
+    accuracy: float
+    accuracy_low: float | None
+    accuracy_high: float | None
+    coverage_percent: int | None
 
 
 def tables(chosen: Selection) -> list[Table]:
@@ -76,13 +81,14 @@ def _equal_steps(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
         accuracies = runs["accuracy"][runs["label"] == label]
         n = len(accuracies)
         median = statistics.median_with_interval(accuracies)
-        rows.append([label, n, steps, *median, statistics.coverage_of_median(n)])
+        coverage = statistics.coverage_of_median(n)
+        rows.append(EqualStepsRow(label, n, steps, *median, coverage))
     caption = (
         "Some networks train for longer than others. Here all have made as many steps as the "
         "shortest training: test accuracy, median over seeds with its order-statistic interval and "
         "the coverage that it has."
     )
-    return Table("equal_steps", _EQUAL_COLUMNS, rows, caption)
+    return Table("equal_steps", EqualStepsRow._fields, rows, caption)
 
 
 def _paired(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,11 +18,20 @@ from bnrepro.exhibits.wording import percent, points, setting_of_one_each
 from bnrepro.records import predictions
 from bnrepro.records.predictions import ErrorRow
 
-_SAME_SEED = ("model", "seed", "top1_error", "plain_top1_error", "gap")
 _CAPTION = (
     "A mark is one network, or their mean, without an interval: filled the top-1, open the top-5 "
     "error. The diamond is the ensemble, of which there is one."
 )
+
+
+class SameSeedRow(NamedTuple):
+    """A network beside figure 2's plain BN-x30 of its seed; `gap` is the first error minus this."""
+
+    model: str
+    seed: int
+    top1_error: float
+    plain_top1_error: float
+    gap: float
 
 
 def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
@@ -71,7 +80,7 @@ def _finding(rows: Sequence[ErrorRow]) -> str:
 
 
 def _same_seed(
-    seeds: Iterable[int], rows: Sequence[Sequence[Any]], others: pd.DataFrame | None
+    seeds: Iterable[int], rows: Sequence[ErrorRow], others: pd.DataFrame | None
 ) -> Table:
     """Each network beside figure 2's BN-x30 of its seed, where there is one."""
     plain: Mapping[Hashable, float] = {}
@@ -79,19 +88,19 @@ def _same_seed(
         of_x30 = others[others["label"] == "bn_x30"].set_index("seed")
         plain = (1 - of_x30["judged_final"]).to_dict()
     compared = [
-        [model, seed, error, plain[seed], error - plain[seed]]
-        for seed, (model, _, error, _) in zip(seeds, rows, strict=False)
+        SameSeedRow(row.model, seed, row.top1_error, plain[seed], row.top1_error - plain[seed])
+        for seed, row in zip(seeds, rows, strict=False)
         if seed in plain
     ]
     caption = (
         "Each network's top-1 error beside that of figure 2's plain BN-x30 of the same seed: one "
         "network each."
     )
-    return Table("same_seed", _SAME_SEED, compared, caption)
+    return Table("same_seed", SameSeedRow._fields, compared, caption)
 
 
 def _without_control(table: Table) -> Iterator[str]:
-    gaps = [row[-1] for row in table.rows]
+    gaps = [SameSeedRow(*row).gap for row in table.rows]
     if gaps:
         yield (
             f"Of the {len(gaps)} networks {sum(gap > 0 for gap in gaps)} err more than the plain "
