@@ -587,7 +587,9 @@ def test_main_says_what_is_missing_before_it_draws(
     assert exhibits.main("1", str(figure_1_dir)) == 0
     printed = capsys.readouterr()
     assert "runs are missing" in printed.err
-    assert printed.out.startswith("With batch normalization the MNIST network ends")
+    question, finding, *_ = printed.out.splitlines()
+    assert question.startswith("Does batch normalization make the paper's MNIST network train")
+    assert finding.startswith("With batch normalization the MNIST network ends")
     assert "figure_1.svg" in printed.out
 
 

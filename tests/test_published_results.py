@@ -23,7 +23,7 @@ from bnrepro.drawing.style import build
 from bnrepro.exhibits.claims import STUDIES
 from bnrepro.lab.experiments import EXPERIMENTS
 from bnrepro.report.markup import PANEL_SIZE
-from bnrepro.verdicts.verdict import COLUMNS, counted
+from bnrepro.verdicts.verdict import COLUMNS, count_outcomes
 
 ROOT = Path(__file__).parent.parent
 
@@ -123,7 +123,7 @@ def test_no_diamond_of_a_published_drawing_is_hidden(exhibit):
 
 def test_the_readme_counts_the_published_verdicts():
     verdicts = (dict(zip(COLUMNS, row, strict=True)) for row in published_verdicts())
-    lines = counted((row["claim"], row["group"], row["verdict"]) for row in verdicts)
+    lines = count_outcomes((row["claim"], row["group"], row["verdict"]) for row in verdicts)
     assert "\n" + "".join(f"- {line}\n" for line in lines) in (ROOT / "README.md").read_text()
 
 

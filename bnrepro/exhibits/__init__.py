@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from bnrepro.config import ConfigError, did_you_mean
 from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.config.study import load as load_study
 from bnrepro.exhibits.batch_size import figure as batch_size
 from bnrepro.exhibits.exhibit import Exhibit, folder
 from bnrepro.exhibits.figure_1 import figure as figure_1
@@ -78,7 +79,7 @@ def _entry(name: str, scale: str | None) -> _Entry:
 
 
 def main(name: str, results_dir: str | None = None, scale: str | None = None) -> int:
-    """Say which runs are missing and what the others show, then draw it beside them.
+    """Say which runs are missing, what is asked and what the others show, then draw it beside them.
 
     Without `results_dir` the records are those of `study_records.folder_to_read`.
 
@@ -91,6 +92,8 @@ def main(name: str, results_dir: str | None = None, scale: str | None = None) ->
     made = exhibit(name, results_dir, scale)
     for line in made.missing:
         print(line, file=sys.stderr)
+    study_name, _ = study
+    print(load_study(study_name).question)
     for finding in made.findings:
         print(finding)
     for path in made.write(results_dir):
