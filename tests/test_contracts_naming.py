@@ -86,6 +86,7 @@ def test_a_difference_takes_the_experiment_away():
         ["checkpoint_every=3"],
         ["replicas=2", "backend=jax"],
         ["threads=1"],
+        ["device=gpu:1"],
     ],
 )
 def test_where_and_how_to_run_does_not_matter(words):
@@ -94,8 +95,9 @@ def test_where_and_how_to_run_does_not_matter(words):
 
 
 def test_the_keys_that_do_not_matter_are_those_of_the_contract():
-    excluded = "seed results_dir force data.root checkpoint_every replicas tensorboard threads"
-    assert sorted(NOT_IDENTITY) == sorted(excluded.split())
+    excluded = "seed results_dir force data.root checkpoint_every replicas tensorboard"
+    launch = "threads device"
+    assert sorted(NOT_IDENTITY) == sorted(f"{excluded} {launch}".split())
 
 
 @pytest.mark.parametrize(

@@ -382,7 +382,8 @@ def test_a_claim_is_not_inherited_by_the_run_that_is_started(folder: Folder) -> 
     child.wait()
 
 
-def test_jobs_go_to_the_slots_of_the_gpus(folder: Folder) -> None:
+def test_jobs_go_to_the_slots_of_the_gpus(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bnrepro.sweep.slots.num_gpus", lambda: 8)
     folder.behave(**{f"s{seed}": "brief" for seed in range(4)})
     assert folder.sweep("seed=range(0,4)", gpus="3,5", per_gpu=2) == 0
     assert sorted(folder.starts(seed)[0] for seed in range(4)) == ["3", "3", "5", "5"]
@@ -547,7 +548,7 @@ def test_a_dry_run_counts_what_the_sweep_would_start(
         ({"workers": 0}, "workers=0"),
         ({"per_gpu": 0}, "per-gpu=0"),
         ({"gpus": "0,x"}, "gpus=0,x"),
-        ({"gpus": "0", "workers": 2}, "raise --per-gpu"),
+        ({"gpus": "0,900"}, "gpus=0,900: no GPU"),
         ({"max_failures": 0}, "max-failures=0"),
     ],
 )
@@ -556,6 +557,22 @@ def test_bad_options_are_refused_before_anything_is_created(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         folder.sweep("seed=0", **options)
+    assert not folder.results.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "message"),
+    [
+        (["device=cpu,gpu"], {}, "device=cpu,gpu: expected one device"),
+        (["device=cpu"], {"gpus": "0"}, "gpus=0 with device=cpu: expected one of them"),
+        (["device=gpu:1"], {"gpus": "0"}, "gpus=0 with device=gpu:1: expected one of them"),
+    ],
+)
+def test_a_sweep_has_one_device_and_one_word_for_it(
+    folder: Folder, words: list[str], options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        folder.sweep(*words, **options)
     assert not folder.results.exists()
 
 

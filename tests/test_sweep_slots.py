@@ -13,7 +13,8 @@ GIBIBYTE = 2**30
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eight cores, 64 GiB and no GPU."""
+    """Eight cores, 64 GiB, and eight GPUs that are hidden."""
+    monkeypatch.setattr(slots, "num_gpus", lambda: 8)
     monkeypatch.setattr(slots, "available_threads", lambda: 8)
     monkeypatch.setattr(slots, "memory_bytes", lambda: 64 * GIBIBYTE)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -61,6 +62,28 @@ def test_gpus_that_are_seen_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, GPU-abc")
     assert [slot.gpu for slot in choose_slots(100, None, None, 1)] == ["4", "GPU-abc"]
     assert [slot.gpu for slot in choose_slots(100, 3, None, 1)] == ["4", "GPU-abc", "4"]
+
+
+def test_runs_that_choose_a_device_for_themselves_get_none_from_their_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert choose_slots(100, None, None, 2, "gpu:1") == [Slot(None)] * 2
+    assert choose_slots(100, None, None, 1, "cpu") == [Slot(None)] * 8
+    assert choose_slots(100, None, None, 1, "gpu") == [Slot("4"), Slot("7")]
+    assert choose_slots(100, None, "5", 1, "gpu") == [Slot("5")]
+    with pytest.raises(ConfigError, match="on GPU 1 with 2 a GPU: expected at most 2"):
+        choose_slots(100, 3, None, 2, "gpu:1")
+
+
+def test_more_runs_at_once_than_the_gpus_take_are_refused() -> None:
+    with pytest.raises(ConfigError, match="raise --per-gpu"):
+        choose_slots(100, 2, "0", 1)
+
+
+def test_gpus_that_are_not_there_are_refused() -> None:
+    with pytest.raises(ConfigError, match="gpus=0,8: no GPU 8 here; this machine shows 8"):
+        choose_slots(100, None, "0,8", 1)
 
 
 @pytest.mark.parametrize("chosen", ["", "-1"])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bnrepro.cli.words import Command, Flag
 from bnrepro.config import CHOICES, GROUPS, ConfigError
+from bnrepro.config.names import DEVICES
 from bnrepro.config.overrides import choices_of, configs_directory, keys
 
 SHELLS = ("bash", "zsh", "fish")
@@ -123,7 +124,7 @@ def _closed_values(key: str) -> list[str]:
             return []
     if keys().get(key) is bool:
         return ["true", "false"]
-    return list(CHOICES.get(key, ()))
+    return list(DEVICES if key == "device" else CHOICES.get(key, ()))
 
 
 def _folders(text: str) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from bnrepro.config import RunConfig
 from bnrepro.config.backend import available_threads
 from bnrepro.config.composition import Composition
+from bnrepro.config.device import expected
 
 _WIDTH = 98
 
@@ -58,7 +59,7 @@ def _training(config: RunConfig) -> str:
 def _engine(config: RunConfig) -> str:
     threads = config.threads or available_threads()
     plural = "" if threads == 1 else "s"
-    return f"{config.backend}, {config.precision}, {threads} thread{plural}"
+    return f"{config.backend}, {config.precision}, {threads} thread{plural}, {expected(config)}"
 
 
 def _value(value: Any) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bnrepro.cli.results_folder import check_results_directory
 from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError
+from bnrepro.config.device import refuse_absent
 
 if TYPE_CHECKING:
     from bnrepro.config import DataConfig, RunConfig
@@ -54,7 +55,7 @@ def _records(composition: "Composition") -> list["RunRecord"]:
     from dataclasses import replace
 
     from bnrepro.cli.summary import summary
-    from bnrepro.config import backend
+    from bnrepro.config import backend, device
     from bnrepro.records.run_directory import find_finished, recorded_threads
 
     alone = composition.config.replicas == 1
@@ -70,7 +71,8 @@ def _records(composition: "Composition") -> list["RunRecord"]:
         with _quiet():
             from bnrepro import engine, training
 
-            engine.find_devices()
+            found = engine.find_devices()
+        device.refuse_other(composition.config, found)
 
     if alone:
         return [training.run(composition)]
@@ -91,6 +93,8 @@ def _quiet() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except ConfigError:
+            raise  # one line says it
         except BaseException:
             held.seek(0)
             os.write(before, held.read())
@@ -141,6 +145,7 @@ def _check_surroundings(config: "RunConfig") -> None:
     """Refuse now what a run would refuse after the seconds that TensorFlow takes to load."""
     check_results_directory(config.results_dir)
     _check_backend(config.backend)
+    refuse_absent(config)
     _check_data(config.data)
 
 

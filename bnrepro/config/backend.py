@@ -1,10 +1,11 @@
-"""Which backend and how many threads: environment variables, set before Keras is imported."""
+"""Backend, device and number of threads: environment variables, set before Keras is imported."""
 
 import os
 import sys
 from pathlib import Path
 
 from bnrepro.config import ConfigError, RunConfig
+from bnrepro.config.device import variables
 
 
 def available_threads() -> int:
@@ -13,7 +14,7 @@ def available_threads() -> int:
 
 
 def select(config: RunConfig) -> None:
-    """Choose Keras's backend and the number of threads for this process.
+    """Choose Keras's backend, the device and the number of threads for this process.
 
     Raises:
         ConfigError: if Keras is loaded already with another backend.
@@ -26,6 +27,7 @@ def select(config: RunConfig) -> None:
         )
     threads = config.threads or available_threads()
     os.environ["KERAS_BACKEND"] = config.backend
+    os.environ.update(variables(config.device))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Several runs share a GPU: neither takes memory before it needs it.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

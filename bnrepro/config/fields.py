@@ -355,6 +355,13 @@ class RunConfig:
     backend: str = field(
         metadata=about("what trains", word=itself(52), choices=BACKENDS, ours=True)
     )
+    device: str = field(
+        metadata=about(
+            "auto, cpu, gpu (the first that this process sees), gpu:1 (the second)",
+            ours=True,
+            recorded=False,
+        )
+    )
     threads: int = field(
         metadata=about("0: all cores that the machine gives", at_least(0, 4096), ours=True)
     )

@@ -17,6 +17,8 @@ INFERENCES = ("moving_average", "population")
 SPLITS = ("test", "tuning", "pilot")
 SHUFFLES = ("shards", "within_shards")
 BACKENDS = ("tensorflow", "jax")
+# `gpu:1` is the second GPU that a process sees, and so on.
+DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("float32", "mixed_bfloat16", "float64")
 # Section 4.2.1 lists seven changes; the seventh is the learning-rate multiplier.
 ACCELERATIONS = ("dropout", "l2", "decay", "lrn", "shuffle", "distortion")

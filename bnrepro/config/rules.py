@@ -2,6 +2,7 @@
 
 import math
 
+from bnrepro.config.device import check_name
 from bnrepro.config.fields import CHOICES, RANGES, RunConfig, to_flat
 from bnrepro.config.messages import ConfigError, one_of
 from bnrepro.config.names import DENSE_MODELS, MODELS_WITH_DENSE_UNITS
@@ -26,6 +27,7 @@ def _check_names(config: RunConfig) -> None:
         for name in names:
             if name is not None:
                 one_of(key, name, choices)
+    check_name(config.device)
     if len(set(config.accelerate)) != len(config.accelerate):
         raise ConfigError(
             f"accelerate={config.accelerate}: expected each change once; leave the repeated one out"

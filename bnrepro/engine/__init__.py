@@ -1,10 +1,11 @@
 """Compiled training: many steps as one program. One file per backend, one contract."""
 
+import os
 from typing import TYPE_CHECKING
 
 import keras
 
-from bnrepro.config import RunConfig
+from bnrepro.config import ConfigError, RunConfig, one_line
 from bnrepro.data import Dataset
 from bnrepro.engine.contract import Engine, Segment
 from bnrepro.models import Network
@@ -47,6 +48,20 @@ def build_probe(engine: Engine, population_batches: int = 10) -> "Probe":
     return Probe(engine, TensorFlowCalculus(engine.loops), population_batches)
 
 
-def find_devices() -> None:
-    """Wake the drivers, which write about it, at a moment that the caller chooses."""
-    keras.distribution.list_devices()
+def find_devices() -> list[str]:
+    """The devices of the selected backend, `["cpu:0"]`.
+
+    This wakes the drivers, which write about it, at a moment that the caller chooses.
+
+    Raises:
+        ConfigError: if the environment asks the backend for what is not there.
+    """
+    try:
+        return keras.distribution.list_devices()
+    except (RuntimeError, AssertionError) as error:
+        platforms = os.environ.get("JAX_PLATFORMS")
+        asks = "" if platforms is None else f"JAX_PLATFORMS={platforms}: "
+        raise ConfigError(
+            f"{asks}{keras.config.backend()} finds no such device ({one_line(error)}); use "
+            "device=cpu, or unset what asks for another"
+        ) from error

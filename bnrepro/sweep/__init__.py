@@ -67,7 +67,7 @@ def run_sweep(
     if max_failures is not None and max_failures < 1:
         raise ConfigError(f"max-failures={max_failures}: expected a whole number of at least 1")
     num_jobs = len(jobs_of(planned, replicas=replicas))
-    places = choose_slots(num_jobs, workers, gpus, per_gpu)
+    places = choose_slots(num_jobs, workers, gpus, per_gpu, _device_of(overrides, planned))
     if status:
         return _show_status(planned, len(places))
     if dry_run:
@@ -88,6 +88,21 @@ def plan(overrides: Iterable[Given], study_name: str | None = None) -> list[Plan
     if study_name is None:
         return study.plan(overrides)
     return sorted(study.planned_runs(study_name, overrides), key=lambda run: run.seed)
+
+
+def _device_of(overrides: list[str], planned: list[PlannedRun]) -> str:
+    """The device of all runs of a sweep.
+
+    A grid of devices would be the same runs several times: it is looked for in the words.
+    """
+    grid = [word for word in overrides if word.startswith("device=") and "," in word]
+    devices = {run.composition.config.device for run in planned}
+    if grid or len(devices) > 1:
+        raise ConfigError(
+            f"{' '.join(grid) or 'device'}: expected one device for all runs of a sweep; "
+            "--gpus and --per-gpu spread runs over GPUs"
+        )
+    return devices.pop()
 
 
 def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rules: Rules) -> int:

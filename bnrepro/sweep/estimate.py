@@ -8,10 +8,10 @@ from statistics import mean
 from typing import Any
 
 from bnrepro.config import RunConfig
+from bnrepro.config.device import visible_gpus
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.environment import processor
 from bnrepro.records.record import FINISHED, RecordError, RunRecord, find_runs, read_record
-from bnrepro.sweep.slots import visible_gpus
 
 # Two runs that agree in these take about as long a step.
 _ALIKE = (

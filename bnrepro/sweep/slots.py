@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bnrepro.config import ConfigError
 from bnrepro.config.backend import available_threads
+from bnrepro.config.device import num_gpus, visible_gpus
 
 # What a run of the larger CPU networks needs, with TensorFlow.
 _BYTES_PER_RUN = 2 * 2**30
@@ -27,29 +28,46 @@ class Slot:
         return {} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu}
 
 
-def choose_slots(num_runs: int, workers: int | None, gpus: str | None, per_gpu: int) -> list[Slot]:
+def choose_slots(
+    num_runs: int, workers: int | None, gpus: str | None, per_gpu: int, device: str = "auto"
+) -> list[Slot]:
     """One slot for each run that may train at the same time.
 
-    Without `workers` as many as cores, memory and GPUs allow, and never more than runs.
+    Without `workers` as many as cores, memory and GPUs allow, and never more than runs. `device`
+    is the runs' own: under `auto` and `gpu` each sees the GPU of its slot, under `gpu:1` and `cpu`
+    it chooses for itself.
 
     Raises:
-        ConfigError: if the numbers make no sense.
+        ConfigError: if the numbers make no sense, or `device` leaves no choice of GPUs.
     """
     _check_count("workers", workers)
     _check_count("per-gpu", per_gpu)
-    given = _read_gpus(gpus) if gpus is not None else []
+    given = _given_places(gpus, device)
     most = len(given) * per_gpu
     if given and workers is not None and workers > most:
         raise ConfigError(
-            f"workers={workers} on GPU {gpus} with {per_gpu} a GPU: expected at most {most}; "
+            f"workers={workers} on GPU {gpus or device[4:]} with {per_gpu} a GPU: expected at most "
+            f"{most}; "
             "raise --per-gpu"
         )
-    seen = given or visible_gpus()
+    seen = given or ([] if device == "cpu" else list(visible_gpus()))
     count = workers or (len(seen) * per_gpu if seen else _bearable())
     return [
         Slot(seen[position % len(seen)] if seen else None)
         for position in range(min(count, max(1, num_runs)))
     ]
+
+
+def _given_places(gpus: str | None, device: str) -> list[str | None]:
+    """The GPUs that the command line names; None for one that a run's own `device` names."""
+    if gpus is None:
+        return [None] if device.startswith("gpu:") else []
+    if device not in ("auto", "gpu"):
+        raise ConfigError(
+            f"gpus={gpus} with device={device}: expected one of them; `--gpus` spreads the runs "
+            "over GPUs, `device` is the same for all"
+        )
+    return list(_read_gpus(gpus))
 
 
 def _bearable() -> int:
@@ -60,15 +78,6 @@ def _bearable() -> int:
 def threads_per_run(num_slots: int) -> int:
     """The cores, split evenly."""
     return max(1, available_threads() // num_slots)
-
-
-def visible_gpus() -> list[str]:
-    """The NVIDIA GPUs that a run would see, by number (or by name, where the user chose so)."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [gpu.strip() for gpu in chosen.split(",") if gpu.strip() not in ("", "-1")]
-    found = Path("/dev").glob("nvidia[0-9]*")
-    return sorted((path.name.removeprefix("nvidia") for path in found), key=int)
 
 
 def memory_bytes() -> int:
@@ -86,6 +95,12 @@ def _read_gpus(text: str) -> list[str]:
     gpus = [part.strip() for part in text.split(",")]
     if not all(gpu.isascii() and gpu.isdigit() for gpu in gpus) or len(set(gpus)) != len(gpus):
         raise ConfigError(f"gpus={text}: expected numbers such as 0,1, each once")
+    count = num_gpus()
+    absent = [gpu for gpu in gpus if count is not None and int(gpu) >= count]
+    if absent:
+        raise ConfigError(
+            f"gpus={text}: no GPU {', '.join(absent)} here; this machine shows {count} of NVIDIA's"
+        )
     return gpus
 
 
