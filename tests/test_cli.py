@@ -153,6 +153,7 @@ def test_a_sweep_gets_its_flags(monkeypatch):
                 "gpus": "0,1",
                 "per_gpu": 2,
                 "dry_run": True,
+                "probe": False,
                 "status": False,
                 "retry_failed": True,
                 "fail_fast": True,

@@ -18,7 +18,7 @@ from fake_sweep import completed_record, launcher
 from bnrepro.config import ConfigError
 from bnrepro.records.lock import claim, run_lock
 from bnrepro.records.record import load_curves, load_runs, read_record, write_record
-from bnrepro.sweep import run_sweep
+from bnrepro.sweep import run_sweep, show_folder
 from bnrepro.sweep.launcher import Process, start
 
 FAKE_SWEEP = Path(__file__).with_name("fake_sweep.py")
@@ -420,7 +420,7 @@ def test_in_a_terminal_a_live_table_is_shown_and_the_terminal_left_as_it_was(
             shown += part
     os.close(outer)
     assert sweep.wait(timeout=PATIENCE) == 130
-    assert re.search(rb"mlp-digits-x1 seed 0 +30 +100 +10.0 +0.5000 +7 s", shown)
+    assert re.search(rb"mlp-digits-x1 seed 0 +30 +100 +10.0 +50.00 % +7 s", shown)
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")  # the cursor is back
 
 
@@ -487,31 +487,141 @@ def test_status_shows_a_sweep_from_outside_and_starts_nothing(
         sweep.terminate()
     out = capfd.readouterr().out
     assert "5 runs: 1 running, 2 done, 1 failed, 1 waiting" in out
-    assert re.search(rf"{NAME} seed 1 +30 +100 +10.0 +0.5000 +7 s", out)
+    # Of runs like it 2,000 steps, nine evaluations and what is around them take 13 s.
+    assert re.search(rf"^running +30 of 100 +50.00 % +9 s left +{NAME} seed 1$", out, re.M)
     assert f"log: {folder.directory(0) / 'log.txt'}" in out
     assert folder.starts(4) == []
 
 
-def test_a_dry_run_lists_the_runs_and_leaves_nothing_behind(
+def test_the_status_of_a_folder_shows_whatever_is_going_on_there(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert show_folder(str(folder.results)) == 0
+    assert "no run at work" in capfd.readouterr().out
+    folder.behave(s0="exits", s1="deaf", s2="sleep", s5="SIGKILL")
+    folder.sweep("seed=6,7")
+    old = folder.directory(7) / "record.json"
+    os.utime(old, (0, 0))
+    capfd.readouterr()
+    with folder.start_sweep("seed=range(0,5)", "train_steps=3000") as sweep:
+        name = f"{NAME}-steps3000"
+        for seed in (1, 2):
+            wait_for((folder.directory(seed, name) / "pid").exists)
+        assert show_folder(str(folder.results)) == 0
+        os.kill(int((folder.directory(1, name) / "pid").read_text()), signal.SIGKILL)
+        sweep.terminate()
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith("6 runs: 2 running, 1 done, 1 failed, 2 waiting; time left about")
+    patterns = [
+        rf"running +30 of 100 +50.00 % +\d+ s left  {name} seed 2",
+        rf"starting +3,000 +– +\d+ s left  {name} seed 1",
+        rf"failed +0 of 3,000 +– +{name} seed 0",
+        rf"waiting +3,000 +– +\d+ s left  {name} seed 3",
+        rf"waiting +3,000 +– +\d+ s left  {name} seed 4",
+        rf"done +2,000 of 2,000 +10.00 % +{NAME} seed 6",
+    ]
+    for line, pattern in zip(lines[1:7], patterns, strict=True):
+        assert re.fullmatch(pattern, line), (line, pattern)
+    assert f"log: {folder.directory(0, name) / 'log.txt'}" in lines[8]
+
+
+def test_what_a_dead_sweep_announced_waits_no_longer(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder.behave(s0="sleep")
+    with folder.start_sweep("seed=0,1,2") as sweep:
+        child = folder.pid(0)
+        wait_for(lambda: folder.status(2) == "completed")
+        sweep.kill()
+    wait_for(lambda: not alive(child))
+    assert show_folder(str(folder.results)) == 0
+    out = capfd.readouterr().out
+    assert "3 runs: 2 done, 1 interrupted\n" in out
+
+
+def test_more_runs_than_a_screen_has_lines_are_counted(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert folder.sweep("seed=range(0,50)", status=True) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) == 22
+    assert (lines[0], lines[-1]) == ("50 runs: 50 waiting; time left unknown", "and 30 waiting")
+
+
+def test_a_dry_run_trains_nothing_and_leaves_nothing_behind(
     folder: Folder, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(folder.root))
-    assert folder.sweep("seed=0,1", dry_run=True, workers=2) == 0
+    monkeypatch.chdir(folder.root)
+    words = folder.words("seed=0,1")
+    assert run_sweep(words, dry_run=True, workers=2, launcher=_nothing_is_started) == 0
     assert [path.name for path in folder.root.iterdir() if path.is_dir()] == []
     out = capfd.readouterr().out
     assert re.search(rf"^waiting +{NAME} seed 0 .*model=mlp", out, re.MULTILINE)
+    assert "2 runs: 2 waiting; time left unknown" in out
+    assert "of 2 no run like them is recorded; --probe measures" in out
+
+
+def _nothing_is_started(*_: object) -> Process:
+    raise AssertionError("a dry run starts no process")
+
+
+def test_a_dry_run_of_a_study_asks_its_question_and_is_no_longer_than_a_screen(
+    folder: Folder, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.root)
+    words = ["study=figure_2", "scale=cpu", f"results_dir={folder.results}"]
+    assert run_sweep(words, dry_run=True, launcher=_nothing_is_started) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith("By how much does batch normalization shorten")
+    assert len(lines) <= 20
+    assert any(re.fullmatch("waiting +bn_x5-cpu  seeds 0, 1, 2, 3, 4, 5", line) for line in lines)
+    # Nothing is recorded in this folder, and the study's file speaks of its time.
+    assert re.fullmatch("study=figure_2 says of itself: about .* on 2 cores.", lines[-1])
+
+
+def test_a_dry_run_takes_times_from_published_records_of_as_many_threads(
+    folder: Folder, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.root)
+    published = folder.root / "results/published/runs" / NAME / "seed_0"
+    published.mkdir(parents=True)
+    record = completed_record(["model=mlp", "seed=0", "threads=1"])
+    elsewhere = {**vars(record), "environment": {"device": "Another processor"}}
+    write_record(published, type(record)(**elsewhere))
+    (published / "curve.csv").write_text("header\n0\n")
+    own = ["model=mlp", "seed=0,1", f"results_dir={folder.root / 'mine'}"]
+    for threads in (1, 2):
+        words = [*own, f"threads={threads}"]
+        assert run_sweep(words, dry_run=True, workers=1, launcher=_nothing_is_started) == 0
+    known, unknown = capfd.readouterr().out.split("threads=2", 1)
+    # 2 s around, 2 s of training and 9 evaluations of 1 s, twice.
+    assert "time left about 26 s" in known
+    assert "times of 2 after runs like them below results/published, on Another processor" in known
+    assert "disk unknown" in known
+    assert "time left unknown" in unknown
+
+
+def test_a_probe_measures_what_no_record_tells_and_leaves_nothing_behind(
+    folder: Folder, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.root)
+    monkeypatch.setattr("tempfile.tempdir", str(folder.root))
+    assert folder.sweep("seed=0,1", probe=True, workers=2) == 0
+    assert [path.name for path in folder.root.iterdir() if path.is_dir()] == []
+    out = capfd.readouterr().out
     # The stand-in says 2 s of training whatever it trained: 2,000 steps are 40 times the probe's
     # 50; one evaluation of 1 s becomes nine.
     assert out.count("a few steps of") == 1
     assert "2 runs: 2 waiting; time left about 1 min 31 s" in out
     assert "2 to run, 2 at a time; disk about" in out
+    assert "times of 2 after runs like them measured now" in out
 
 
-def test_a_dry_run_whose_probe_fails_says_that_it_does_not_know(
+def test_a_probe_that_fails_says_that_it_does_not_know(
     folder: Folder, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder.behave(s0="exits", s1="exits")
-    assert folder.sweep("seed=0,1", dry_run=True) == 0
+    assert folder.sweep("seed=0,1", probe=True) == 0
     out = capfd.readouterr().out
     assert out.count("a few steps of") == 1
     assert "time left unknown" in out

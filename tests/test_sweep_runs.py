@@ -168,8 +168,8 @@ def test_damaged_data_fails_each_run_with_the_line_that_says_so(
     assert str(tmp_path) not in (sweeps.directory(0) / "record.json").read_text()
 
 
-def test_a_dry_run_trains_a_few_steps_and_says_how_long_the_whole_takes(sweeps: Sweeps) -> None:
-    code, output = sweeps.finish("seed=0,1", "--dry-run")
+def test_a_probe_trains_a_few_steps_and_says_how_long_the_whole_takes(sweeps: Sweeps) -> None:
+    code, output = sweeps.finish("seed=0,1", "--probe")
     assert code == 0, output
     assert "2 runs: 2 waiting; time left about" in output
     assert "disk about" in output

@@ -78,10 +78,13 @@ COMMANDS = {
             prepare_sweep,
             (
                 Flag("--workers", "runs at the same time (default: what the machine bears)", "N"),
-                Flag("--gpus", "the GPUs to use (default: all)", "0,1"),
+                Flag("--gpus", "the GPUs to use (default: all), each run sees one", "0,1"),
                 Flag("--per-gpu", "runs at the same time on one GPU (default: 1)", "N"),
-                Flag("--dry-run", "list the runs, their time and disk; start nothing"),
-                Flag("--status", "how far the runs are; start nothing"),
+                Flag(
+                    "--dry-run", "list the runs, their time and disk, from records; train nothing"
+                ),
+                Flag("--probe", "the same; a few steps tell the times that no record tells"),
+                Flag("--status", "how far the runs are; without words, all in the results folder"),
                 Flag("--retry-failed", "also run what failed before"),
                 Flag("--fail-fast", "stop at the first failure"),
                 Flag("--max-failures", "stop after so many failures", "N"),
@@ -94,6 +97,7 @@ COMMANDS = {
                 ("bnrepro sweep bn=none,x1,x5 seed=0,1", "six runs on digits"),
                 ("bnrepro sweep experiment=inception,bn_x5 scale=cpu seed=0,1,2", "a small table"),
                 ("bnrepro sweep study=figure_2 scale=cpu --dry-run", "what a study would take"),
+                ("bnrepro sweep --status", "what is going on, from another terminal"),
             ),
         ),
         Command(

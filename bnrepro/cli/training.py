@@ -11,10 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bnrepro.cli.results_folder import check_results_directory
+from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError
 from bnrepro.config.device import refuse_absent
+from bnrepro.config.overrides import check_single
 
 if TYPE_CHECKING:
     from bnrepro.config import DataConfig, RunConfig
@@ -121,7 +122,9 @@ def prepare_sweep(words: Words) -> Work:
     """Run a grid or a study."""
     from bnrepro.sweep import plan, run_sweep
 
-    starts = words.flags.keys().isdisjoint(("--dry-run", "--status"))
+    if "--status" in words.flags and words.study is None and _names_only_a_folder(words):
+        return _folder_status(words)
+    starts = words.flags.keys().isdisjoint(("--dry-run", "--probe", "--status"))
     for run in plan(words.overrides, words.study):
         if starts:
             _check_surroundings(run.composition.config)
@@ -133,12 +136,27 @@ def prepare_sweep(words: Words) -> Work:
         gpus=words.flags.get("--gpus"),
         per_gpu=words.number("--per-gpu") or 1,
         dry_run="--dry-run" in words.flags,
+        probe="--probe" in words.flags,
         status="--status" in words.flags,
         retry_failed="--retry-failed" in words.flags,
         fail_fast="--fail-fast" in words.flags,
         max_failures=words.number("--max-failures"),
         replicas="--replicas" in words.flags,
     )
+
+
+def _names_only_a_folder(words: Words) -> bool:
+    return all(override.key == "results_dir" for override in words.overrides)
+
+
+def _folder_status(words: Words) -> Work:
+    """How far everything is in a results folder, whoever started it."""
+    from bnrepro.sweep import show_folder
+
+    check_single(words.overrides)
+    results_dir = words.value("results_dir", RESULTS_DIR)
+    check_results_directory(results_dir)
+    return partial(show_folder, results_dir)
 
 
 def _check_surroundings(config: "RunConfig") -> None:

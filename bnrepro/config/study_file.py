@@ -7,6 +7,7 @@ that.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bnrepro.config.files import check_plain, read_file
@@ -54,15 +55,24 @@ def load(name: str) -> Study:
     Raises:
         ConfigError: if there is none of that name, or it is not a study.
     """
-    if name not in choices_of("study"):
-        raise no_such_choice("study", name)
-    paths = [directory / "study" / f"{name}.yaml" for directory in config_directories()]
-    path = next(path for path in reversed(paths) if path.exists())
+    path = path_of(name)
     try:
         check_plain(path)
         return _study(read_file(path).content)
     except (ConfigError, OSError) as error:
         raise ConfigError(f"{path}: not a study: {error}") from error
+
+
+def path_of(name: str) -> Path:
+    """Where a study's file lies; a user's own comes before ours.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    if name not in choices_of("study"):
+        raise no_such_choice("study", name)
+    paths = [directory / "study" / f"{name}.yaml" for directory in config_directories()]
+    return next(path for path in reversed(paths) if path.exists())
 
 
 def _study(content: dict[str, Any]) -> Study:

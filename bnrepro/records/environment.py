@@ -40,6 +40,21 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def devices_here() -> set[str]:
+    """The names under which this machine's processor and NVIDIA GPUs stand in records."""
+    names = {processor()}
+    for path in Path("/proc/driver/nvidia/gpus").glob("*/information"):
+        for line in path.read_text().splitlines():
+            if line.startswith("Model:"):
+                names.add(line.partition(":")[2].strip())
+    return names
+
+
+def is_gpu(device: str) -> bool:
+    """Whether a record's device is one of NVIDIA's GPUs, by its name, and not a processor."""
+    return device.startswith(("NVIDIA", "Tesla", "GeForce", "Quadro", "GRID", "TITAN"))
+
+
 def _versions() -> dict[str, str]:
     versions = {}
     for package in _PACKAGES:

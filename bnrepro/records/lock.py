@@ -65,7 +65,16 @@ def claim(directory: Path) -> Iterator[None]:
 
 def is_held(directory: Path) -> bool:
     """Whether a process trains the run in `directory` now."""
-    path = _path(directory, "run")
+    return is_locked(_path(directory, "run"))
+
+
+def is_claimed(directory: Path) -> bool:
+    """Whether a sweep has started the run in `directory` and waits for its end."""
+    return is_locked(_path(directory, "claim"))
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of that file, which need not exist."""
     if not path.exists():
         return False
     try:
@@ -75,7 +84,11 @@ def is_held(directory: Path) -> bool:
         return True
 
 
+def locks_folder(results_dir: str | Path) -> Path:
+    """Where the locks of a results folder lie: outside of the runs, which `force` moves aside."""
+    return Path(results_dir) / ".locks"
+
+
 def _path(directory: Path, purpose: str) -> Path:
-    """A lock's file: outside the run's directory, which `force` moves aside."""
     results, name = directory.parent.parent.parent, directory.parent.name
-    return results / ".locks" / f"{name}-{directory.name}.{purpose}.lock"
+    return locks_folder(results) / f"{name}-{directory.name}.{purpose}.lock"

@@ -25,6 +25,9 @@ from bnrepro.config import flatten
 if TYPE_CHECKING:
     import pandas as pd
 
+# A person's own records, and those that the project shows; both below the folder of a command.
+RESULTS, PUBLISHED = "results", "results/published"
+
 SCHEMA_VERSION = 1
 STATUSES = ("completed", "diverged", "failed", "interrupted")
 # A diverged run is a result; a failed or interrupted one is missing.

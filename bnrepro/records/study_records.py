@@ -10,10 +10,7 @@ import pandas as pd
 from bnrepro.config import ConfigError, study
 from bnrepro.config.composition import run_directory
 from bnrepro.config.overrides import Given
-from bnrepro.records.record import FINISHED, find_runs, read_record
-
-# A person's own records, and those that the project shows; both below the folder of a command.
-RESULTS, PUBLISHED = "results", "results/published"
+from bnrepro.records.record import FINISHED, PUBLISHED, RESULTS, find_runs, read_record
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ It is idempotent: what is done is not run again, what was interrupted goes on, w
 alone until `retry_failed`. Two sweeps over the same results folder share the work.
 
 `slots`: where runs go. `jobs`: what one process trains. `launcher`: how it is started. `outcome`:
-what became of a run. `scheduler`: the loop. `estimate`, `probe`: how long runs take. `display`,
-`results`: what a person sees.
+what became of a run. `scheduler`: the loop. `announcement`: what others see of it. `estimate`,
+`probe`: how long runs take. `display`, `results`: what a person sees. `dry_run`, `status`: what one
+is told without starting anything.
 """
 
 from collections.abc import Iterable
@@ -13,18 +14,20 @@ from collections.abc import Iterable
 from rich.console import Console
 
 from bnrepro.config import ConfigError, study
-from bnrepro.config.overrides import Given
+from bnrepro.config.overrides import Given, read_all
 from bnrepro.config.study import PlannedRun
-from bnrepro.records.lock import is_held
 from bnrepro.sweep.display import Board, Snapshot, States, failures, print_line, take_snapshot
+from bnrepro.sweep.dry_run import Surroundings, preview
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.jobs import jobs_of
 from bnrepro.sweep.launcher import Launcher, local
-from bnrepro.sweep.outcome import Outcome, on_disk
-from bnrepro.sweep.probe import probe
+from bnrepro.sweep.outcome import Outcome
 from bnrepro.sweep.results import result_tables
 from bnrepro.sweep.scheduler import Rules, Scheduler
 from bnrepro.sweep.slots import Slot, choose_slots, threads_per_run
+from bnrepro.sweep.status import lines_of, now, rows_below, rows_of
+
+_STUDY = "study="
 
 
 def run_sweep(
@@ -35,6 +38,7 @@ def run_sweep(
     gpus: str | None = None,
     per_gpu: int = 1,
     dry_run: bool = False,
+    probe: bool = False,
     status: bool = False,
     retry_failed: bool = False,
     fail_fast: bool = False,
@@ -48,7 +52,9 @@ def run_sweep(
         workers: runs at the same time; None: what cores, memory and GPUs allow.
         gpus: the GPUs to use, `"0,1"`; None: all that are seen.
         per_gpu: runs at the same time on one GPU.
-        dry_run: list the runs, the time and the disk they would take, and start nothing.
+        dry_run: list the runs, the time and the disk they would take as far as records tell, and
+            train nothing.
+        probe: the same, and what no record tells is measured in a few steps.
         status: show how far the runs are, and start nothing.
         retry_failed: also run what failed before.
         fail_fast: stop at the first failure; the runs in progress save their work.
@@ -68,13 +74,27 @@ def run_sweep(
         raise ConfigError(f"max-failures={max_failures}: expected a whole number of at least 1")
     num_jobs = len(jobs_of(planned, replicas=replicas))
     places = choose_slots(num_jobs, workers, gpus, per_gpu, _device_of(overrides, planned))
+    threads = threads_per_run(len(places))
     if status:
-        return _show_status(planned, len(places))
-    if dry_run:
-        return _show_plan(planned, places, launcher, retry_failed=retry_failed)
+        states = [(run, now(run)) for run in planned]
+        return _print(lines_of(rows_of(states, _speeds(planned, threads))))
+    if dry_run or probe:
+        around = Surroundings(places, threads, launcher, retry_failed, probe)
+        return _print(preview(planned, study_name, around))
     limit = 1 if fail_fast else max_failures
-    rules = Rules(retry_failed, limit, threads_per_run(len(places)), replicas)
-    return _run(planned, places, launcher, rules)
+    return _run(planned, places, launcher, Rules(retry_failed, limit, threads, replicas))
+
+
+def show_folder(results_dir: str) -> int:
+    """Show what is going on in a results folder, whoever started it; start nothing.
+
+    Raises:
+        RecordError: if a record cannot be read.
+    """
+    rows = rows_below(results_dir)
+    if not rows:
+        return _print([f"{results_dir}: no run at work, waiting or interrupted, none ended lately"])
+    return _print(lines_of(rows))
 
 
 def plan(overrides: Iterable[Given], study_name: str | None = None) -> list[PlannedRun]:
@@ -90,16 +110,16 @@ def plan(overrides: Iterable[Given], study_name: str | None = None) -> list[Plan
     return sorted(study.planned_runs(study_name, overrides), key=lambda run: run.seed)
 
 
-def _device_of(overrides: list[str], planned: list[PlannedRun]) -> str:
+def _device_of(overrides: Iterable[Given], planned: list[PlannedRun]) -> str:
     """The device of all runs of a sweep.
 
     A grid of devices would be the same runs several times: it is looked for in the words.
     """
-    grid = [word for word in overrides if word.startswith("device=") and "," in word]
+    grid = [each for each in read_all(overrides) if each.key == "device" and len(each.values) > 1]
     devices = {run.composition.config.device for run in planned}
     if grid or len(devices) > 1:
         raise ConfigError(
-            f"{' '.join(grid) or 'device'}: expected one device for all runs of a sweep; "
+            f"{' '.join(map(str, grid)) or 'device'}: expected one device for all runs of a sweep; "
             "--gpus and --per-gpu spread runs over GPUs"
         )
     return devices.pop()
@@ -107,7 +127,7 @@ def _device_of(overrides: list[str], planned: list[PlannedRun]) -> str:
 
 def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rules: Rules) -> int:
     console = Console(stderr=True)
-    speeds = _speeds(planned)
+    speeds = _speeds(planned, rules.threads)
 
     def snapshot() -> Snapshot:
         return take_snapshot(scheduler.states(), speeds, len(places))
@@ -115,7 +135,7 @@ def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rule
     def watch(run: PlannedRun, outcome: Outcome) -> None:
         board.say(run, outcome)
         if outcome.done:
-            speeds.add(run.directory)
+            speeds.add(run.directory, f"below {run.composition.config.results_dir}")
 
     board = Board(console, snapshot)
     scheduler = Scheduler(planned, places, launcher, rules, watch, board.refresh)
@@ -130,46 +150,15 @@ def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rule
     return 0 if all(outcome.done for _, outcome in states) else 1
 
 
-def _show_status(planned: list[PlannedRun], num_slots: int) -> int:
-    states = [(run, _now(run)) for run in planned]
+def _speeds(planned: list[PlannedRun], threads: int) -> Speeds:
+    return Speeds(sorted({run.composition.config.results_dir for run in planned}), threads)
+
+
+def _print(lines: Iterable[str]) -> int:
     console = Console()
-    console.print(take_snapshot(states, _speeds(planned), num_slots).render())
-    _report(states)
+    for line in lines:
+        print_line(console, line)
     return 0
-
-
-def _now(run: PlannedRun) -> Outcome:
-    if is_held(run.directory):
-        return Outcome("running")
-    return Outcome("waiting") if run.composition.config.force else on_disk(run)
-
-
-def _show_plan(
-    planned: list[PlannedRun], places: list[Slot], launcher: Launcher, *, retry_failed: bool
-) -> int:
-    console = Console()
-    states = []
-    for run in planned:
-        outcome = _now(run)
-        words = " ".join(map(str, run.overrides))
-        print_line(console, f"{outcome.status:<11}  {run.label}  {words}")
-        left = outcome.status != "running" and not outcome.stands(retry_failed=retry_failed)
-        states.append((run, Outcome("waiting") if left else outcome))
-    waiting = [run for run, outcome in states if outcome.status == "waiting"]
-    speeds = _speeds(planned)
-    for run in speeds.unknown(waiting):
-        print_line(console, f"a few steps of {run.label}, to learn its speed ...")
-        probe(run, speeds, launcher, places[0], threads_per_run(len(places)))
-    print_line(console, take_snapshot(states, speeds, len(places)).summary())
-    sizes = [speeds.size_bytes(run.composition.config) for run in waiting]
-    known = [size for size in sizes if size is not None]
-    disk = f"about {sum(known) / len(known) * len(sizes) / 1e6:,.1f} MB" if known else "unknown"
-    print_line(console, f"{len(waiting)} to run, {len(places)} at a time; disk {disk}")
-    return 0
-
-
-def _speeds(planned: list[PlannedRun]) -> Speeds:
-    return Speeds(sorted({run.composition.config.results_dir for run in planned}))
 
 
 def _report(states: States) -> None:

@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -40,10 +41,9 @@ class Snapshot:
 
     def counts(self) -> str:
         """How many runs are how far."""
-        numbers = Counter(outcome.status for _, outcome in self.states)
-        parts = [f"{numbers[status]} {word}" for status, word in _ORDER if numbers[status]]
         noun = "run" if len(self.states) == 1 else "runs"
-        return f"{len(self.states)} {noun}: {', '.join(parts)}"
+        each = counts_of(outcome.status for _, outcome in self.states)
+        return f"{len(self.states)} {noun}: {each}"
 
     def summary(self) -> str:
         """The counts and, unless all have ended, the time left."""
@@ -66,13 +66,24 @@ class Snapshot:
 def take_snapshot(states: States, speeds: Speeds, num_slots: int) -> Snapshot:
     """The state of a sweep, with the time that it still takes in so many slots."""
     left = [_seconds_left(run, outcome, speeds) for run, outcome in states]
+    return Snapshot(states, seconds_together(left, num_slots))
+
+
+def seconds_together(left: Sequence[float | None], num_slots: int) -> float | None:
+    """How long runs take in so many slots; those of which nothing is known take as the others."""
     known = [seconds for seconds in left if seconds is not None]
     unknown = len(left) - len(known)
     todo = [seconds for seconds in known if seconds > 0]
     if unknown and not todo:
-        return Snapshot(states, None)
+        return None
     total = sum(todo) + unknown * (sum(todo) / len(todo) if todo else 0.0)
-    return Snapshot(states, max([total / num_slots, *known]))
+    return max([total / num_slots, *known])
+
+
+def counts_of(statuses: Iterable[str]) -> str:
+    """`2 running, 5 waiting`: how many runs are how far."""
+    numbers = Counter(statuses)
+    return ", ".join(f"{numbers[status]} {word}" for status, word in _ORDER if numbers[status])
 
 
 class Board:
@@ -105,7 +116,7 @@ class Board:
         """A line for what happened to a run; it stays above the table."""
         line = f"{outcome.status:<11}  {run.label}"
         if outcome.accuracy is not None:
-            line += f"  best accuracy {outcome.accuracy:.4f}"
+            line += f"  best accuracy {in_percent(outcome.accuracy)}"
         if outcome.status == "failed":
             line += f"  {outcome.error}"
         if self._live is None or outcome.status not in _AT_WORK:
@@ -149,8 +160,21 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def in_percent(accuracy: float) -> str:
+    """An accuracy as everywhere on the screen: `99.44 %`."""
+    return f"{100 * accuracy:.2f} %"
+
+
+def seconds_left(facts: dict[str, Any], whole: float | None) -> float | None:
+    """Of a run in progress, by what runs like it took as a `whole`, else by its own speed."""
+    steps = facts["train_steps"] - facts["step"]
+    if whole is not None:
+        return whole * steps / max(1, facts["train_steps"])
+    return steps / facts["steps_per_second"] if facts["steps_per_second"] else None
+
+
 def _cells(run: PlannedRun) -> list[str]:
-    facts = progress(run)
+    facts = progress(run.directory)
     if facts is None:
         return [run.label, "starting", "", "", "", ""]
     rate, accuracy = facts["steps_per_second"], facts["accuracy"]
@@ -160,7 +184,7 @@ def _cells(run: PlannedRun) -> list[str]:
         f"{facts['step']:,}",
         f"{facts['train_steps']:,}",
         f"{rate:,.1f}" if rate else "",
-        "" if accuracy is None else f"{accuracy:.4f}",
+        "–" if accuracy is None else in_percent(accuracy),
         duration(steps / rate) if rate else "",
     ]
 
@@ -170,10 +194,7 @@ def _seconds_left(run: PlannedRun, outcome: Outcome, speeds: Speeds) -> float | 
     if outcome.status not in ("waiting", *_AT_WORK):
         return 0.0
     whole = speeds.seconds(run.composition.config)
-    facts = progress(run)
+    facts = progress(run.directory)
     if facts is None or outcome.status == "waiting":
         return whole
-    steps = facts["train_steps"] - facts["step"]
-    if whole is not None:
-        return whole * steps / max(1, facts["train_steps"])
-    return steps / facts["steps_per_second"] if facts["steps_per_second"] else None
+    return seconds_left(facts, whole)

@@ -109,7 +109,7 @@ def leave_failed_record(run: PlannedRun, error: str) -> None:
         scale=composition.scale,
         seed=run.seed,
         status="failed",
-        train_steps=(progress(run) or {}).get("step", 0),
+        train_steps=(progress(run.directory) or {}).get("step", 0),
         config=recorded_config(composition.config),
         data={"name": composition.config.data.name},
         error=_FOLDERS.sub("", error),
@@ -117,10 +117,10 @@ def leave_failed_record(run: PlannedRun, error: str) -> None:
     write_record(run.directory, record)
 
 
-def progress(run: PlannedRun) -> dict[str, Any] | None:
-    """What a run in progress says of itself, or None."""
+def progress(directory: Path) -> dict[str, Any] | None:
+    """What a run in progress says of itself in its directory, or None."""
     try:
-        fields = json.loads((run.directory / "progress.json").read_text())
+        fields = json.loads((directory / "progress.json").read_text())
     except (OSError, ValueError):
         return None
     return fields if isinstance(fields, dict) else None

@@ -27,7 +27,7 @@ def probe(run: PlannedRun, speeds: Speeds, launcher: Launcher, slot: Slot, threa
         (short,) = study.plan([*run.overrides, *overrides])
         short.directory.mkdir(parents=True)
         _finish(launcher(list(map(str, short.overrides)), short.directory / LOG, slot.environment))
-        speeds.add(short.directory)
+        speeds.add(short.directory, "measured now")
 
 
 def _finish(process: Process) -> None:

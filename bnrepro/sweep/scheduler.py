@@ -13,6 +13,7 @@ from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import Busy, claim, is_held
 from bnrepro.records.run_directory import open_directory
+from bnrepro.sweep.announcement import announced
 from bnrepro.sweep.jobs import Job, jobs_of
 from bnrepro.sweep.launcher import Launcher, Process
 from bnrepro.sweep.outcome import Ending, Outcome, conclude, on_disk, raw_record
@@ -86,7 +87,8 @@ class Scheduler:
             self._outcomes[run.directory] = self._settled(run) or Outcome("waiting")
         left = [run for run, outcome in self.states() if outcome.status == "waiting"]
         self._waiting.extend(jobs_of(left, replicas=self._rules.replicas))
-        with self._listening(), self._leaving_no_child():
+        announcement = announced(left, self._rules.threads)
+        with announcement, self._listening(), self._leaving_no_child():
             while self._children or (self._pending() and not self._stopping()):
                 self._reap()
                 if self._stopping():
