@@ -2,6 +2,7 @@
 
 import io
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +11,7 @@ from hand_made_records import HandMade, write_run
 
 from bnrepro import cli
 from bnrepro.cli.commands import COMMANDS
+from bnrepro.cli.exhibits import FIGURES
 from bnrepro.cli.summary import summary
 from bnrepro.config import GROUPS, ConfigError
 from bnrepro.config.composition import compose
@@ -215,11 +217,46 @@ def test_cfg_prints_the_composed_config_and_trains_nothing(training, capsys):
     assert training.asked == []
 
 
-@pytest.mark.parametrize("words", [["--info"], ["--info", "defaults"], ["--info=searchpath"]])
-def test_info_says_how_a_config_is_composed(training, capfd, words):
-    assert cli.main(["run", "model=cnn", *words]) == 0
-    assert capfd.readouterr().out
+def test_info_prints_what_a_report_of_a_fault_needs_and_no_secret(training, capfd, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("TF_VAR_token", "secret")
+    assert cli.main(["run", "device=cpu", "data.root=nowhere", "--info"]) == 0
+    output = capfd.readouterr().out
+    facts = dict(line.split(maxsplit=1) for line in output.splitlines())
+    assert facts["bnrepro"] == "0.1.0" and f"keras {version('keras')}" in facts["packages"]
+    assert facts["device"] == "cpu with backend=tensorflow: CPU"
+    assert "CUDA_VISIBLE_DEVICES=" in facts["variables"] and "secret" not in output
+    assert facts["data"] == "nowhere: digits"
     assert training.asked == []
+
+
+def test_help_of_a_command_is_its_page(capsys):
+    pages = []
+    for words in (["help", "table"], ["table", "--help"], ["help"], ["--help"]):
+        assert cli.main(words) == 0
+        pages.append(capsys.readouterr().out)
+    assert pages[0] == pages[1] and pages[2] == pages[3]
+    assert cli.main(["help", "tabel"]) == 2
+    assert "did you mean 'table'?" in capsys.readouterr().err
+
+
+def test_the_figures_of_the_command_line_are_those_that_there_are():
+    from bnrepro.exhibits import NUMBERS
+
+    assert FIGURES == NUMBERS
+
+
+def test_more_threads_than_cores_are_spoken_of(training, capsys):
+    cli.main(["run", "threads=4096"])
+    assert "threads=4096: this process may use" in capsys.readouterr().err
+
+
+def test_a_status_without_words_is_that_of_the_folder(monkeypatch):
+    shown = []
+    monkeypatch.setattr("bnrepro.sweep.show_folder", lambda folder: shown.append(folder) or 0)
+    assert cli.main(["sweep", "--status"]) == 0
+    assert cli.main(["sweep", "results_dir=mine", "--status"]) == 0
+    assert shown == ["results", "mine"]
 
 
 def test_the_summary_says_what_differs_from_the_defaults():

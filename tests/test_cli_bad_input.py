@@ -113,9 +113,16 @@ MESSAGES = {
     "run results_dir=file": "results_dir=file: expected a folder, but file is a file",
     "run results_dir=file/below": "results_dir=file/below: expected a folder, but file is a file",
     "run --confg job": "--confg: no such flag of `bnrepro run`; did you mean '--cfg'?",
-    "run --cfg": "--cfg: expected a value after it",
+    "run --cfg": "--cfg: expected a value after it, one of job, hydra, all",
     "run --cfg jbo": "--cfg jbo: expected one of job, hydra, all; did you mean 'job'?",
-    "run --info nothing": "--info nothing: expected one of defaults-tree, defaults",
+    "run --info=all": "--info takes no value",
+    "help nothing": "nothing: expected a command",
+    "figure 5": "figure 5: expected one of 1, 2, 4, placement, batch_size",
+    "claims C99": "C99: expected claims among C1, C2",
+    "figure placment": "did you mean 'placement'?",
+    "run device=gup": "device=gup: expected auto, cpu, gpu",
+    "run results_dir=dangling": "expected a folder, but dangling is a link to nothing",
+    "table results_dir=dangling/x": "expected a folder, but dangling is a link to nothing",
     "run --multirun=3 seed=1": "--multirun takes no value",
     "run --config-dir nowhere": "nowhere': expected a folder",
     "run study=figure_1": "study: no such key",
@@ -158,12 +165,13 @@ def test_the_message_says_what_was_received_what_was_expected_and_the_remedy(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(CONFIG_DIRECTORY_VARIABLE, str(tmp_path))
     Path("file").write_text("")
+    Path("dangling").symlink_to("nothing")
     assert cli.main(line.split()) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("bnrepro: ") and captured.err.count("\n") == 1
     assert MESSAGES[line] in captured.err
     assert captured.out == ""
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file"]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +284,7 @@ syntax = st.sampled_from(
 flags = st.sampled_from(
     [word for command in COMMANDS.values() for flag in command.flags for word in
      [flag.name, f"{flag.name}=1", f"{flag.name}=x", flag.short or "-x"]]
-    + ["--help", "-h", "--version", "--cfg=job", "--info=defaults", "--format=csv", "bash"]
+    + ["--help", "-h", "--version", "--cfg=job", "--info", "--format=csv", "bash"]
 )  # fmt: skip
 plain = st.sampled_from(
     ["list", "download", "verify", "mnist", "digits", "bash", "zsh", "fish", "bn_*"]

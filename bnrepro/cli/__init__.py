@@ -49,6 +49,9 @@ def parse(argv: list[str]) -> Callable[[], int]:
     from bnrepro.cli.words import read_words, use_config_directory
 
     name, *words = argv or ["--help"]
+    if name == "help":
+        # `bnrepro help run` is `bnrepro run --help`.
+        name, words = (words or ["--help"])[0], ["--help"]
     if name in ("-h", "--help"):
         return lambda: explain.show(explain.overview(COMMANDS))
     if name == "--version":

@@ -9,6 +9,7 @@ from functools import partial
 from bnrepro.cli.completion import SHELLS, complete, script
 from bnrepro.cli.data_sets import prepare_data
 from bnrepro.cli.exhibits import (
+    FIGURES,
     prepare_bench,
     prepare_claims,
     prepare_ensemble,
@@ -27,7 +28,6 @@ _CONFIG_DIR = Flag(
     f"a folder with files of your own, as {CONFIG_DIRECTORY_VARIABLE} names it",
     "DIR",
 )
-_INFO = ("defaults-tree", "defaults", "config", "searchpath")
 
 
 def prepare_completion(words: Words) -> Work:
@@ -61,7 +61,7 @@ COMMANDS = {
                 Flag("--multirun", "the same as `bnrepro sweep`", short="-m"),
                 _CONFIG_DIR,
                 Flag("--cfg", "print the composed config", "PART", ("job", "hydra", "all")),
-                Flag("--info", "print how the config is composed", "PART", _INFO, default=_INFO[0]),
+                Flag("--info", "print versions, device, caches and data: for a bug report"),
             ),
             keys=None,
             examples=(
@@ -125,7 +125,7 @@ COMMANDS = {
             "1 | 2 | 4 | placement | batch_size  [scale=cpu] [results_dir=DIR]",
             prepare_figure,
             keys=("results_dir", "scale"),
-            plain_words=("1", "2", "4", "placement", "batch_size"),
+            plain_words=FIGURES,
             takes_plain_words=True,
             examples=(
                 ("bnrepro figure 1", "accuracy and pre-activations on MNIST"),

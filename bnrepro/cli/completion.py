@@ -57,7 +57,9 @@ def complete(line: str, commands: Mapping[str, Command]) -> list[str]:
     """The words that may stand where `line` ends, whole."""
     *before, current = _split(line)
     if len(before) <= 1:
-        candidates = [*commands, "--help", "--version"]
+        candidates = [*commands, "help", "--help", "--version"]
+    elif before[1:] == ["help"]:
+        candidates = list(commands)
     elif before[1] in commands:
         candidates = _for_command(commands[before[1]], before[2:], current)
     else:

@@ -7,8 +7,14 @@ from pathlib import Path
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
-from bnrepro.config import ConfigError, shown
+from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.config.overrides import Override, check_single
+
+# Known here so that a word that is none is refused before matplotlib is loaded.
+FIGURES = ("1", "2", "4", "placement", "batch_size")
+
+# Known here so that a word that is none is refused before matplotlib is loaded.
+FIGURES = ("1", "2", "4", "placement", "batch_size")
 
 
 def prepare_table(words: Words) -> Work:
@@ -72,6 +78,13 @@ def prepare_figure(words: Words) -> Work:
     if len(words.plain) != 1:
         received = shown(" ".join(words.plain) or "nothing")
         raise ConfigError(f"figure {received}: expected one, such as `bnrepro figure 1`")
+    if words.plain[0] == "3":
+        raise ConfigError("figure 3 is a table: bnrepro table study=figure_2")
+    if words.plain[0] not in FIGURES:
+        near = did_you_mean(words.plain[0], FIGURES)
+        raise ConfigError(
+            f"figure {shown(words.plain[0])}: expected one of {', '.join(FIGURES)}{near}"
+        )
     return partial(_figure, words.plain[0], results_dir, words.value("scale", "") or None)
 
 
@@ -94,7 +107,16 @@ def _report(results_dir: str | None) -> int:
 
 def prepare_claims(words: Words) -> Work:
     """Test what the paper claims."""
+    from bnrepro.paper import CLAIMS
+
     results_dir = _named_directory(words)
+    known = [claim.identifier for claim in CLAIMS]
+    for name in words.plain:
+        if name not in known:
+            raise ConfigError(
+                f"{shown(name)}: expected claims among {', '.join(known)}"
+                f"{did_you_mean(name, known)}"
+            )
     return partial(_claims, words.plain, results_dir, words.flags.get("--format", "text"))
 
 

@@ -29,7 +29,7 @@ def overview(commands: Mapping[str, Command]) -> str:
         "",
         *(f"  {command.name:<12} {command.summary}" for command in commands.values()),
         "",
-        "`bnrepro COMMAND --help` says more; `bnrepro run --help` lists all choices and keys.",
+        "`bnrepro help COMMAND` says more; `bnrepro help run` lists all choices and keys.",
         "first steps:  bnrepro run model=inception bn=x5",
         "              bnrepro table",
     ]
@@ -37,7 +37,7 @@ def overview(commands: Mapping[str, Command]) -> str:
 
 
 def page(command: Command) -> str:
-    """`bnrepro COMMAND --help`."""
+    """`bnrepro help COMMAND`, `bnrepro COMMAND --help`."""
     parts = [
         f"usage: bnrepro {command.name} {command.usage}{' [--flags]' if command.flags else ''}",
         f"{command.summary[0].upper()}{command.summary[1:]}.",

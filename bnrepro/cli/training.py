@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError
+from bnrepro.config.backend import available_threads
 from bnrepro.config.device import refuse_absent
 from bnrepro.config.overrides import check_single
 
@@ -33,18 +34,24 @@ def prepare_run(words: Words) -> Work:
     from bnrepro.config.hydra_composition import config_of, show
 
     composition = compose(words.overrides, config_of)
-    if "--cfg" in words.flags or "--info" in words.flags:
-        return partial(show, words.overrides, words.flags.get("--cfg"), words.flags.get("--info"))
+    if "--cfg" in words.flags:
+        return partial(show, words.overrides, words.flags["--cfg"])
+    if "--info" in words.flags:
+        from bnrepro.cli.information import show_information
+
+        return partial(show_information, composition.config)
     _check_surroundings(composition.config)
     return partial(_run, composition)
 
 
 def _run(composition: "Composition") -> int:
     from bnrepro.config.composition import run_directory
-    from bnrepro.tables import result_row
+
+    records = _records(composition)
+    from bnrepro.tables import result_row  # with pandas, which only the end needs
 
     codes = []
-    for record in _records(composition):
+    for record in records:
         print(result_row(record))
         print(run_directory(composition.config.results_dir, record.name, record.seed))
         codes.append(_EXIT_CODES.get(record.error or "", int(record.status == "failed")))
@@ -57,13 +64,18 @@ def _records(composition: "Composition") -> list["RunRecord"]:
 
     from bnrepro.cli.summary import summary
     from bnrepro.config import backend, device
-    from bnrepro.records.run_directory import find_finished, recorded_threads
+    from bnrepro.records.run_directory import (
+        check_writable,
+        find_finished,
+        recorded_threads,
+    )
 
     alone = composition.config.replicas == 1
     finished = find_finished(composition) if alone else None
     if finished is not None:
         print("done already; force=true trains it again", file=sys.stderr)
         return [finished]
+    check_writable(composition.config.results_dir)
     threads = recorded_threads(composition) or composition.config.threads
     composition = replace(composition, config=replace(composition.config, threads=threads))
     with _leaving_at_once():
@@ -164,7 +176,18 @@ def _check_surroundings(config: "RunConfig") -> None:
     check_results_directory(config.results_dir)
     _check_backend(config.backend)
     refuse_absent(config)
+    _warn_of_threads(config.threads)
     _check_data(config.data)
+
+
+@cache
+def _warn_of_threads(threads: int) -> None:
+    if threads > available_threads():
+        print(
+            f"threads={threads}: this process may use {available_threads()} cores, and more "
+            "threads than cores make a run slower",
+            file=sys.stderr,
+        )
 
 
 @cache

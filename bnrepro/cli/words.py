@@ -147,7 +147,8 @@ def _next_value(flag: Flag, waiting: list[str]) -> str:
     if waiting and not waiting[0].startswith("-") and not (optional and "=" in waiting[0]):
         return waiting.pop(0)
     if flag.default is None:
-        raise ConfigError(f"{flag.name}: expected a value after it, {flag.metavar}")
+        values = f"one of {', '.join(flag.choices)}" if flag.choices else flag.metavar
+        raise ConfigError(f"{flag.name}: expected a value after it, {values}")
     return flag.default
 
 

@@ -4,7 +4,6 @@
 configs (names, plans, help) merges the files itself; `merging` is held to this page by a test.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -39,8 +38,8 @@ def config_of(choices: Mapping[str, str]) -> RunConfig:
         return OmegaConf.to_object(composed)  # type: ignore[return-value]
 
 
-def show(overrides: Iterable[Given], part: str | None, info: str | None) -> int:
-    """Print a part of the composed config, or with `info` what Hydra says of its composition.
+def show(overrides: Iterable[Given], part: str) -> int:
+    """Print a part of the composed config: `job`, `hydra` or `all`.
 
     Raises:
         ConfigError: as `compose`.
@@ -50,24 +49,8 @@ def show(overrides: Iterable[Given], part: str | None, info: str | None) -> int:
     words = list(map(str, given))
     with _hydra() as searchpath:
         hydra = GlobalHydra.instance().hydra
-        if info is None:
-            hydra.show_cfg("config", [*words, *searchpath], part, package=None)
-        else:
-            with _root_logger():
-                hydra.show_info(info, "config", [*words, *searchpath])
+        hydra.show_cfg("config", [*words, *searchpath], part, package=None)
     return 0
-
-
-@contextmanager
-def _root_logger() -> Iterator[None]:
-    """Put the root logger back as it was: Hydra shows its information through it."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
 
 
 @contextmanager

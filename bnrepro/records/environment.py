@@ -26,7 +26,7 @@ def software() -> dict[str, Any]:
     return {
         "commit": commit,
         "dirty": dirty,
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **versions()},
     }
 
 
@@ -55,14 +55,15 @@ def is_gpu(device: str) -> bool:
     return device.startswith(("NVIDIA", "Tesla", "GeForce", "Quadro", "GRID", "TITAN"))
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
+def versions() -> dict[str, str]:
+    """The installed packages on which results depend, with their versions."""
+    found = {}
     for package in _PACKAGES:
         try:
-            versions[package] = metadata.version(package)
+            found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return versions
+    return found
 
 
 def _commit() -> tuple[str | None, bool | None]:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -39,6 +40,26 @@ def find_finished(composition: Composition) -> RunRecord | None:
         raise ConfigError(f"{error}; add force=true to move it aside") from error
     _refuse_other_config(directory, record.config, composition.config)
     return record if record.status in FINISHED else None
+
+
+def check_writable(results_dir: str) -> None:
+    """Find out now whether runs can be written below a folder, which need not exist yet.
+
+    Permissions do not tell (a read-only disk, `/proc`): a folder is made and taken away again.
+
+    Raises:
+        OSError: saying why not.
+    """
+    folder = Path(results_dir)
+    nearest = next(part for part in [folder, *folder.absolute().parents] if part.exists())
+    try:
+        with TemporaryDirectory(prefix=".bnrepro-", dir=nearest):
+            pass
+    except OSError as error:
+        reason = f"{nearest}: {error.strerror}"
+        raise OSError(
+            f"results_dir={results_dir}: nothing can be written there ({reason}); choose another"
+        ) from error
 
 
 def open_directory(composition: Composition) -> Path:

@@ -12,7 +12,7 @@ from types import FrameType
 from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import Busy, claim, is_held
-from bnrepro.records.run_directory import open_directory
+from bnrepro.records.run_directory import check_writable, open_directory
 from bnrepro.sweep.announcement import announced
 from bnrepro.sweep.jobs import Job, jobs_of
 from bnrepro.sweep.launcher import Launcher, Process
@@ -87,6 +87,8 @@ class Scheduler:
             self._outcomes[run.directory] = self._settled(run) or Outcome("waiting")
         left = [run for run, outcome in self.states() if outcome.status == "waiting"]
         self._waiting.extend(jobs_of(left, replicas=self._rules.replicas))
+        for results_dir in {run.composition.config.results_dir for run in left}:
+            check_writable(results_dir)
         announcement = announced(left, self._rules.threads)
         with announcement, self._listening(), self._leaving_no_child():
             while self._children or (self._pending() and not self._stopping()):
