@@ -14,8 +14,10 @@ from bnrepro.records.record import (
     CURVE_COLUMNS,
     RecordError,
     RunRecord,
+    read_curves,
     read_record,
     read_rows,
+    read_runs,
     reading_once,
     write_atomically,
     write_record,
@@ -134,7 +136,7 @@ def test_load_runs_gives_a_row_a_run_in_order_of_seed(tmp_path):
 def test_a_run_that_was_moved_aside_does_not_count(tmp_path):
     directory = leave(tmp_path)
     directory.rename(directory.with_name("seed_3.123.aside"))
-    assert load_runs(tmp_path).empty
+    assert read_runs(tmp_path).empty
 
 
 def test_load_curves_gives_a_row_an_evaluation(tmp_path):
@@ -145,10 +147,33 @@ def test_load_curves_gives_a_row_an_evaluation(tmp_path):
     assert frame["label"].unique().tolist() == ["bn_x5"]
 
 
-def test_an_empty_folder_gives_an_empty_frame(tmp_path):
-    assert isinstance(load_runs(tmp_path), pd.DataFrame)
-    assert load_runs(tmp_path).empty
-    assert load_curves(tmp_path).empty
+def test_a_folder_without_runs_gives_empty_frames_to_what_can_do_without(tmp_path):
+    for read in (read_runs, read_curves):
+        assert isinstance(read(tmp_path), pd.DataFrame)
+        assert read(tmp_path).empty
+
+
+@pytest.mark.parametrize("load", [load_runs, load_curves])
+def test_a_folder_without_runs_is_said_to_be_one_with_the_nearest_that_has_some(load, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere: no run below it; expected a folder"):
+        load("nowhere")
+    run = leave(tmp_path / "results")
+    for folder in (tmp_path, run, run.parent, run.parent.parent):
+        with pytest.raises(FileNotFoundError, match=r"did you mean '.*/results'\?"):
+            load(folder)
+    assert len(load(tmp_path / "results"))
+
+
+def test_columns_of_the_runs_are_added_to_the_curves_by_name_and_seed(tmp_path):
+    config = {**RECORD.config, "batch_size": 64}
+    leave(tmp_path)
+    leave(tmp_path, replace(RECORD, seed=9, config=config, experiment=None))
+    runs = load_runs(tmp_path)[["name", "seed", "config.batch_size"]]
+    curves = load_curves(tmp_path).merge(runs, on=["name", "seed"])
+    assert curves["config.batch_size"].tolist() == [32, 32, 64, 64]
+    assert curves["experiment"].tolist()[:2] == [RECORD.experiment] * 2
+    assert curves["experiment"].isna().tolist() == [False, False, True, True]
+    assert curves["step"].tolist() == [0, 50, 0, 50]
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch):
@@ -168,12 +193,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, 
 def test_inside_reading_once_a_folder_is_read_once_and_nobody_changes_what_others_see(tmp_path):
     directory = leave(tmp_path)
     with reading_once():
-        runs, curves = load_runs(tmp_path), load_curves(tmp_path)
+        runs, curves = read_runs(tmp_path), read_curves(tmp_path)
         shutil.rmtree(directory)
         runs.loc[0, "seed"] = 99
         with reading_once():
-            assert load_runs(tmp_path)["seed"].tolist() == [RECORD.seed]
-            pd.testing.assert_frame_equal(load_curves(tmp_path), curves)
-        assert load_runs(tmp_path / "another").empty
-    assert load_runs(tmp_path).empty
-    assert load_curves(tmp_path).empty
+            assert read_runs(tmp_path)["seed"].tolist() == [RECORD.seed]
+            pd.testing.assert_frame_equal(read_curves(tmp_path), curves)
+        assert read_runs(tmp_path / "another").empty
+    assert read_runs(tmp_path).empty
+    assert read_curves(tmp_path).empty

@@ -7,7 +7,7 @@ from hand_made_records import HandMade, write_run
 
 from bnrepro.config import ConfigError, study
 from bnrepro.records import study_records
-from bnrepro.records.record import load_runs
+from bnrepro.records.record import read_runs
 
 
 def write_all(results: Path, statuses: list[str]) -> None:
@@ -18,7 +18,7 @@ def write_all(results: Path, statuses: list[str]) -> None:
 
 
 def find(results: Path) -> study_records.StudyRecords:
-    return study_records.find("rows", load_runs(results), str(results), ["scale=smoke"])
+    return study_records.find("rows", read_runs(results), str(results), ["scale=smoke"])
 
 
 def test_runs_of_other_studies_are_left_out(tmp_path: Path) -> None:

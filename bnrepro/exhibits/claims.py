@@ -16,7 +16,7 @@ from bnrepro.exhibits.figure_4.figure import exhibit
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.selection import Selection, select_optional
 from bnrepro.records import study_records
-from bnrepro.records.record import load_runs
+from bnrepro.records.record import read_runs
 from bnrepro.records.study_records import RESULTS
 from bnrepro.verdicts.comparison import without_records
 from bnrepro.verdicts.verdict import Verdict
@@ -118,7 +118,7 @@ def _select(name: str, results_dir: str, *overrides: str) -> Selection | None:
 
 def _scales(results_dir: str) -> Iterator[str]:
     """The scales of which there are records at all."""
-    runs = load_runs(results_dir)
+    runs = read_runs(results_dir)
     there = set() if runs.empty else set(runs["scale"])
     return filter(there.__contains__, _SCALES)
 

@@ -8,7 +8,7 @@ from bnrepro import statistics
 from bnrepro.config import ConfigError
 from bnrepro.drawing.style import LINES
 from bnrepro.records import study_records
-from bnrepro.records.record import load_curves, load_runs
+from bnrepro.records.record import read_curves, read_runs
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def select(name: str, results_dir: str, overrides: tuple[str, ...] = ()) -> Sele
         ConfigError: if the study or an override is refused, or none of its runs is there.
         RecordError: if a record cannot be read.
     """
-    found = study_records.find(name, load_runs(results_dir), results_dir, overrides)
+    found = study_records.find(name, read_runs(results_dir), results_dir, overrides)
     runs = statistics.judged(found.runs).reset_index(drop=True)
-    curves = load_curves(results_dir).merge(runs[["name", "seed"]])
+    curves = read_curves(results_dir).merge(runs[["name", "seed"]])
     return Selection(
         runs=runs,
         curves=statistics.extend_diverged(curves, runs),

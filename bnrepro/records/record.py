@@ -192,23 +192,56 @@ def load_runs(results_dir: str | Path = "results") -> "pd.DataFrame":
     """All records below `results_dir`, one row per run.
 
     Columns: the fields of `RunRecord`, its `label`, the flat config (`config.model.width`, ...),
-    `environment.*`, `data.*` and `seconds.*`, and the run's `directory`.
+    `environment.*`, `data.*` and `seconds.*`, and the run's `directory`. Accuracies are fractions
+    on the evaluation split, durations steps, and `seconds.*` seconds.
 
     Raises:
+        FileNotFoundError: if there is no run below `results_dir`.
         RecordError: if one of the records cannot be read.
     """
-    return _once(_read_runs, results_dir).copy()
+    runs = read_runs(results_dir)
+    if runs.empty:
+        raise _no_run_below(Path(results_dir))
+    return runs
 
 
 def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
     """All curves below `results_dir`, one row per evaluation.
 
-    Columns: `label`, `name`, `seed`, `status`, `diverged_at_step`, and those of `curve.csv`.
+    Columns: `label`, `name`, `experiment` (missing where the run is none), `seed`, `status`,
+    `diverged_at_step`, and those of `curve.csv`. `name` and `seed` say which run a row belongs to,
+    so that anything else of `load_runs` is added by them:
+
+        runs = load_runs()[["name", "seed", "config.activation", "config.learning_rate"]]
+        curves = load_curves().merge(runs, on=["name", "seed"])
 
     Raises:
+        FileNotFoundError: if there is no run below `results_dir`.
         RecordError: if a record or a curve cannot be read.
     """
+    curves = read_curves(results_dir)
+    if curves.empty and not any(find_runs(results_dir)):
+        raise _no_run_below(Path(results_dir))
+    return curves
+
+
+def read_runs(results_dir: str | Path) -> "pd.DataFrame":
+    """The frame of `load_runs`; one without rows and columns where there is no run."""
+    return _once(_read_runs, results_dir).copy()
+
+
+def read_curves(results_dir: str | Path) -> "pd.DataFrame":
+    """The frame of `load_curves`; one without rows and columns where there is no run."""
     return _once(_read_curves, results_dir).copy()
+
+
+def _no_run_below(folder: Path) -> FileNotFoundError:
+    near = [*folder.parents[:3], folder / "results", folder / "published"]
+    hint = next((f"; did you mean '{other}'?" for other in near if any(find_runs(other))), "")
+    return FileNotFoundError(
+        f"{folder}: no run below it; expected a folder of results, with "
+        f"runs/<name>/seed_<number>/record.json{hint}"
+    )
 
 
 def _once(read: Callable[[Path], Any], results_dir: str | Path) -> Any:
@@ -239,7 +272,7 @@ def _read_runs(results_dir: Path) -> "pd.DataFrame":
 def _read_curves(results_dir: Path) -> "pd.DataFrame":
     import pandas as pd
 
-    keys = ("label", "name", "seed", "status", "diverged_at_step")
+    keys = ("label", "name", "experiment", "seed", "status", "diverged_at_step")
     rows: list[list[Any]] = []
     for directory, record in _once(_read_records, results_dir):
         facts = [getattr(record, key) for key in keys]
