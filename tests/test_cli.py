@@ -322,21 +322,45 @@ def test_an_interrupted_run_goes_on_with_its_number_of_threads(training, monkeyp
     assert training.asked[0].config.threads == 7
 
 
-def test_a_table_is_printed_in_each_form(monkeypatch, capsys):
-    from bnrepro import tables
-
-    monkeypatch.setattr("bnrepro.records.record.load_runs", lambda results_dir: results_dir)
-    monkeypatch.setattr("bnrepro.records.record.load_curves", lambda results_dir: results_dir)
-    monkeypatch.setattr(tables, "select", lambda runs, patterns: (runs, patterns))
-    monkeypatch.setattr(tables, "table", lambda runs, curves, **given: (runs, curves, given))
-    for form in ("text", "csv", "markdown"):
-        monkeypatch.setattr(tables, f"to_{form}", lambda table, form=form: f"{form} {table}\n")
-    for form in ("text", "csv", "markdown"):
-        words = ["table", "bn_*", "--format", form, "--target", "0.7", "results_dir=there"]
+def test_a_table_is_printed_in_each_form(tmp_path, capsys):
+    for words, best in ((["bn=none"], 0.6), (["bn=x5"], 0.8), (["data=mnist"], 0.9)):
+        write_run(tmp_path, compose(words), HandMade(lambda step, best=best: best))
+    begins = {"text": "digits, ", "csv": "experiment,n,", "markdown": "digits, "}
+    for form, start in begins.items():
+        words = ["table", "mlp-*", "--format", form, "--target", "0.7", f"results_dir={tmp_path}"]
         assert cli.main(words) == 0
         output = capsys.readouterr().out
-        assert output.startswith(f"{form} (('there', ['bn_*']), 'there', ")
-        assert "'target': 0.7" in output
+        assert output.startswith(start)
+        assert output.index("mlp-digits-none") < output.index("mlp-mnist-x1")
+        # Above the rows of each table, or once for both.
+        assert output.count("experiment") == (1 if form == "csv" else 2)
+
+
+def test_a_table_is_as_wide_as_the_terminal_and_anything_else_gets_its_rows_whole(
+    tmp_path, capsys, monkeypatch
+):
+    for words in (["bn=none"], ["bn=x1", "activation=tanh", "train_steps=1500"]):
+        write_run(tmp_path, compose(words), HandMade(lambda step: 0.5))
+    words = ["table", "--target", "0.4", f"results_dir={tmp_path}"]
+    cli.main(words)
+    whole = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    cli.main(words)
+    narrow = capsys.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 60 < max(map(len, whole.splitlines()))
+
+
+@pytest.mark.parametrize("folder", ["", "results"])
+def test_a_table_where_no_run_is_yet_says_what_to_do(folder, tmp_path, capsys, monkeypatch):
+    (tmp_path / folder / "runs").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["table"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("bnrepro: no run yet in results; make some: `bnrepro sweep bn=none,x1")
+    assert "`bnrepro table study=figure_2`" in line and len(line) < 200
 
 
 def test_a_table_of_a_study_says_first_what_is_missing(tmp_path, capsys):

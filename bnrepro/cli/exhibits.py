@@ -43,20 +43,34 @@ def _table(
     if words.study is not None and results_dir is None:
         results_dir = study_records.folder_to_read([(words.study, overrides)])
     results_dir = results_dir or RESULTS_DIR
-    runs = record.load_runs(results_dir)
+    if words.study is None and not any(record.find_runs(results_dir)):
+        raise _no_run_yet(results_dir)
+    runs = record.read_runs(results_dir)
     if words.study is not None:
         found = study_records.find(words.study, runs, results_dir, overrides)
         if found.missing:
             print(found.missing, file=sys.stderr)
         runs = found.runs
-    runs = tables.select(runs, words.plain)
-    curves = record.load_curves(results_dir)
-    reference = words.flags.get("--reference")
-    table = tables.table(runs, curves, target=target, reference=reference)
+    made = tables.tabulate(
+        tables.select(runs, words.plain),
+        record.read_curves(results_dir),
+        target=target,
+        reference=words.flags.get("--reference"),
+    )
     form = words.flags.get("--format", "text")
-    render = {"text": tables.to_text, "csv": tables.to_csv, "markdown": tables.to_markdown}[form]
-    sys.stdout.write(render(table))
+    if form == "text":
+        sys.stdout.write(tables.to_text(*made, width=tables.terminal_width()))
+    else:
+        sys.stdout.write({"csv": tables.to_csv, "markdown": tables.to_markdown}[form](*made))
     return 0
+
+
+def _no_run_yet(results_dir: str) -> ConfigError:
+    place = "" if results_dir == RESULTS_DIR else f" results_dir={results_dir}"
+    return ConfigError(
+        f"no run yet in {shown(results_dir)}; make some: `bnrepro sweep bn=none,x1,x5 "
+        f"seed=0,1{place}`, or see those of the project: `bnrepro table study=figure_2`"
+    )
 
 
 def _target(text: str | None) -> float | None:

@@ -23,7 +23,15 @@ from bnrepro.config.fields import (
     to_flat,
     with_values,
 )
-from bnrepro.config.messages import ConfigError, did_you_mean, kind_of, one_line, one_of, shown
+from bnrepro.config.messages import (
+    ConfigError,
+    did_you_mean,
+    first_few,
+    kind_of,
+    one_line,
+    one_of,
+    shown,
+)
 from bnrepro.config.names import (
     ACCELERATIONS,
     ACTIVATIONS,
@@ -71,6 +79,7 @@ __all__ = [
     "absent_values",
     "did_you_mean",
     "difference",
+    "first_few",
     "flatten",
     "from_flat",
     "identity",

@@ -1,8 +1,11 @@
 """Bad input in words: what was received, what was expected, and what to do."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+# A reader who is told more names than this looks them up where they stand.
+_MOST_NAMES = 5
 
 
 class ConfigError(ValueError):
@@ -25,6 +28,14 @@ def did_you_mean(received: Any, choices: Sequence[str]) -> str:
     near = difflib.get_close_matches(str(received), list(choices), n=1, cutoff=0.6)
     near = near or [choice for choice in choices if received and choice.startswith(str(received))]
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def first_few(names: Iterable[str], separator: str = ", ") -> str:
+    """Names of which there may be many, for a message: `a, b, c, d, e and 12 more`."""
+    every = list(names)
+    left_out = len(every) - _MOST_NAMES
+    more = f" and {left_out:,} more" if left_out > 0 else ""
+    return separator.join(every[:_MOST_NAMES]) + more
 
 
 def one_line(error: Exception) -> str:

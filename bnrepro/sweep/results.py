@@ -2,9 +2,7 @@
 
 from bnrepro.config import ConfigError
 from bnrepro.config.study import PlannedRun
-from bnrepro.records.record import RecordError, load_curves, load_runs
-
-_ONE_TABLE = ["data.name", "config.data.evaluation_split", "data.sha256"]
+from bnrepro.records.record import RecordError, read_curves, read_runs
 
 
 def result_tables(done: list[PlannedRun]) -> list[str]:
@@ -13,13 +11,13 @@ def result_tables(done: list[PlannedRun]) -> list[str]:
         return []
     from bnrepro import tables  # with pandas, which a sweep needs only at its end
 
-    texts = []
+    texts, width = [], tables.terminal_width()
     for results_dir in sorted({run.composition.config.results_dir for run in done}):
         try:
-            runs, curves = load_runs(results_dir), load_curves(results_dir)
+            runs, curves = read_runs(results_dir), read_curves(results_dir)
             wanted = {str(run.directory) for run in done}
-            for _, group in runs[runs["directory"].isin(wanted)].groupby(_ONE_TABLE, dropna=False):
-                texts.append(tables.to_text(tables.table(group, curves)))
+            for table in tables.tabulate(runs[runs["directory"].isin(wanted)], curves):
+                texts.append(tables.to_text(table, width=width))
         except (ConfigError, RecordError) as error:
             texts.append(f"no table: {error}")
     return texts

@@ -1,17 +1,16 @@
 """From records and curves to the rows of a table."""
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from bnrepro import paper
-from bnrepro.config import ConfigError, did_you_mean
+from bnrepro.config import ConfigError, did_you_mean, first_few
 from bnrepro.records.record import RecordError
 from bnrepro.statistics import (
     Speedup,
-    counted,
     crossings,
     extend_diverged,
     interval_of_median,
@@ -19,11 +18,10 @@ from bnrepro.statistics import (
     speedup,
     speedup_to_best,
 )
+from bnrepro.tables.data_sets import OneDataSet, by_data_set
+from bnrepro.tables.references import named_reference, no_such_reference, references
 from bnrepro.tables.rows import Steps, Table, TableRow
 from bnrepro.tables.wording import header, notes
-
-# Paper: the target of figure 3 is the best accuracy of Inception.
-DEFAULT_REFERENCE = "inception"
 
 
 def select(runs: pd.DataFrame, patterns: Sequence[str]) -> pd.DataFrame:
@@ -39,132 +37,119 @@ def select(runs: pd.DataFrame, patterns: Sequence[str]) -> pd.DataFrame:
     for pattern in patterns:
         found = [name for name in known if fnmatch.fnmatchcase(name, pattern)]
         if not found:
+            expected = first_few(sorted(set(runs["label"]))) if known else "none yet"
             raise ConfigError(
-                f"{pattern}: no run of that name; expected one of {', '.join(known) or 'none yet'}"
+                f"{pattern}: no run of that name; expected one of {expected}"
                 f"{did_you_mean(pattern, known)}"
             )
         chosen.update(found)
     return runs[runs["label"].isin(chosen) | runs["name"].isin(chosen)]
 
 
-def table(
+def tabulate(
     runs: pd.DataFrame,
     curves: pd.DataFrame,
     *,
     target: float | None = None,
     reference: str | None = None,
-) -> Table:
-    """Steps to the target and best accuracy of every experiment (`label`) over its seeds.
+) -> list[Table]:
+    """Steps to the target and best accuracy of every experiment over its seeds, a table a data set.
 
     `runs` and `curves` are frames of `record.load_runs` and `load_curves`; curves of other runs are
-    ignored. The target is `target`, else the median over the reference's seeds of their best
-    accuracy, which each resample of a speed-up's interval takes of its own seeds. The reference,
-    also of the speed-ups, is `reference`, else `inception` where there is one; with neither target
-    nor reference the columns of steps stay empty.
+    ignored. An experiment's target is `target`, else the median over its reference's seeds of their
+    best accuracy, which each resample of a speed-up's interval takes of its own seeds. Its
+    reference is `reference` in the table that has it, else that of `references.references`; with
+    neither target nor reference it has no steps.
 
     Raises:
-        ConfigError: if the runs cannot stand in one table, or the target or reference is not one.
+        ConfigError: if no run is finished, or the target or reference is not one.
         RecordError: if the curve of a run is missing.
     """
-    if runs.empty or counted(runs).empty:
+    _check_target(target)
+    sets = list(by_data_set(runs)) if len(runs) else []
+    if not sets:
         raise ConfigError("no completed run to tabulate; `bnrepro run` makes one")
-    results = counted(runs)
-    _check_data(results)
-    _check_names(results)
-    chosen = _reference(results, reference)
-    goal = _target(results, target, chosen)
-    target_from = chosen if target is None else None
-    own = None if goal is None else extend_diverged(_curves_of(results, curves), results)
-    firsts, sustained = _crossings(own, goal)
-    speedups = _speedups(results, own, firsts, chosen, target_from)
-    rows = tuple(
-        _row(label, results, firsts.get(label), sustained.get(label), speedups.get(label))
-        for label in sorted(results["label"].unique(), key=_paper_order)
-    )
+    named = [named_reference(one.results, reference) if reference else None for one in sets]
+    if reference is not None and not any(named):
+        raise no_such_reference(pd.concat([one.results for one in sets]), reference)
+    return [_table(one, curves, target, name) for one, name in zip(sets, named, strict=True)]
+
+
+def table(runs: pd.DataFrame, curves: pd.DataFrame) -> Table:
+    """The table of `tabulate` for runs on one data set.
+
+    Raises:
+        ConfigError: as `tabulate`, or if the runs are on several data sets.
+        RecordError: as `tabulate`.
+    """
+    made, *others = tabulate(runs, curves)
+    if others:
+        every = first_few(one.data for one in [made, *others])
+        raise ConfigError(f"expected runs on one data set, received some on each of {every}")
+    return made
+
+
+def _check_target(target: float | None) -> None:
+    if target is None or 0 < target <= 1:
+        return
+    hint = f"; did you mean {target / 100:g}?" if 1 < target <= 100 else ""
+    raise ConfigError(f"target {target:g}: expected an accuracy above 0 and up to 1{hint}")
+
+
+def _table(
+    one: OneDataSet, curves: pd.DataFrame, target: float | None, reference: str | None
+) -> Table:
+    results = one.results
+    labels = _in_order(results)
+    of_label = dict.fromkeys(labels, reference) if reference else references(results)
+    own = _curves_of(results, curves)
+    rows: list[TableRow] = []
+    for against in [*filter(of_label.__contains__, labels)]:
+        members = [label for label in labels if of_label.get(label) == against]
+        # Its reference comes first, then what is compared with it.
+        members.sort(key=lambda label: label != against)
+        rows += _rows(results, own, members, against, target)
+    rows += _rows(results, own, [label for label in labels if label not in of_label], None, target)
     return Table(
-        rows,
-        tuple(header(results, goal, target_from)),
-        tuple(notes(runs, results, rows, chosen, target_from)),
-        goal,
-        chosen,
+        tuple(rows),
+        tuple(header(one, rows, given=target is not None)),
+        tuple(notes(one, rows, given=target is not None)),
+        one.data,
     )
 
 
-def _check_data(results: pd.DataFrame) -> None:
-    keys = ["data.name", "config.data.evaluation_split", "data.sha256"]
-    groups = list(results.groupby(keys, dropna=False))
-    if len(groups) > 1:
-        sets = "; ".join(
-            f"{name} {split} {str(digest)[:8]}: {', '.join(sorted(runs['label'].unique()))}"
-            for (name, split, digest), runs in groups
-        )
-        raise ConfigError(
-            f"a table is over one data set, and these runs are over {len(groups)} ({sets}); "
-            "name the experiments to tabulate (`bnrepro table inception 'bn_*'`), or a study=NAME"
-        )
-
-
-def _check_names(results: pd.DataFrame) -> None:
-    for label, runs in results.groupby("label"):
-        names = sorted(runs["name"].unique())
-        if len(names) > 1:
-            raise ConfigError(
-                f"{label} was run as {', '.join(names)}, which are not the same experiment; "
-                f"name the runs to tabulate (`bnrepro table {names[0]}`)"
-            )
-        if runs["seed"].duplicated().any():
-            raise ConfigError(f"{names[0]}: a seed stands twice in the frame; pass each run once")
-
-
-def _reference(results: pd.DataFrame, reference: str | None) -> str | None:
-    wanted = reference or DEFAULT_REFERENCE
-    matching = results["label"][(results["label"] == wanted) | (results["name"] == wanted)]
-    if len(matching):
-        return str(matching.iloc[0])
-    if reference is None:
-        return None
-    known = sorted(results["label"].unique())
-    raise ConfigError(
-        f"reference {reference}: no completed run of that name; expected one of "
-        f"{', '.join(known)}{did_you_mean(reference, known)}"
-    )
-
-
-def _target(results: pd.DataFrame, target: float | None, reference: str | None) -> float | None:
-    if target is None:
-        best = results["best_accuracy"][results["label"] == reference]
-        return float(best.median()) if reference else None
-    if not 0 < target <= 1:
-        hint = f"; did you mean {target / 100:g}?" if 1 < target <= 100 else ""
-        raise ConfigError(f"target {target:g}: expected an accuracy above 0 and up to 1{hint}")
-    return target
+def _rows(
+    results: pd.DataFrame,
+    curves: pd.DataFrame,
+    labels: list[str],
+    reference: str | None,
+    target: float | None,
+) -> Iterable[TableRow]:
+    """The rows of the experiments that are compared with one reference, or with none."""
+    own = results[results["label"].isin(labels)]
+    best = own[own["label"] == reference].set_index("seed")["best_accuracy"]
+    goal = float(best.median()) if target is None and reference else target
+    of_label = _by_label(curves)
+    crossed = curves[curves["label"].isin(labels)]
+    firsts, sustained = _crossings(crossed, goal)
+    for label in labels:
+        faster = None
+        if reference is not None and target is not None:
+            faster = speedup(firsts[reference], firsts[label])
+        elif reference is not None:
+            faster = speedup_to_best(of_label[reference], of_label[label], best)
+        runs = own[own["label"] == label]
+        yield _row(runs, reference, goal, firsts.get(label), sustained.get(label), faster)
 
 
 def _crossings(
-    curves: pd.DataFrame | None, target: float | None
+    curves: pd.DataFrame, target: float | None
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     """First and sustained crossings, by experiment; none without a target."""
-    if curves is None or target is None:
+    if target is None:
         return {}, {}
     firsts, sustained = (crossings(curves, target, sustained=stays) for stays in (False, True))
     return _by_label(firsts), _by_label(sustained)
-
-
-def _speedups(
-    results: pd.DataFrame,
-    curves: pd.DataFrame | None,
-    firsts: dict[str, pd.DataFrame],
-    reference: str | None,
-    target_from: str | None,
-) -> dict[str, Speedup]:
-    """Of every experiment over the reference; `target_from` has the target of its own seeds."""
-    if reference is None or curves is None:
-        return {}
-    if target_from is None:
-        return {label: speedup(firsts[reference], of) for label, of in firsts.items()}
-    best = results[results["label"] == target_from].set_index("seed")["best_accuracy"]
-    of_label = _by_label(curves)
-    return {label: speedup_to_best(of_label[reference], of, best) for label, of in of_label.items()}
 
 
 def _by_label(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -172,37 +157,45 @@ def _by_label(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _curves_of(results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    wanted = results[["name", "seed"]]
-    own = curves.merge(wanted) if len(curves) else wanted.iloc[:0]
+    """The curves of the runs under their labels, those of diverged runs carried on."""
+    wanted = results[["name", "seed", "label"]]
+    own = curves.drop(columns="label").merge(wanted) if len(curves) else wanted.iloc[:0]
     absent = sorted(
-        {*wanted.itertuples(index=False, name=None)}
+        {*wanted[["name", "seed"]].itertuples(index=False, name=None)}
         - {*own[["name", "seed"]].itertuples(index=False, name=None)}
     )
     if absent:
         name, seed = absent[0]
         raise RecordError(f"the curve of {name}, seed {seed}, has no rows; run it again")
-    return own
+    return extend_diverged(own, results)
 
 
 def _row(
-    label: str,
-    results: pd.DataFrame,
+    runs: pd.DataFrame,
+    reference: str | None,
+    target: float | None,
     firsts: pd.DataFrame | None,
     sustained: pd.DataFrame | None,
     faster: Speedup | None,
 ) -> TableRow:
-    runs = results[results["label"] == label]
+    """Of the runs of one experiment."""
+    first = runs.iloc[0]
     best = runs["best_accuracy"].to_numpy(float)
     diverged = runs[runs["status"] == "diverged"].sort_values("seed", kind="stable")
     return TableRow(
-        label,
-        len(runs),
-        float(np.median(best)),
-        interval_of_median(best),
-        {int(seed): int(step) for seed, step in diverged[["seed", "diverged_at_step"]].to_numpy()},
-        None if firsts is None else _steps(firsts),
-        None if sustained is None else _steps(sustained),
-        faster,
+        experiment=str(first["label"]),
+        paper_experiment=str(first["experiment"]),
+        n=len(runs),
+        reference=reference,
+        target=target,
+        best_accuracy=float(np.median(best)),
+        best_accuracy_interval=interval_of_median(best),
+        diverged_at={
+            int(seed): int(step) for seed, step in diverged[["seed", "diverged_at_step"]].to_numpy()
+        },
+        steps=None if firsts is None else _steps(firsts),
+        sustained=None if sustained is None else _steps(sustained),
+        speedup=faster,
     )
 
 
@@ -216,6 +209,12 @@ def _steps(crossed: pd.DataFrame) -> Steps:
     )
 
 
-def _paper_order(label: str) -> tuple[int, str]:
+def _in_order(results: pd.DataFrame) -> list[str]:
+    """The labels: the paper's networks first, as it has them, then by name."""
     order = list(paper.LABELS)
-    return (order.index(label) if label in order else len(order)), label
+    of_label = results.drop_duplicates("label")[["label", "experiment"]].to_numpy()
+    places = {
+        str(label): order.index(experiment) if experiment in order else len(order)
+        for label, experiment in of_label
+    }
+    return sorted(places, key=lambda label: (places[label], label))

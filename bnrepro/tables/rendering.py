@@ -1,6 +1,13 @@
 """Tables as text, CSV and Markdown, and the row of a single run."""
 
+import re
+import shutil
+import sys
 import textwrap
+from collections.abc import Iterable
+from functools import partial
+
+import pandas as pd
 
 from bnrepro import paper
 from bnrepro.records.record import RunRecord
@@ -9,9 +16,13 @@ from bnrepro.tables.markdown import markdown_table
 from bnrepro.tables.rows import Steps, Table, TableRow
 from bnrepro.tables.wording import count, percent, span
 
+# Columns of prose where nothing says how wide the page is.
+_PROSE = 100
+_GAP, _DASH = "  ", "\u2013"
 _TITLES = (
     "experiment",
     "n",
+    "target",
     "reached",
     "steps",
     "sustained",
@@ -23,24 +34,43 @@ _TITLES = (
 )
 
 
-def to_csv(table: Table) -> str:
+def terminal_width() -> int | None:
+    """The columns of the terminal that standard output is, None where it is a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def to_csv(*tables: Table) -> str:
     """The contract's columns; empty where a number is absent."""
-    return table.frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    frame = pd.concat([table.frame for table in tables])
+    return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
-def to_text(table: Table) -> str:
-    """For a terminal: header, aligned columns, notes."""
-    lines = printed_lines(table)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+def to_text(*tables: Table, width: int | None = None) -> str:
+    """For a terminal: header, aligned columns, notes.
+
+    Columns that do not fit into `width` stand below the others; without one no row is broken.
+    """
+    return "\n\n".join(_text(table, width) for table in tables)
+
+
+def _text(table: Table, width: int | None) -> str:
+    prose = partial(_wrapped, width=width or _PROSE)
+    parts = [
+        *prose(table.header),
+        "",
+        *_aligned(printed_lines(table), width),
+        "",
+        *prose(table.notes),
     ]
-    return "\n".join([*_wrapped(table.header), "", *aligned, "", *_wrapped(table.notes)]) + "\n"
+    return "\n".join(parts).rstrip() + "\n"
 
 
-def to_markdown(table: Table) -> str:
-    """A Markdown table, its header above and its notes as a list below."""
+def to_markdown(*tables: Table) -> str:
+    """Each as a Markdown table, its header above and its notes as a list below."""
+    return "\n".join(_markdown(table) for table in tables)
+
+
+def _markdown(table: Table) -> str:
     titles, *lines = printed_lines(table)
     listed = [f"- {note}" for note in table.notes]
     parts = [*table.header, markdown_table(titles, lines), "\n".join(listed)]
@@ -74,32 +104,98 @@ def _ending(record: RunRecord) -> str:
     return f"{record.status} after {steps}" + (f" ({record.error})" if record.error else "")
 
 
-def _wrapped(lines: tuple[str, ...]) -> list[str]:
-    return [part for line in lines for part in textwrap.wrap(line, 100, subsequent_indent="  ")]
+def _wrapped(lines: Iterable[str], width: int) -> list[str]:
+    wrap = partial(textwrap.wrap, width=width, subsequent_indent="  ", break_on_hyphens=False)
+    return [part for line in lines for part in wrap(line)]
+
+
+def _aligned(lines: list[list[str]], width: int | None) -> list[str]:
+    """The rows with their columns aligned, in as many blocks as the width asks for."""
+    columns = [list(column) for column in zip(*lines, strict=True)]
+    if width is None:
+        return _side_by_side(columns)
+    names, *others = columns
+    names = [_folded(name, width // 2) for name in names]
+    blocks: list[list[list[str]]] = [[]]
+    for column in others:
+        if blocks[-1] and _total([names, *blocks[-1], column]) > width:
+            blocks.append([])
+        blocks[-1].append(column)
+    parts = ["\n".join(_side_by_side([names, *block])) for block in blocks]
+    return ["\n\n".join(parts)]
+
+
+def _side_by_side(columns: list[list[str]]) -> list[str]:
+    widths = [_width(column) for column in columns]
+    printed = []
+    for cells in zip(*columns, strict=True):
+        # Only a name may be of several lines; the numbers stand beside its last one.
+        *above, last = cells[0].split("\n")
+        row = [last, *cells[1:]]
+        aligned = _GAP.join(cell.ljust(to) for cell, to in zip(row, widths, strict=True))
+        printed += [*above, aligned.rstrip()]
+    return printed
+
+
+def _folded(name: str, width: int) -> str:
+    """A name broken between its parts where it is longer."""
+    lines = [""]
+    for part in re.findall("[^-]+-?", name):
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("  ")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def _width(column: list[str]) -> int:
+    return max(len(line) for cell in column for line in cell.split("\n"))
+
+
+def _total(columns: list[list[str]]) -> int:
+    return sum(map(_width, columns)) + len(_GAP) * (len(columns) - 1)
 
 
 def printed_lines(table: Table) -> list[list[str]]:
-    """Titles and printed cells, without the columns that are empty throughout."""
-    cells = [_printed(row, table.reference) for row in table.rows]
+    """Titles and printed cells, without the columns that are empty throughout.
+
+    A dash stands where nothing was measured.
+    """
+    rows = table.rows
+    asked = {
+        "target": len({row.target for row in rows if row.target is not None}) > 1,
+        "reached": any(row.steps for row in rows),
+        "diverged": any(row.diverged_at for row in rows),
+    }
+    cells = [_printed(row, asked) for row in rows]
     filled = [index for index in range(len(_TITLES)) if any(line[index] for line in cells)]
-    return [[line[index] for index in filled] for line in (_TITLES, *cells)]
+    return [list(map(_TITLES.__getitem__, filled))] + [
+        [line[index] or _DASH for index in filled] for line in cells
+    ]
 
 
-def _printed(row: TableRow, reference: str | None) -> tuple[str, ...]:
-    """The cells of a row, in the order of `_TITLES`."""
-    best = paper.best_accuracy(row.experiment)
+def _printed(row: TableRow, asked: dict[str, bool]) -> tuple[str, ...]:
+    """The cells of a row, in the order of `_TITLES`; empty where there is nothing to say.
+
+    `asked` is which columns say something in this table that they do not say in every one.
+    """
+    best = paper.best_accuracy(row.paper_experiment)
     return (
         row.experiment,
-        "" if row.steps else f"{row.n}",  # else in the next cell
-        f"{row.steps.reached} of {row.n}" if row.steps else "",
+        "" if asked["reached"] else f"{row.n}",  # else in that cell
+        percent(row.target) if asked["target"] and row.target is not None else "",
+        _reached(row) if asked["reached"] else "",
         _steps(row),
         _median(row.sustained) if row.sustained else "",
-        "reference" if row.experiment == reference else _speedup(row.speedup),
+        "reference" if row.experiment == row.reference else _speedup(row.speedup),
         percent(row.best_accuracy) + _brackets(row.best_accuracy_interval, ".2%"),
-        f"{len(row.diverged_at)} of {row.n}" if row.diverged_at else "",
-        _paper_steps(row.experiment),
+        f"{len(row.diverged_at)} of {row.n}" if asked["diverged"] else "",
+        _paper_steps(row.paper_experiment),
         f"{100 * best:.1f} %" if best else "",
     )
+
+
+def _reached(row: TableRow) -> str:
+    return f"{row.steps.reached if row.steps else _DASH} of {row.n}"
 
 
 def _steps(row: TableRow) -> str:

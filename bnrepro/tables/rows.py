@@ -27,6 +27,9 @@ COLUMNS: dict[str, Any] = {
     "diverged": int,
     "paper_steps": "Int64",
     "paper_best_accuracy": float,
+    "target": float,
+    "reference": object,
+    "data": str,
 }
 
 
@@ -50,12 +53,16 @@ class TableRow:
 
     `best_accuracy` is the median over seeds, with its order-statistic interval: one diverged seed
     would drag a mean, and the interval of a mean, away from what was seen. `diverged_at` is the
-    step by seed. `steps` counts first crossings, `sustained` those after which the accuracy stays;
-    both are None without a target, `speedup` without a reference.
+    step by seed. `steps` counts first crossings of `target`, `sustained` those after which the
+    accuracy stays; all three are None without a target, `speedup` without a `reference`, which is
+    the experiment that it is over. `paper_experiment` is what stands beside the paper's row.
     """
 
     experiment: str
+    paper_experiment: str
     n: int
+    reference: str | None
+    target: float | None
     best_accuracy: float
     best_accuracy_interval: Interval
     diverged_at: dict[int, int]
@@ -63,9 +70,9 @@ class TableRow:
     sustained: Steps | None
     speedup: Speedup | None
 
-    def contract(self) -> tuple[object, ...]:
+    def contract(self, data: str) -> tuple[object, ...]:
         """The values of `COLUMNS`."""
-        steps, faster, printed = self.steps, self.speedup, paper.row(self.experiment)
+        steps, faster, printed = self.steps, self.speedup, paper.row(self.paper_experiment)
         return (
             self.experiment,
             self.n,
@@ -80,7 +87,10 @@ class TableRow:
             self.best_accuracy_interval.high,
             len(self.diverged_at),
             printed.steps_to_target if printed else None,
-            paper.best_accuracy(self.experiment),
+            paper.best_accuracy(self.paper_experiment),
+            self.target,
+            self.reference,
+            data,
         )
 
 
@@ -91,11 +101,10 @@ class Table:
     rows: tuple[TableRow, ...]
     header: tuple[str, ...]
     notes: tuple[str, ...]
-    target: float | None
-    reference: str | None
+    data: str
 
     @property
     def frame(self) -> pd.DataFrame:
         """The rows with the columns of `COLUMNS`; what is absent is missing (NA)."""
-        values = [row.contract() for row in self.rows]
+        values = [row.contract(self.data) for row in self.rows]
         return pd.DataFrame(values, columns=list(COLUMNS)).astype(COLUMNS)

@@ -1,47 +1,57 @@
 """What must be said above and below a table: data, size and grid; censoring, intervals, gaps."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bnrepro import paper
-from bnrepro.records.record import FINISHED
+from bnrepro.config import ConfigError, first_few
+from bnrepro.records.again import command
+from bnrepro.records.record import read_record
 from bnrepro.statistics import Interval
+from bnrepro.tables.data_sets import OneDataSet
+from bnrepro.tables.references import OPTIONS, is_plain
 from bnrepro.tables.rows import TableRow
 
 
-def header(results: pd.DataFrame, target: float | None, reference: str | None) -> list[str]:
+def header(one: OneDataSet, rows: Sequence[TableRow], *, given: bool) -> list[str]:
     """The setting, so that nobody takes a small data set for ImageNet, and the target.
 
-    `reference` is the experiment that the target was taken from, None where it was given.
+    `given` says that the target was, and not taken from a reference.
     """
-    if target is None:
-        return [_setting(results)]
-    if reference is None:
-        return [_setting(results), f"target accuracy: {percent(target)}"]
-    n = int((results["label"] == reference).sum())
-    rule = f"the best of {reference}" + (f", the median over its {n} seeds" if n > 1 else "")
-    return [_setting(results), f"target accuracy: {percent(target)}, {rule}"]
+    targets = {row.target for row in rows if row.target is not None}
+    if not targets:
+        return [_setting(one)]
+    if given:
+        return [_setting(one), f"target accuracy: {percent(targets.pop())}"]
+    references = _references(rows)
+    if len(references) > 1:
+        rule = "the best of each reference, the median over its seeds, for it and what stands below"
+        return [_setting(one), f"target accuracy: {rule}"]
+    (reference,) = references
+    rule = f"the best of {reference.experiment}"
+    if reference.n > 1:
+        rule += f", the median over its {reference.n} seeds"
+    return [_setting(one), f"target accuracy: {percent(targets.pop())}, {rule}"]
 
 
-def notes(
-    runs: pd.DataFrame,
-    results: pd.DataFrame,
-    rows: Sequence[TableRow],
-    reference: str | None,
-    target_from: str | None,
-) -> list[str]:
-    """What the numbers leave out, and how they are meant; `target_from` is that of `header`."""
-    lines = [*_variants(results), *_left_out(runs), *_divergences(rows)]
-    if rows[0].steps is None:
-        lines.append(
-            "no steps to a target: none was given, and there is no run of inception to take it "
-            "from; --target 0.9 or --reference NAME gives one"
-        )
-    else:
-        lines += [*_different_grids(results), *_unpaired_seeds(rows, reference), _STEPS]
-    return [*lines, *_intervals(rows, reference, target_from), *_paper_columns(rows)]
+def notes(one: OneDataSet, rows: Sequence[TableRow], *, given: bool) -> list[str]:
+    """What the numbers leave out, and how they are meant; `given` is that of `header`."""
+    return [
+        *_variants(one.results),
+        *_left_out(one.others),
+        *_divergences(rows),
+        *_compared(rows),
+        *([] if given else _near_chance(one.results, rows)),
+        *_without_reference(one.results, rows, given=given),
+        *(_different_grids(one.results) if any(row.steps for row in rows) else []),
+        *_unpaired_seeds(rows),
+        *([_STEPS] if any(row.steps for row in rows) else []),
+        *_intervals(rows, given=given),
+        *_paper_columns(rows),
+    ]
 
 
 _STEPS = (
@@ -50,8 +60,13 @@ _STEPS = (
 )
 
 
-def _setting(results: pd.DataFrame) -> str:
-    first = results.iloc[0]
+def _references(rows: Iterable[TableRow]) -> list[TableRow]:
+    return [row for row in rows if row.experiment == row.reference]
+
+
+def _setting(one: OneDataSet) -> str:
+    results, first = one.results, one.results.iloc[0]
+    further = f", {one.further}" if one.further else ""
     models = sorted(
         {
             f"{name}, width {width:g}"
@@ -67,7 +82,7 @@ def _setting(results: pd.DataFrame) -> str:
     return " · ".join(
         [
             f"{first['data.name']}, {first['config.data.evaluation_split']} split "
-            f"({first['data.num_evaluation']:,} images)",
+            f"({first['data.num_evaluation']:,} images){further}",
             " and ".join(models),
             f"{span(results['config.train_steps'])} steps",
             f"n = {span(results.groupby('label').size())}",
@@ -113,11 +128,9 @@ def _base(run: "pd.Series[Any]") -> str:
 
 
 def _left_out(runs: pd.DataFrame) -> list[str]:
-    others = runs[~runs["status"].isin(FINISHED)].sort_values(["label", "seed"])
-    names = [
-        f"{run['label']} seed {run['seed']} ({run['status']})" for run in others.to_dict("records")
-    ]
-    return [f"not counted: {', '.join(names)}"] if names else []
+    others = runs.sort_values(["label", "seed"]).to_dict("records")
+    names = [f"{run['label']} seed {run['seed']} ({run['status']})" for run in others]
+    return [f"not counted: {first_few(names)}"] if names else []
 
 
 def _divergences(rows: Iterable[TableRow]) -> list[str]:
@@ -135,22 +148,87 @@ def _different_grids(results: pd.DataFrame) -> list[str]:
     return ["the grids of evaluations differ: a finer one meets the target sooner"]
 
 
-def _unpaired_seeds(rows: Sequence[TableRow], reference: str | None) -> list[str]:
-    available = max((row.n for row in rows if row.experiment == reference), default=0)
+def _compared(rows: Sequence[TableRow]) -> list[str]:
+    """What was compared with what, where that is more than one thing."""
+    references = _references(rows)
+    if len(references) < 2:
+        return []
+    each = []
+    for reference in references:
+        names = [row.experiment for row in rows if row.reference == reference.experiment]
+        each.append(f"{first_few(names[1:])} with {reference.experiment}")
+    return [f"compared with the otherwise equal run without normalization: {first_few(each, '; ')}"]
+
+
+def _near_chance(results: pd.DataFrame, rows: Sequence[TableRow]) -> list[str]:
+    """The references that have not learned: anything is quick to what they reach."""
+    chance = 1 / results["data.num_classes"].iloc[0]
+    names = [row.experiment for row in _references(rows) if (row.target or 1) < 1.5 * chance]
+    if not names:
+        return []
+    return [
+        f"{first_few(names)}: hardly above chance, {percent(chance)}, so that steps to it say "
+        "little; train longer, or give --target"
+    ]
+
+
+def _without_reference(
+    results: pd.DataFrame, rows: Sequence[TableRow], *, given: bool
+) -> list[str]:
+    """What has no steps or no speed-up, and which command makes what it would be compared with."""
+    firsts = {run["label"]: run for run in results.drop_duplicates("label").to_dict("records")}
+    alone = [row.experiment for row in rows if row.reference is None]
+    lacking = [label for label in alone if not is_plain(firsts[label])]
+    absent = "no speed-up" if given else "no steps to a target"
+    remedy = "--reference NAME" if given else "--target 0.9 or --reference NAME"
+    if not lacking:
+        # Networks without normalization, and nothing that is compared with them.
+        nothing = f"{absent}: nothing to compare with; {remedy} gives one"
+        return [nothing] if len(alone) == len(rows) else []
+    of_command: dict[str, list[str]] = {}
+    for label in lacking:
+        of_command.setdefault(_command_of_reference(results, label), []).append(label)
+    made_with, names = next(iter(of_command.items()))
+    more = f" and {len(lacking) - len(names):,} more" if len(of_command) > 1 else ""
+    command = f" (of the first with: {made_with})" if more else f" (made with: {made_with})"
+    return [
+        f"{absent} for {first_few(names)}{more}: there is no otherwise equal run without "
+        f"normalization{command if made_with else ''}; {remedy} gives one"
+    ]
+
+
+def _command_of_reference(results: pd.DataFrame, label: str) -> str:
+    """The command that makes what an experiment would be compared with, on the same seeds.
+
+    Empty where its config is none that can be composed here.
+    """
+    runs = results[results["label"] == label]
+    directory = Path(runs["directory"].iloc[0])
+    plain = {"placement": "none", "normalization": None, "learning_rate_multiplier": 1.0}
+    config = {**read_record(directory).config, **plain, "accelerate": [], "save_predictions": False}
+    # Options of a normalization that is not there: each has its default.
+    kept = {key: value for key, value in config.items() if key not in OPTIONS}
+    try:
+        return command(kept, runs["seed"], directory.parents[2])
+    except ConfigError:
+        return ""
+
+
+def _unpaired_seeds(rows: Sequence[TableRow]) -> list[str]:
+    available = {row.experiment: row.n for row in rows}
     experiments: dict[tuple[int, ...], list[str]] = {}
     for row in rows:
-        if row.speedup and len(row.speedup.seeds) < max(row.n, available):
+        most = max(row.n, available.get(row.reference or "", 0))
+        if row.speedup and len(row.speedup.seeds) < most:
             experiments.setdefault(row.speedup.seeds, []).append(row.experiment)
     return [
-        f"{', '.join(names)}: speed-up over the seeds that both have: "
+        f"{first_few(names)}: speed-up over the seeds that both have: "
         + (", ".join(map(str, seeds)) or "none")
         for seeds, names in experiments.items()
     ]
 
 
-def _intervals(
-    rows: Iterable[TableRow], reference: str | None, target_from: str | None
-) -> list[str]:
+def _intervals(rows: Sequence[TableRow], *, given: bool) -> list[str]:
     medians = _coverages((row.n, row.best_accuracy_interval) for row in rows)
     if not medians:
         return []
@@ -158,13 +236,15 @@ def _intervals(
     speedups = _coverages(
         (len(row.speedup.seeds), row.speedup.interval)
         for row in rows
-        if row.speedup and row.experiment != reference
+        if row.speedup and row.experiment != row.reference
     )
     if speedups:
         line += f"; of the speed-up: paired bootstrap over seeds ({speedups})"
-        if target_from:
+        if not given:
             # Else the upper end would look like a finding.
-            line += f", the target drawn with them: by definition half of {target_from} reach it"
+            whose = [row.experiment for row in _references(rows)]
+            of = whose[0] if len(whose) == 1 else "each reference"
+            line += f", the target drawn with them: by definition half of {of} reach it"
     return [line]
 
 
@@ -178,7 +258,7 @@ def _coverages(intervals: Iterable[tuple[int, Interval]]) -> str:
 
 
 def _paper_columns(rows: Iterable[TableRow]) -> list[str]:
-    if not any(paper.row(row.experiment) for row in rows):
+    if not any(paper.row(row.paper_experiment) for row in rows):
         return []
     target = f"{100 * paper.TARGET_ACCURACY:.1f} %"
     return [f"paper: figure 3, steps to {target} and best accuracy on ImageNet"]

@@ -1,0 +1,68 @@
+"""The words that train a recorded run again, or one like it: few enough to be typed."""
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bnrepro.config import GROUPS, ConfigError, difference
+from bnrepro.config.composition import Composition, compose
+from bnrepro.config.overrides import Override, choices_of, overrides_of
+
+_USUAL_FOLDER = Path("results")
+# Records hold no path: where the images lie is left to the reader.
+_OF_ONES_OWN = {"image_folder": "data.root=FOLDER"}
+
+
+def command(
+    config: dict[str, Any], seeds: Iterable[int], results_dir: str | Path = _USUAL_FOLDER
+) -> str:
+    """The command that trains a recorded config (`config` of `record.json`) with some seeds.
+
+    Raises:
+        ConfigError: if the config cannot be composed, such as one of an experiment that is gone.
+    """
+    chosen = sorted(set(seeds))
+    verb = "run" if len(chosen) == 1 else "sweep"
+    seed = [] if chosen == [0] else [f"seed={','.join(map(str, chosen))}"]
+    place = [] if Path(results_dir) == _USUAL_FOLDER else [f"results_dir={results_dir}"]
+    return shlex.join(["bnrepro", verb, *words(config), *seed, *place])
+
+
+def words(config: dict[str, Any]) -> list[str]:
+    """The fewest words that we find for a recorded config, without seed and launch options.
+
+    Raises:
+        ConfigError: if it cannot be composed.
+    """
+    own = _OF_ONES_OWN.get(config["data"]["name"])
+    place = [own] if own else []
+    wanted = compose([*overrides_of(config), *place])
+    found = [*_nearest(wanted), *place]
+    for group in GROUPS:
+        changed = difference(wanted.config, compose(found).config)
+        if f"{group}.name" in changed:
+            found.append(f"{group}={changed[f'{group}.name']}")
+    changed = difference(wanted.config, compose(found).config)
+    found += [str(Override(key, (value,))) for key, value in changed.items()]
+    for word in list(found):
+        fewer = [other for other in found if other != word]
+        if word not in place and _mean(fewer, wanted):
+            found = fewer
+    return found
+
+
+def _mean(some: list[str], wanted: Composition) -> bool:
+    try:
+        return not difference(wanted.config, compose(some).config)
+    except ConfigError:
+        return False
+
+
+def _nearest(wanted: Composition) -> list[str]:
+    """The choices that its name begins with: an experiment, or model, data and variant."""
+    first, *others = wanted.name.split("-")
+    if first in choices_of("experiment") and others[:1] != [wanted.config.data.name]:
+        return [f"experiment={first}", *([f"scale={wanted.scale}"] if wanted.scale else [])]
+    variant = [f"bn={part}" for part in others[1:2] if part in choices_of("bn")]
+    return [f"model={first}", f"data={wanted.config.data.name}", *variant]
