@@ -3,7 +3,7 @@
 import fnmatch
 from pathlib import Path
 
-from bnrepro.config import ConfigError, did_you_mean
+from bnrepro.config import ConfigError, did_you_mean, first_few
 from bnrepro.records import predictions
 from bnrepro.records.record import find_runs
 
@@ -22,7 +22,7 @@ def main(runs: list[str], results_dir: str = "results") -> int:
     directories: list[Path] = []
     for run in runs:
         directories += [path for path in find(run, results_dir) if path not in directories]
-    members = [predictions.read(directory) for directory in directories]
+    members = predictions.read(*directories)
     rows = predictions.error_rows(members)
     width = max(len(row.model) for row in rows)
     print(f"{'model':{width}}  networks  top-1 error  top-5 error")
@@ -57,7 +57,7 @@ def find(run: str, results_dir: str) -> list[Path]:
         names = sorted({path.parent.name for path in known.values()})
         raise ConfigError(
             f"{run}: no run; expected a run's directory or a name below {results_dir}/runs, one of "
-            f"{', '.join(names) or 'none yet'}{did_you_mean(run, names)}"
+            f"{first_few(names) or 'none yet'}{did_you_mean(run, names)}"
         )
     return chosen
 

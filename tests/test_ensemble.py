@@ -1,5 +1,6 @@
 """The mean of class probabilities against NumPy, and what is refused."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import numpy as np
 import pytest
 from hand_made_records import HandMade, write_run
 
-from bnrepro import ensemble
-from bnrepro.config import ConfigError
+from bnrepro import cli, ensemble
+from bnrepro.config import ConfigError, study
 from bnrepro.config.composition import compose
 from bnrepro.records import predictions
 from bnrepro.records.record import RecordError, read_record, write_record
@@ -61,7 +62,7 @@ def test_equal_probabilities_are_in_the_order_of_classes(k: int) -> None:
 
 
 def test_the_mean_is_arithmetic_and_in_double_precision(tmp_path: Path) -> None:
-    members = [predictions.read(write_member(tmp_path, seed)) for seed in range(6)]
+    members = predictions.read(*(write_member(tmp_path, seed) for seed in range(6)))
     expected = sum(probabilities_of(seed).astype(np.float64) for seed in range(6)) / 6
     mean = predictions.mean_probabilities(members)
     assert mean.dtype == np.float64
@@ -125,12 +126,45 @@ def test_one_run_is_no_ensemble(tmp_path: Path) -> None:
         ensemble.main([], str(tmp_path))
 
 
-def test_a_run_without_predictions_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    directory = write_run(tmp_path, compose([]), HandMade(lambda step: 0.5))
-    with pytest.raises(ConfigError, match="it kept none.*save_predictions=true"):
+def test_runs_without_predictions_are_refused_in_one_line_with_the_remedy_and_its_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = write_member(tmp_path, 9)
+    for seed in range(7):
+        directory = write_run(
+            tmp_path, compose(["bn=x5", f"seed={seed}"]), HandMade(lambda step: 0.5)
+        )
+        change_record(directory, seconds={"total": 300.0})
+    assert cli.main(["ensemble", "mlp-*", f"results_dir={tmp_path}"]) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    names = ", ".join(f"mlp-digits-x5 seed {seed}" for seed in range(5))
+    assert line.startswith(f"bnrepro: {names} and 2 more: no predictions, ")
+    assert "about 5 minutes a run: " in line
+    again = shlex.split(line.split(" a run: ")[1])
+    assert again[:2] == ["bnrepro", "sweep"]
+    planned = study.plan(again[2:])
+    assert [run.composition.config.save_predictions for run in planned] == [True] * 7
+    found = HandMade(lambda step: 0.5, predictions=(probabilities_of(0), LABELS))
+    for run in planned:
+        write_run(tmp_path, run.composition, found)
+    assert cli.main(["ensemble", planned[0].name, str(kept), f"results_dir={tmp_path}"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[:2] == ["ensemble", "8"]
+
+
+def test_predictions_that_are_gone_are_made_again_in_their_place(tmp_path: Path) -> None:
+    directory = write_member(tmp_path, 0)
+    (directory / "predictions.npz").unlink()
+    with pytest.raises(
+        ConfigError, match=r"a run: bnrepro run .*save_predictions=true .*force=true"
+    ):
         predictions.read(directory)
+
+
+def test_a_run_that_diverged_is_to_be_left_out(tmp_path: Path) -> None:
+    directory = write_run(tmp_path, compose([]), HandMade(lambda step: 0.5))
     change_record(directory, status="diverged")
-    with pytest.raises(ConfigError, match="it diverged"):
+    with pytest.raises(ConfigError, match="seed 0: no predictions, for it diverged; leave it out"):
         predictions.read(directory)
 
 

@@ -155,7 +155,10 @@ COMMANDS = {
             prepare_ensemble,
             keys=("results_dir",),
             takes_plain_words=True,
-            examples=(("bnrepro ensemble 'bn_x30-cpu*'", "all seeds of one experiment"),),
+            examples=(
+                ("bnrepro sweep bn=x1 seed=0,1 save_predictions=true", "two networks"),
+                ("bnrepro ensemble mlp-digits-x1-predictions", "their mean"),
+            ),
         ),
         Command(
             "bench",

@@ -145,8 +145,8 @@ def prepare_ensemble(words: Words) -> Work:
     results_dir = _results_directory(words)
     if not words.plain:
         raise ConfigError(
-            "ensemble: expected runs, such as `bnrepro ensemble 'bn_x30-cpu*'`; only runs with "
-            "save_predictions=true have what it needs"
+            "ensemble: expected runs, such as `bnrepro ensemble mlp-digits-x1-predictions` after "
+            "`bnrepro sweep bn=x1 seed=0,1 save_predictions=true`"
         )
     return partial(_ensemble, words.plain, results_dir)
 

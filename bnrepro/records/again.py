@@ -25,8 +25,13 @@ def command(
     chosen = sorted(set(seeds))
     verb = "run" if len(chosen) == 1 else "sweep"
     seed = [] if chosen == [0] else [f"seed={','.join(map(str, chosen))}"]
-    place = [] if Path(results_dir) == _USUAL_FOLDER else [f"results_dir={results_dir}"]
+    usual = Path(results_dir).resolve() == _USUAL_FOLDER.resolve()
+    place = [] if usual else [f"results_dir={_from_here(Path(results_dir))}"]
     return shlex.join(["bnrepro", verb, *words(config), *seed, *place])
+
+
+def _from_here(folder: Path) -> Path:
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def words(config: dict[str, Any]) -> list[str]:

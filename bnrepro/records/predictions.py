@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bnrepro.config import ConfigError
+from bnrepro.config import ConfigError, first_few
+from bnrepro.records.again import command
 from bnrepro.records.record import RecordError, RunRecord, read_record
 
+FILE = "predictions.npz"
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -51,20 +53,48 @@ class Predictions:
         return str(self.record.data["sha256"]), split, self.probabilities.shape
 
 
-def read(directory: Path) -> Predictions:
-    """The predictions of the run in `directory`.
+def read(*directories: Path) -> list[Predictions]:
+    """The predictions of the runs in `directories`.
 
     Raises:
-        ConfigError: if the run kept none.
-        RecordError: if its record or its predictions cannot be read.
+        ConfigError: if one of the runs kept none.
+        RecordError: if a record or predictions cannot be read.
     """
-    record, path = read_record(directory), directory / "predictions.npz"
-    if not path.exists():
-        reason = "it diverged" if record.status == "diverged" else "it kept none"
-        raise ConfigError(
-            f"{directory}: no predictions ({reason}); "
-            "run it again with save_predictions=true force=true, or leave it out"
-        )
+    lacking = [directory for directory in directories if not (directory / FILE).exists()]
+    if lacking:
+        raise _nothing_kept(lacking)
+    return [_read(directory) for directory in directories]
+
+
+def _nothing_kept(lacking: list[Path]) -> ConfigError:
+    """What the runs lack, which command trains them with it, and what that costs."""
+    records = [read_record(directory) for directory in lacking]
+    diverged = [record for record in records if record.status == "diverged"]
+    names = first_few(f"{record.label} seed {record.seed}" for record in diverged or records)
+    if diverged:
+        return ConfigError(f"{names}: no predictions, for it diverged; leave it out")
+    again = [record for record in records if record.name == records[0].name]
+    seconds = max(record.seconds.get("total", 0.0) for record in again)
+    each = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
+    return ConfigError(
+        f"{names}: no predictions, which only save_predictions=true keeps; leave it out, or train "
+        f"again, about {each} a run: {_command(lacking[0], again)}"
+    )
+
+
+def _command(directory: Path, again: list[RunRecord]) -> str:
+    config = {**again[0].config, "save_predictions": True}
+    # Kept, but gone: else it would be another run, under another name.
+    forced = [" force=true"] if again[0].config["save_predictions"] else []
+    seeds = [record.seed for record in again]
+    try:
+        return "".join([command(config, seeds, directory.parents[2]), *forced])
+    except ConfigError:
+        return "the same command with save_predictions=true"
+
+
+def _read(directory: Path) -> Predictions:
+    record, path = read_record(directory), directory / FILE
     try:
         with path.open("rb") as stream, np.load(stream) as arrays:
             probabilities = arrays["probabilities"].astype(np.float64)

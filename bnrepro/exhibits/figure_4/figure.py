@@ -45,7 +45,7 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     chosen = select("figure_4", results_dir, (f"scale={scale}",))
     trained = chosen.runs[chosen.runs["status"] == "completed"].sort_values("seed", kind="stable")
     rows = predictions.error_rows(
-        [predictions.read(Path(directory)) for directory in trained["directory"]],
+        predictions.read(*map(Path, trained["directory"])),
         [_variation(run) for run in trained.to_dict("records")],
     )
     plain, _ = select_optional("figure_2", results_dir, (f"scale={scale}",))
