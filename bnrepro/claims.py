@@ -8,7 +8,7 @@ from dataclasses import astuple
 from importlib.util import find_spec
 from pathlib import Path
 
-from bnrepro.config import ConfigError, did_you_mean
+from bnrepro.config import ConfigError, did_you_mean, first_few
 from bnrepro.exhibits import claims as studies
 from bnrepro.lab import experiments
 from bnrepro.paper import CLAIMS, claim
@@ -109,7 +109,7 @@ def _choose(names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in _ALL:
             raise ConfigError(
-                f"{name}: expected claims among {', '.join(_ALL)}{did_you_mean(name, _ALL)}"
+                f"{name}: expected claims among {first_few(_ALL)}{did_you_mean(name, _ALL)}"
             )
     return [name for name in _ALL if not names or name in names]
 

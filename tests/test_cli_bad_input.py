@@ -409,3 +409,11 @@ def test_a_process_ends_with_0_or_2_and_one_line(line, tmp_path):
     assert done.stderr.count("\n") == (0 if good else 1)
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_message_longer_than_anybody_reads_is_cut_between_two_words():
+    said = cli.line_of(ConfigError(" ".join(["experiment"] * 300)))
+    *words, end = said.split()
+    assert (words[0], set(words[1:]), end) == ("bnrepro:", {"experiment"}, "...")
+    assert 1_900 < len(said) < 2_020
+    assert len(cli.line_of(ConfigError("a" * 3_000))) < 2_020

@@ -516,6 +516,7 @@ def test_a_narrow_page_has_the_columns_below_each_other(study):
     for width in (60, 80, 160, 400):
         lines = to_text(made, width=width).splitlines()
         assert max(map(len, lines)) <= width
+        assert not any(line.startswith("  %") for line in lines)
         # Every cell of the table is there, in one piece.
         wide = [line for line in to_text(made).splitlines() if line.startswith("bn_x5 ")]
         narrow = [line for line in lines if line.startswith("bn_x5 ")]

@@ -82,7 +82,15 @@ def line_of(error: Exception) -> str:
     """An error as one printable line, whatever its message holds."""
     message = " ".join(str(error).split()) or type(error).__name__
     letters = (letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message)
-    return "bnrepro: " + "".join(letters)[:_LONGEST_MESSAGE]
+    return "bnrepro: " + _cut("".join(letters))
+
+
+def _cut(message: str) -> str:
+    """A message that is longer than anybody reads, cut between two words."""
+    if len(message) <= _LONGEST_MESSAGE:
+        return message
+    kept = message[: _LONGEST_MESSAGE + 1].rpartition(" ")[0] or message[:_LONGEST_MESSAGE]
+    return f"{kept} ..."
 
 
 def _say(error: Exception, code: int) -> int:

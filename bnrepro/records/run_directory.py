@@ -8,7 +8,15 @@ from typing import Any
 
 import yaml
 
-from bnrepro.config import KEYS, NOT_IDENTITY, ConfigError, RunConfig, absent_values, flatten
+from bnrepro.config import (
+    KEYS,
+    NOT_IDENTITY,
+    ConfigError,
+    RunConfig,
+    absent_values,
+    first_few,
+    flatten,
+)
 from bnrepro.config.composition import Composition
 from bnrepro.records.record import FINISHED, RecordError, RunRecord, read_record, write_atomically
 
@@ -119,6 +127,6 @@ def _refuse_other_config(directory: Path, found: dict[str, Any], config: RunConf
     ]
     if different:
         raise ConfigError(
-            f"{directory} holds a run with another {', '.join(different)}; "
+            f"{directory} holds a run with another {first_few(different)}; "
             "choose another results_dir, or add force=true to move it aside"
         )

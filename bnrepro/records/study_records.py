@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bnrepro.config import ConfigError, study
+from bnrepro.config import ConfigError, first_few, study
 from bnrepro.config.composition import run_directory
 from bnrepro.config.overrides import Given
 from bnrepro.records.record import FINISHED, PUBLISHED, RESULTS, find_runs, read_record
@@ -64,7 +64,7 @@ def folder_to_read(studies: Sequence[tuple[str, Sequence[Given]]]) -> str:
         if _has_finished(name, overrides, RESULTS):
             print(f"reading {RESULTS}, which has runs of study={name}", file=sys.stderr)
             return RESULTS
-    names = ", ".join(dict.fromkeys(f"study={name}" for name, _ in studies))
+    names = first_few(dict.fromkeys(f"study={name}" for name, _ in studies))
     absent = f"no finished run of {names} is below {RESULTS}"
     if not (Path(PUBLISHED) / "runs").is_dir():
         name, overrides = studies[0]
@@ -97,7 +97,7 @@ def _missing_line(name: str, absent: list[study.PlannedRun], planned: int, comma
     seeds: dict[str, list[str]] = {}
     for run in absent:
         seeds.setdefault(run.name, []).append(str(run.seed))
-    each = "; ".join(f"{run} seed {', '.join(of)}" for run, of in seeds.items())
+    each = first_few((f"{run} seed {first_few(of)}" for run, of in seeds.items()), "; ")
     return (
         f"study={name}: {len(absent)} of {planned} runs are missing ({each}); "
         f"make them with: {command}"

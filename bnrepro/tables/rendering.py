@@ -105,8 +105,10 @@ def _ending(record: RunRecord) -> str:
 
 
 def _wrapped(lines: Iterable[str], width: int) -> list[str]:
+    """The lines of a page so wide; neither a name nor a percentage is broken."""
     wrap = partial(textwrap.wrap, width=width, subsequent_indent="  ", break_on_hyphens=False)
-    return [part for line in lines for part in wrap(line)]
+    kept = (line.replace(" %", "\N{NO-BREAK SPACE}%") for line in lines)
+    return [part.replace("\N{NO-BREAK SPACE}", " ") for line in kept for part in wrap(line)]
 
 
 def _aligned(lines: list[list[str]], width: int | None) -> list[str]:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bnrepro.config import GROUPS, ConfigError, RunConfig, did_you_mean, shown
+from bnrepro.config import GROUPS, ConfigError, RunConfig, did_you_mean, first_few, shown
 
 CONFIG_DIRECTORY_VARIABLE = "BNREPRO_CONFIG_DIR"
 
@@ -80,7 +80,8 @@ def no_such_key(key: str) -> ConfigError:
 def no_such_choice(group: str, received: str) -> ConfigError:
     """The error for a choice that a group does not have, with those that it has."""
     known = choices_of(group)
+    # These are many, and a person's own come to them.
+    expected = first_few(known) if group in ("experiment", "study") else ", ".join(known)
     return ConfigError(
-        f"{group}={shown(received)}: expected one of {', '.join(known)}"
-        f"{did_you_mean(received, known)}"
+        f"{group}={shown(received)}: expected one of {expected}{did_you_mean(received, known)}"
     )

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from bnrepro.config import ConfigError
+from bnrepro.config import ConfigError, first_few
 from bnrepro.drawing.style import LINES
 from bnrepro.exhibits.figure_2.figure import REFERENCE
 from bnrepro.statistics import crossings, extend_diverged, judged, pair, speedup_to_best
@@ -52,7 +52,7 @@ class Records:
             return self.runs.assign(label=[], seed=[])
         results = judged(self.runs[self.runs["label"].isin(LINES)])
         if results["data.sha256"].nunique() > 1:
-            names = ", ".join(sorted(results["name"].unique()))
+            names = first_few(sorted(results["name"].unique()))
             raise ConfigError(
                 f"verdicts over {names}: expected runs of one data set; choose those of one scale"
             )
