@@ -1,19 +1,26 @@
 """bnrepro reproduces the batch normalization paper (Ioffe and Szegedy, 2015).
 
-`load_runs` and `load_curves` give the records of finished runs as pandas data frames; everything
-else is reached through the command `bnrepro`.
+`load_runs` and `load_curves` give the records of finished runs as pandas data frames, `load_model`
+the network of one as a Keras model; everything else is reached through the command `bnrepro`.
 """
 
+import importlib
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnrepro.records.record import load_curves, load_runs
+    from bnrepro.trained_model import load_model
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load_curves", "load_runs"]
+__all__ = ["__version__", "load_curves", "load_model", "load_runs"]
 
 _IMPORTED = time.perf_counter()
+_ROOM_OF = {
+    "load_curves": "bnrepro.records.record",
+    "load_model": "bnrepro.trained_model",
+    "load_runs": "bnrepro.records.record",
+}
 
 
 def seconds_since_import() -> float:
@@ -22,9 +29,12 @@ def seconds_since_import() -> float:
 
 
 def __getattr__(name: str) -> Any:
-    """Import the reading half only when it is asked for, so that `bnrepro --help` stays quick."""
-    if name in ("load_runs", "load_curves"):
-        from bnrepro.records import record
-
-        return getattr(record, name)
+    """Import a room only when it is asked for, so that `bnrepro --help` stays quick."""
+    if name in _ROOM_OF:
+        return getattr(importlib.import_module(_ROOM_OF[name]), name)
     raise AttributeError(f"module 'bnrepro' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is to use."""
+    return __all__

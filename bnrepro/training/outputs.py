@@ -44,7 +44,7 @@ def write_predictions(directory: Path, engine: Engine) -> None:
 
 
 def write_model(directory: Path, engine: Engine) -> None:
-    """Write `model.keras`, for `keras.saving.load_model` after an import of `bnrepro.models`."""
+    """Write `model.keras`, which `bnrepro.load_model` reads."""
     # Keras insists on the suffix; a reader sees only the finished file.
     temporary = directory / ".model.keras"
     engine.model().save(temporary)
