@@ -3,6 +3,9 @@
 import hashlib
 import io
 import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +50,26 @@ def write_model(directory: Path, engine: Engine) -> None:
     """Write `model.keras`, which `bnrepro.load_model` reads."""
     # Keras insists on the suffix; a reader sees only the finished file.
     temporary = directory / ".model.keras"
-    engine.model().save(temporary)
+    with _no_further_framework():
+        engine.model().save(temporary)
     temporary.replace(directory / "model.keras")
+
+
+@contextmanager
+def _no_further_framework() -> Iterator[None]:
+    """Inside, TensorFlow cannot be imported where it was not before.
+
+    Keras asks of everything that it saves whether it is one of TensorFlow's shapes, and under JAX
+    would load TensorFlow for that: seconds, memory, and lines about processor and drivers.
+    """
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["tensorflow"]
 
 
 def digest(variables: dict[str, np.ndarray]) -> str:
