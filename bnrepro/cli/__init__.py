@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.records.record import RecordError
+from bnrepro.screen import printed
 
 _LONGEST_MESSAGE = 2_000
 
@@ -82,17 +83,14 @@ def line_of(error: Exception) -> str:
     """An error as one printable line, whatever its message holds."""
     message = " ".join(str(error).split()) or type(error).__name__
     letters = (letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message)
-    return "bnrepro: " + _cut("".join(letters))
-
-
-def _cut(message: str) -> str:
-    """A message that is longer than anybody reads, cut between two words."""
-    if len(message) <= _LONGEST_MESSAGE:
-        return message
-    kept = message[: _LONGEST_MESSAGE + 1].rpartition(" ")[0] or message[:_LONGEST_MESSAGE]
-    return f"{kept} ..."
+    line = "bnrepro: " + "".join(letters)
+    if len(line) <= _LONGEST_MESSAGE:
+        return line
+    # A last word that is cut would be read as a whole one; a path may be all there is.
+    whole_words, _, cut = line[:_LONGEST_MESSAGE].rpartition(" ")
+    return (whole_words if len(cut) < len(whole_words) else line[:_LONGEST_MESSAGE]) + " ..."
 
 
 def _say(error: Exception, code: int) -> int:
-    print(line_of(error), file=sys.stderr)
+    print(printed(line_of(error), sys.stderr), file=sys.stderr)
     return code

@@ -9,28 +9,36 @@ from bnrepro.config.overrides import (
     choices_of,
 )
 from bnrepro.config.user_files import HEADER, checked_directories, find_file
+from bnrepro.screen import beside, wrapped
+
+# Where what a key says of itself begins: the longest key with its default stands before it.
+_KEY_COLUMN = 47
 
 
-def groups() -> str:
+def groups(columns: int) -> str:
     """Every group with its choices and what their files say of themselves."""
     lines = ["groups and their choices:"]
     for group in GROUPS:
         default = main_file().choices.get(group)
         lines.append(f"  {group}={default}" if default else f"  {group}=...")
         choices = choices_of(group)
-        width = max(map(len, choices), default=0)
-        lines += [f"    {choice:<{width}}  {_first_comment(group, choice)}" for choice in choices]
+        column = 6 + max(map(len, choices), default=0)
+        lines += [
+            beside(f"    {choice}", _first_comment(group, choice), column, columns)
+            for choice in choices
+        ]
     return "\n".join(lines)
 
 
-def keys() -> str:
+def keys(columns: int) -> str:
     """Every key with its default and what it says of itself."""
-    lines = ["keys and their defaults (a choice may bring others; see `bnrepro run --cfg job`):"]
+    title = "keys and their defaults (a choice may bring others; see `bnrepro run --cfg job`):"
+    lines = [wrapped(title, columns)]
     for key, value in to_flat(compose([]).config).items():
         if key.endswith(".name"):
             continue
         word = str(Override(key, (value,)))
-        lines.append(f"  {word:<46}  {KEYS[key].help}")
+        lines.append(beside(f"  {word}", KEYS[key].help, _KEY_COLUMN, columns))
     return "\n".join(lines)
 
 

@@ -1,12 +1,10 @@
 """Help pages, made from the commands; what `conf/` adds to them is `config_help`."""
 
-import textwrap
 from collections.abc import Mapping
 
 from bnrepro import __version__
 from bnrepro.cli.words import Command, Flag
-
-_WIDTH = 100
+from bnrepro.screen import beside, width, wrapped
 
 
 def show(text: str) -> int:
@@ -22,14 +20,20 @@ def show_version() -> int:
 
 def overview(commands: Mapping[str, Command]) -> str:
     """`bnrepro --help`."""
+    columns = width()
     lines = [
-        "bnrepro reproduces the batch normalization paper (Ioffe and Szegedy, 2015).",
+        wrapped(
+            "bnrepro reproduces the batch normalization paper (Ioffe and Szegedy, 2015).", columns
+        ),
         "",
         "usage: bnrepro COMMAND [words and --flags, in any order]",
         "",
-        *(f"  {command.name:<12} {command.summary}" for command in commands.values()),
+        *(beside(f"  {one.name}", one.summary, 15, columns) for one in commands.values()),
         "",
-        "`bnrepro help COMMAND` says more; `bnrepro help run` lists all choices and keys.",
+        wrapped(
+            "`bnrepro help COMMAND` says more; `bnrepro help run` lists all choices and keys.",
+            columns,
+        ),
         "first steps:  bnrepro run model=inception bn=x5",
         "              bnrepro table",
     ]
@@ -38,33 +42,39 @@ def overview(commands: Mapping[str, Command]) -> str:
 
 def page(command: Command) -> str:
     """`bnrepro help COMMAND`, `bnrepro COMMAND --help`."""
-    parts = [
-        f"usage: bnrepro {command.name} {command.usage}{' [--flags]' if command.flags else ''}",
-        f"{command.summary[0].upper()}{command.summary[1:]}.",
-    ]
+    columns = width()
+    usage = f"usage: bnrepro {command.name} {command.usage}{' [--flags]' if command.flags else ''}"
+    summary = f"{command.summary[0].upper()}{command.summary[1:]}."
+    parts = [wrapped(usage, columns, indent=15), wrapped(summary, columns)]
     if command.examples:
-        width = max(len(line) for line, _ in command.examples)
-        parts.append(
-            "\n".join(
-                ["examples:", *(f"  {line:<{width}}  # {what}" for line, what in command.examples)]
-            )
-        )
+        parts.append("\n".join(["examples:", *_example_lines(command, columns)]))
     if command.flags:
-        parts.append("\n".join(["flags:", *map(_flag_line, command.flags)]))
+        lines = (_flag_line(flag, columns) for flag in command.flags)
+        parts.append("\n".join(["flags:", *lines]))
     if command.name in ("run", "sweep"):
         from bnrepro.cli import config_help
 
-        parts += [_rule(command.name), config_help.groups(), config_help.keys()]
+        rule = wrapped(_rule(command.name), columns)
+        parts += [rule, config_help.groups(columns), config_help.keys(columns)]
         parts.append(config_help.own_files())
     return "\n\n".join(parts)
 
 
-def _flag_line(flag: Flag) -> str:
+def _example_lines(command: Command, columns: int) -> list[str]:
+    """Each example with what it does: beside it where all have room for that, else above."""
+    longest = max(len(line) for line, _ in command.examples)
+    lines = [f"  {line:<{longest}}  # {what}" for line, what in command.examples]
+    if max(map(len, lines)) <= columns:
+        return lines
+    return [part for line, what in command.examples for part in (f"  # {what}", f"  {line}")]
+
+
+def _flag_line(flag: Flag, columns: int) -> str:
     name = ", ".join(filter(None, [flag.short, flag.name]))
     value = f" {flag.metavar}" if flag.metavar else ""
     value = f" [{flag.metavar}]" if flag.default is not None else value
     choices = f": {', '.join(flag.choices)}" if flag.choices else ""
-    return f"  {name + value:<22} {flag.help}{choices}"
+    return beside(f"  {name}{value}", f"{flag.help}{choices}", 25, columns)
 
 
 def _rule(name: str) -> str:
@@ -74,4 +84,4 @@ def _rule(name: str) -> str:
     )
     if name == "sweep":
         text += " Several values (`bn=none,x1`, `'seed=range(0,6)'`) are a grid."
-    return textwrap.fill(text, _WIDTH)
+    return text

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bnrepro.config.study import PlannedRun
+from bnrepro.screen import duration, percent
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.outcome import LOG, Outcome, progress
 
@@ -116,7 +117,7 @@ class Board:
         """A line for what happened to a run; it stays above the table."""
         line = f"{outcome.status:<11}  {run.label}"
         if outcome.accuracy is not None:
-            line += f"  best accuracy {in_percent(outcome.accuracy)}"
+            line += f"  best accuracy {percent(outcome.accuracy)}"
         if outcome.status == "failed":
             line += f"  {outcome.error}"
         if self._live is None or outcome.status not in _AT_WORK:
@@ -149,22 +150,6 @@ def print_line(console: Console, line: str) -> None:
     console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words: `45 s`, `3 min 20 s`, `2 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def in_percent(accuracy: float) -> str:
-    """An accuracy as everywhere on the screen: `99.44 %`."""
-    return f"{100 * accuracy:.2f} %"
-
-
 def seconds_left(facts: dict[str, Any], whole: float | None) -> float | None:
     """Of a run in progress, by what runs like it took as a `whole`, else by its own speed."""
     steps = facts["train_steps"] - facts["step"]
@@ -184,7 +169,7 @@ def _cells(run: PlannedRun) -> list[str]:
         f"{facts['step']:,}",
         f"{facts['train_steps']:,}",
         f"{rate:,.1f}" if rate else "",
-        "–" if accuracy is None else in_percent(accuracy),
+        "–" if accuracy is None else percent(accuracy),
         duration(steps / rate) if rate else "",
     ]
 

@@ -15,8 +15,9 @@ from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import is_claimed, is_held
 from bnrepro.records.record import FINISHED, read_record
 from bnrepro.records.run_directory import read_config
+from bnrepro.screen import duration, percent
 from bnrepro.sweep.announcement import Announced, announced_below
-from bnrepro.sweep.display import counts_of, duration, in_percent, seconds_left, seconds_together
+from bnrepro.sweep.display import counts_of, seconds_left, seconds_together
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.outcome import LOG, Outcome, on_disk, progress
 
@@ -51,7 +52,7 @@ class Row:
         return (
             "done" if self.status == "completed" else self.status,
             number if self.step is None else f"{self.step:,} of {number or 'unknown'}",
-            "–" if self.accuracy is None else in_percent(self.accuracy),
+            "–" if self.accuracy is None else percent(self.accuracy),
             "" if self.seconds_left is None else f"{duration(self.seconds_left)} left",
         )
 

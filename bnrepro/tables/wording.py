@@ -10,6 +10,7 @@ from bnrepro import paper
 from bnrepro.config import ConfigError, first_few
 from bnrepro.records.again import command
 from bnrepro.records.record import read_record
+from bnrepro.screen import count, percent
 from bnrepro.statistics import Interval
 from bnrepro.tables.data_sets import OneDataSet
 from bnrepro.tables.references import OPTIONS, is_plain
@@ -268,13 +269,3 @@ def span(numbers: Iterable[int]) -> str:
     """`6`, or `3 to 6`."""
     low, high = min(numbers), max(numbers)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def percent(fraction: float) -> str:
-    """`72.20 %`."""
-    return f"{100 * fraction:.2f} %"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 step`, `2,000 steps`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
