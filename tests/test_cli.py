@@ -12,7 +12,6 @@ from hand_made_records import HandMade, write_run
 from bnrepro import cli
 from bnrepro.cli.commands import COMMANDS
 from bnrepro.cli.exhibits import FIGURES
-from bnrepro.cli.summary import summary
 from bnrepro.config import GROUPS, ConfigError
 from bnrepro.config.composition import compose
 from bnrepro.config.overrides import choices_of, configs_directory, keys
@@ -195,11 +194,12 @@ def test_every_command_has_a_help_page_with_its_flags(capsys, name):
 def test_the_help_of_run_lists_every_choice_with_its_comment_and_every_key(capsys):
     cli.main(["run", "--help"])
     output = capsys.readouterr().out
+    text = " ".join(output.split())
     for group in GROUPS:
         for choice in choices_of(group):
             file = configs_directory() / group / f"{choice}.yaml"
             assert f"    {choice}" in output
-            assert file.read_text().splitlines()[1].removeprefix("# ") in output
+            assert file.read_text().splitlines()[1].removeprefix("# ") in text
     shown = [line.split("=")[0].strip() for line in output.splitlines() if "=" in line]
     assert set(shown) >= {key for key in keys() if not key.endswith(".name")}
     assert "batch_size=60 " in output and "group=choice" in output
@@ -241,9 +241,9 @@ def test_help_of_a_command_is_its_page(capsys):
 
 
 def test_the_figures_of_the_command_line_are_those_that_there_are():
-    from bnrepro.exhibits import NUMBERS
+    from bnrepro.exhibits import NAMES
 
-    assert FIGURES == NUMBERS
+    assert FIGURES == NAMES
 
 
 def test_more_threads_than_cores_are_spoken_of(training, capsys):
@@ -257,16 +257,6 @@ def test_a_status_without_words_is_that_of_the_folder(monkeypatch):
     assert cli.main(["sweep", "--status"]) == 0
     assert cli.main(["sweep", "results_dir=mine", "--status"]) == 0
     assert shown == ["results", "mine"]
-
-
-def test_the_summary_says_what_differs_from_the_defaults():
-    assert "differs" not in summary(compose([]))
-    lines = summary(compose(["experiment=bn_x5", "threads=1"])).splitlines()
-    assert lines[0] == "bn_x5-smoke  seed 0"
-    text = " ".join(lines)
-    assert "rate 0.01 x 5" in text and "1 thread" in text and "batch normalization before" in text
-    assert "learning_rate_multiplier=5" in text and "model.name=inception" in text
-    assert max(map(len, lines)) <= 100
 
 
 def test_tensorboard_takes_this_process(monkeypatch, empty_folder):
@@ -314,6 +304,12 @@ def test_a_finished_run_prints_its_row_without_training(training, monkeypatch, c
     output, errors = capsys.readouterr()
     assert "diverged" in output
     assert errors == "done already; force=true trains it again\n"
+
+
+def test_an_interrupted_run_says_that_the_same_command_goes_on(training, capsys):
+    training.answer = record("interrupted", "SIGTERM")
+    cli.main(["run"])
+    assert capsys.readouterr().err == "the same command goes on from step 10\n"
 
 
 def test_an_interrupted_run_goes_on_with_its_number_of_threads(training, monkeypatch):

@@ -26,7 +26,6 @@ from bnrepro.records.record import (
 from bnrepro.records.run_directory import recorded_config
 from bnrepro.tables import (
     COLUMNS,
-    result_row,
     select,
     table,
     tabulate,
@@ -537,38 +536,6 @@ def test_a_long_name_is_broken_between_its_parts_on_a_narrow_page(tmp_path):
 
 
 # The row of a single run.
-
-
-def test_the_row_of_a_completed_run():
-    assert result_row(RECORD) == (
-        "bn_x5-smoke · seed 3 · completed 2,000 steps · best accuracy 97.22 % at step 1,750 · "
-        "final 96.94 % · with population statistics 96.67 % · 500 steps/s, 4.0 s of training"
-    )
-
-
-def test_the_row_of_a_diverged_run_claims_no_final_accuracy():
-    record = replace(
-        RECORD,
-        status="diverged",
-        train_steps=431,
-        diverged_at_step=431,
-        best_accuracy=0.3,
-        best_accuracy_step=0,
-        final_accuracy=0.1,
-        final_accuracy_population=None,
-        seconds={"train": 0.0},
-    )
-    assert result_row(record) == (
-        "bn_x5-smoke · seed 3 · diverged at step 431 · best accuracy 30.00 % at step 0 before that"
-    )
-
-
-def test_the_row_of_a_failed_run_gives_the_reason():
-    record = replace(
-        RECORD, status="failed", train_steps=1, best_accuracy=None, final_accuracy=None,
-        final_accuracy_population=None, seconds={}, error="OSError: disk full",
-    )  # fmt: skip
-    assert result_row(record) == ("bn_x5-smoke · seed 3 · failed after 1 step (OSError: disk full)")
 
 
 def test_tables_load_no_training_framework():

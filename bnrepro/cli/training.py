@@ -5,10 +5,11 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # What the shell would say of a process that the signal had ended.
 _EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 _MODULES = {"tensorflow": "tensorflow", "jax": "jax"}
+_TITLES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 
 
 def prepare_run(words: Words) -> Work:
@@ -40,54 +42,67 @@ def prepare_run(words: Words) -> Work:
         from bnrepro.cli.information import show_information
 
         return partial(show_information, composition.config)
+    finished = _finished(composition)
+    if finished is not None:
+        return partial(_say_finished, composition, finished)
     _check_surroundings(composition.config)
     return partial(_run, composition)
 
 
+def _finished(composition: "Composition") -> "RunRecord | None":
+    """The record of a run that is done: it is known before anything heavy is loaded."""
+    from bnrepro.records.run_directory import find_finished
+
+    return find_finished(composition) if composition.config.replicas == 1 else None
+
+
+def _say_finished(composition: "Composition", record: "RunRecord") -> int:
+    print("done already; force=true trains it again", file=sys.stderr)
+    return _say(composition, record)
+
+
 def _run(composition: "Composition") -> int:
+    return max(_say(composition, record) for record in _trained(composition))
+
+
+def _say(composition: "Composition", record: "RunRecord") -> int:
+    """Print how a run has ended and where it lies; gives its exit code."""
+    from bnrepro.cli.summary import result_row
     from bnrepro.config.composition import run_directory
+    from bnrepro.screen import printed
 
-    records = _records(composition)
-    from bnrepro.tables import result_row  # with pandas, which only the end needs
-
-    codes = []
-    for record in records:
-        print(result_row(record))
-        print(run_directory(composition.config.results_dir, record.name, record.seed))
-        codes.append(_EXIT_CODES.get(record.error or "", int(record.status == "failed")))
-    return max(codes)
+    print(printed(result_row(record), sys.stdout))
+    print(run_directory(composition.config.results_dir, record.name, record.seed), flush=True)
+    if record.status == "interrupted":
+        print(f"the same command goes on from step {record.train_steps:,}", file=sys.stderr)
+    return _EXIT_CODES.get(record.error or "", int(record.status == "failed"))
 
 
-def _records(composition: "Composition") -> list["RunRecord"]:
+def _trained(composition: "Composition") -> list["RunRecord"]:
     """The record of the run, or of each replica; what is not finished is trained."""
     from dataclasses import replace
 
-    from bnrepro.cli.summary import summary
+    from bnrepro.cli.summary import device_line, summary
     from bnrepro.config import backend, device
-    from bnrepro.records.run_directory import (
-        check_writable,
-        find_finished,
-        recorded_threads,
-    )
+    from bnrepro.records.run_directory import check_writable, recorded_threads
+    from bnrepro.screen import width
+    from bnrepro.screen.foot import foot
 
-    alone = composition.config.replicas == 1
-    finished = find_finished(composition) if alone else None
-    if finished is not None:
-        print("done already; force=true trains it again", file=sys.stderr)
-        return [finished]
     check_writable(composition.config.results_dir)
     threads = recorded_threads(composition) or composition.config.threads
     composition = replace(composition, config=replace(composition.config, threads=threads))
+    config = composition.config
+    print(summary(composition, width()), flush=True)
     with _leaving_at_once():
-        print(summary(composition), flush=True)
-        backend.select(composition.config)
-        with _quiet():
+        backend.select(config)
+        with foot().doing(f"loading {_TITLES[config.backend]}"), _quiet():
             from bnrepro import engine, training
 
-            found = engine.find_devices()
-        device.refuse_other(composition.config, found)
+            device.refuse_other(config, engine.find_devices())
+            accelerator = engine.find_accelerator()
+    print(device_line(accelerator, config, width()), flush=True)
 
-    if alone:
+    if config.replicas == 1:
         return [training.run(composition)]
     from bnrepro.training.replicas import run_replicas
 
@@ -105,7 +120,8 @@ def _quiet() -> Iterator[None]:
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            yield
+            with redirect_stderr(sys.__stderr__):
+                yield
         except ConfigError:
             raise  # one line says it
         except BaseException:
@@ -119,15 +135,22 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _leaving_at_once() -> Iterator[None]:
-    """Inside, Ctrl-C ends the process: nothing is begun, and a KeyboardInterrupt may get lost.
+    """Inside, a signal ends the process: nothing is begun, and a KeyboardInterrupt may get lost.
 
     Python drops an exception that is raised in a callback, and loading a framework is full of them.
     """
-    before = signal.signal(signal.SIGINT, lambda *_: os._exit(_EXIT_CODES["SIGINT"]))
+    from bnrepro.screen.foot import foot
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        foot().erase()
+        os._exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def prepare_sweep(words: Words) -> Work:

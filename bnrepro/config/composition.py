@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bnrepro.config import GROUPS, ConfigError, RunConfig, difference, validate, with_values
-from bnrepro.config.merging import merge, merge_ours
+from bnrepro.config import GROUPS, ConfigError, RunConfig, validate, with_values
+from bnrepro.config.merging import merge
 from bnrepro.config.naming import is_scaled, name_of
 from bnrepro.config.overrides import Given, Override, check_single, configs_directory, read_all
 
@@ -21,8 +21,8 @@ class Composition:
     name: str
     experiment: str | None
     scale: str | None
-    # The flat keys in which the config differs from what `bnrepro run` alone means.
-    differences: dict[str, Any] = field(default_factory=dict, compare=False)
+    # The words that made it, one a key.
+    given: tuple[Override, ...] = field(default=(), compare=False)
 
     @property
     def directory(self) -> Path:
@@ -48,15 +48,15 @@ def compose(
     Raises:
         ConfigError: if the words, the types or our own checks refuse them.
     """
-    given = {override.key: override.values[0] for override in checked(overrides)}
-    choices = {key: value for key, value in given.items() if key in GROUPS}
-    values = {key: value for key, value in given.items() if key not in GROUPS}
+    given = checked(overrides)
+    words = {override.key: override.values[0] for override in given}
+    choices = {key: value for key, value in words.items() if key in GROUPS}
+    values = {key: value for key, value in words.items() if key not in GROUPS}
     # Values on the command line win over all files.
     config = with_values(config_of(choices), values).resolved()
     validate(config)
     labels = name_of(config)
-    different = difference(config, merge_ours({}).resolved())
-    return Composition(config, labels.name, labels.experiment, labels.scale, different)
+    return Composition(config, labels.name, labels.experiment, labels.scale, tuple(given))
 
 
 def checked(overrides: Iterable[Given]) -> list[Override]:

@@ -13,7 +13,7 @@ from bnrepro.models import Network
 if TYPE_CHECKING:
     from bnrepro.engine.probe import Probe
 
-__all__ = ["Engine", "Segment", "build", "build_probe", "find_devices"]
+__all__ = ["Engine", "Segment", "build", "build_probe", "find_accelerator", "find_devices"]
 
 
 def build(
@@ -65,3 +65,14 @@ def find_devices() -> list[str]:
             f"{asks}{keras.config.backend()} finds no such device ({one_line(error)}); use "
             "device=cpu, or unset what asks for another"
         ) from error
+
+
+def find_accelerator() -> str | None:
+    """The name of the accelerator that trains under the selected backend, None on a CPU."""
+    if keras.config.backend() == "jax":
+        from bnrepro.engine.jax import accelerator
+
+        return accelerator()
+    from bnrepro.engine.tensorflow import accelerator
+
+    return accelerator()

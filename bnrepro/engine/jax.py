@@ -127,8 +127,7 @@ class JaxEngine(Engine):
         return [(np.asarray(mean), np.asarray(variance)) for mean, variance in moments]
 
     def device(self) -> str:
-        device = jax.devices()[0]
-        return processor() if device.platform == "cpu" else device.device_kind
+        return accelerator() or processor()
 
     def model(self) -> keras.Model:
         for variable, value in zip(
@@ -258,6 +257,12 @@ class JaxEngine(Engine):
             return reduce(keras.tree.flatten(inner))
 
         return jax.jit(watch)
+
+
+def accelerator() -> str | None:
+    """The name of the accelerator that trains, None on a CPU."""
+    device = jax.devices()[0]
+    return None if device.platform == "cpu" else device.device_kind
 
 
 @jax.jit

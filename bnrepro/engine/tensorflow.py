@@ -88,9 +88,7 @@ class TensorFlowEngine(Engine):
         return [(mean.numpy(), variance.numpy()) for mean, variance in moments]
 
     def device(self) -> str:
-        for gpu in tf.config.list_physical_devices("GPU"):
-            return tf.config.experimental.get_device_details(gpu)["device_name"]
-        return processor()
+        return accelerator() or processor()
 
     def model(self) -> keras.Model:
         return self.network.model
@@ -181,6 +179,13 @@ class TensorFlowEngine(Engine):
         value = compute()
         _restore(updated, before)
         return value
+
+
+def accelerator() -> str | None:
+    """The name of the accelerator that trains, None on a CPU."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_device_details(gpu)["device_name"]
+    return None
 
 
 def _copy(variables: Iterable[Any]) -> list[Any]:

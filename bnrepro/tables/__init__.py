@@ -1,16 +1,15 @@
-"""Records to tables that people read: experiments over seeds, and the row of a single run.
+"""Records to tables that people read: experiments over seeds.
 
 `rows`: what a table holds, and the contract of `bnrepro table --format csv`. `data_sets`: which
 runs stand in one. `references`: what is compared with what. `experiments`: from records and curves
-to the rows. `wording`: the lines above and below them. `rendering`: text, CSV, Markdown, and the
-row of a run. `markdown`: any table of texts as Markdown.
+to the rows. `wording`: the lines above and below them. `rendering`: text, CSV and
+Markdown. `markdown`: any table of texts as Markdown.
 """
 
 from bnrepro.tables.experiments import select, table, tabulate
 from bnrepro.tables.markdown import markdown_table
 from bnrepro.tables.rendering import (
     printed_lines,
-    result_row,
     terminal_width,
     to_csv,
     to_markdown,
@@ -25,7 +24,6 @@ __all__ = [
     "TableRow",
     "markdown_table",
     "printed_lines",
-    "result_row",
     "select",
     "table",
     "tabulate",

@@ -1,4 +1,4 @@
-"""Tables as text, CSV and Markdown, and the row of a single run."""
+"""Tables as text, CSV and Markdown."""
 
 import re
 import shutil
@@ -10,11 +10,11 @@ from functools import partial
 import pandas as pd
 
 from bnrepro import paper
-from bnrepro.records.record import RunRecord
+from bnrepro.screen import percent
 from bnrepro.statistics import Interval, Speedup
 from bnrepro.tables.markdown import markdown_table
 from bnrepro.tables.rows import Steps, Table, TableRow
-from bnrepro.tables.wording import count, percent, span
+from bnrepro.tables.wording import span
 
 # Columns of prose where nothing says how wide the page is.
 _PROSE = 100
@@ -75,33 +75,6 @@ def _markdown(table: Table) -> str:
     listed = [f"- {note}" for note in table.notes]
     parts = [*table.header, markdown_table(titles, lines), "\n".join(listed)]
     return "\n\n".join(parts) + "\n"
-
-
-def result_row(record: RunRecord) -> str:
-    """One line about a run that has ended: how, how far, how well, how fast."""
-    parts = [record.name, f"seed {record.seed}", _ending(record)]
-    if record.best_accuracy is not None:
-        before = " before that" if record.status == "diverged" else ""
-        best = f"best accuracy {percent(record.best_accuracy)}"
-        parts.append(f"{best} at step {record.best_accuracy_step or 0:,}{before}")
-    # Of a diverged run the last evaluation is not the end: its network is lost.
-    if record.final_accuracy is not None and record.status == "completed":
-        parts.append(f"final {percent(record.final_accuracy)}")
-    if record.final_accuracy_population is not None:
-        parts.append(f"with population statistics {percent(record.final_accuracy_population)}")
-    seconds = record.seconds.get("train", 0.0)
-    if seconds > 0:
-        parts.append(f"{record.train_steps / seconds:,.0f} steps/s, {seconds:,.1f} s of training")
-    return " · ".join(parts)
-
-
-def _ending(record: RunRecord) -> str:
-    if record.status == "diverged":
-        return f"diverged at step {record.diverged_at_step:,}"
-    steps = count(record.train_steps, "step")
-    if record.status == "completed":
-        return f"completed {steps}"
-    return f"{record.status} after {steps}" + (f" ({record.error})" if record.error else "")
 
 
 def _wrapped(lines: Iterable[str], width: int) -> list[str]:
