@@ -3,8 +3,12 @@
 A question is a function of a run's overrides; answers are NumPy arrays and plain values.
 """
 
+import itertools
+import os
+import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +31,7 @@ from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.models.unit import Units
 from bnrepro.records.record import CURVE_COLUMNS, read_rows
 from bnrepro.records.run_directory import open_directory
+from bnrepro.screen.foot import Foot
 from bnrepro.training import build_engine
 from bnrepro.training.run import Run
 
@@ -133,6 +138,34 @@ def recorded(overrides: Sequence[str], interrupt_at: int | None = None) -> Answe
             "curve": [dict(zip(CURVE_COLUMNS, row, strict=True)) for row in rows],
             "after": {v.path: np.asarray(keras.ops.convert_to_tensor(v)) for v in model.variables},
         }
+
+
+def recorded_after_signals(overrides: Sequence[str], batches: Sequence[int]) -> list[Answer]:
+    """A run to which a signal comes at these numbers of batches, counted anew at every start.
+
+    The status, steps and curve that each start leaves; the last one meets no signal.
+    """
+    with tempfile.TemporaryDirectory() as results:
+        composition = compose([*overrides, f"results_dir={results}", "tensorboard=false"])
+        answers = []
+        for number in [*batches, 0]:
+            with _signal_at_batch(number):
+                record = training.run(composition)
+            rows = read_rows(composition.directory / "curve.csv", CURVE_COLUMNS)
+            answers.append({"record": asdict(record), "curve": [row[:-1] for row in rows]})
+        return answers
+
+
+@contextmanager
+def _signal_at_batch(number: int) -> Iterator[None]:
+    left = itertools.count(number - 1, -1)
+
+    def reached(foot: Foot, done: int, total: int) -> None:
+        if next(left) == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with patch.object(Foot, "reached", reached):
+        yield
 
 
 def recorded_under_another_name(overrides: Sequence[str]) -> Answer:

@@ -87,6 +87,23 @@ def test_a_curve_with_population_statistics_follows_the_formulas(backend):
     assert answer["record"]["final_accuracy_population"] == answer["record"]["final_accuracy"]
 
 
+@BACKENDS
+def test_a_signal_during_an_evaluation_changes_nothing_but_when_it_is_made(backend):
+    """Four batches an evaluation, three of them for the statistics; at the end once more."""
+    overrides = (*RUN, FEW_BATCHES, POPULATION)
+    in_the_first, in_the_second, at_once, at_the_end = 2, 4 + 3, 1, 3 * 4 + 2
+    signals = (in_the_first, in_the_second, at_once, at_the_end)
+    *left, last = ask("recorded_after_signals", overrides, signals, backend=backend)
+    assert [one["record"]["status"] for one in left] == ["interrupted"] * 4
+    assert [one["record"]["train_steps"] for one in left] == [0, EVERY, EVERY, STEPS]
+    assert [len(one["curve"]) for one in left] == [0, 1, 1, 4]
+    undisturbed = recorded(backend, FEW_BATCHES, POPULATION)
+    rows = [list(row.values())[:-1] for row in undisturbed["curve"]]
+    np.testing.assert_array_equal(last["curve"], rows)
+    for key in ("status", "weights_digest", "final_accuracy_population", "best_accuracy_step"):
+        assert last["record"][key] == undisturbed["record"][key]
+
+
 def test_there_are_no_population_statistics_without_batch_normalization():
     answer = recorded("jax", "normalization=layer", POPULATION)
     assert answer["record"]["final_accuracy_population"] is None

@@ -535,9 +535,6 @@ def test_a_long_name_is_broken_between_its_parts_on_a_narrow_page(tmp_path):
     assert all(part.endswith("-") for part in parts[:-1])
 
 
-# The row of a single run.
-
-
 def test_tables_load_no_training_framework():
     code = (
         "import sys, bnrepro.tables, bnrepro.paper, bnrepro.statistics;"

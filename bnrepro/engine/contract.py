@@ -7,7 +7,7 @@ indices of its batches, its learning rates and the distortions of its images as 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -95,6 +95,9 @@ class Engine(ABC):
         self.dataset = dataset
         self.assembler = Assembler.from_config(config, dataset.train)
         self.order = self.build_order(config)
+        # Hears before each batch of a pass over many how many are done, and of how many; it may
+        # raise to end the pass: nothing that a pass does outlives it.
+        self.on_batch: Callable[[int, int], None] = lambda done, total: None
         optimizer.build(network.model.trainable_variables)
         self._table: tuple[Any, Any] | None = None
         if isinstance(dataset.train.images, np.ndarray):
@@ -228,8 +231,9 @@ class Engine(ABC):
 
     def logits(self, split: Split) -> np.ndarray:
         """Class scores of a whole split in inference mode, (examples, classes)."""
-        batches = (read_images(split, rows) for rows in self.inference_batches(len(split.labels)))
-        return np.concatenate([self.forward(images) for images in batches])[: len(split.labels)]
+        batches = self.inference_batches(len(split.labels))
+        scores = [self.forward(read_images(split, rows)) for rows in self._heard(batches)]
+        return np.concatenate(scores)[: len(split.labels)]
 
     def inference_batches(self, count: int) -> np.ndarray:
         """Rows of a split of `count` examples, (batches, batch); the last is filled from the start.
@@ -247,12 +251,18 @@ class Engine(ABC):
         num_batches = min(num_batches, self.order.steps_per_epoch)
         terms = [
             self.batch_moments(read_images(self.dataset.train, batch))
-            for batch in self.order.indices(0, num_batches)
+            for batch in self._heard(self.order.indices(0, num_batches))
         ]
         return [
             (np.mean([mean for mean, _ in layer], axis=0), np.mean([v for _, v in layer], axis=0))
             for layer in zip(*terms, strict=True)
         ]
+
+    def _heard(self, batches: np.ndarray) -> Iterator[np.ndarray]:
+        """The batches of a pass one by one, with word of each to `on_batch`."""
+        for done, batch in enumerate(batches):
+            self.on_batch(done, len(batches))
+            yield batch
 
 
 def locate_divergence(finite_after: Callable[[int], bool], steps: int) -> int:

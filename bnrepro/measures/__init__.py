@@ -1,9 +1,11 @@
 """What is watched while a run trains. Observers read the engine, they never steer it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bnrepro.engine import Engine, Segment
 from bnrepro.records.record import RunRecord
+
+if TYPE_CHECKING:
+    from bnrepro.engine import Engine, Segment
 
 
 class Observer:
@@ -12,13 +14,13 @@ class Observer:
     `state` and `restore` carry what a resumed run needs to go on as if it had not stopped.
     """
 
-    def prepare(self, engine: Engine) -> None:
+    def prepare(self, engine: "Engine") -> None:
         """Compile what will be watched, before the first step."""
 
-    def on_segment(self, step: int, train_seconds: float, segment: Segment) -> None:
+    def on_segment(self, step: int, train_seconds: float, segment: "Segment") -> None:
         """Training has reached `step`, after `train_seconds` of training in all."""
 
-    def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
+    def on_evaluation(self, engine: "Engine", row: dict[str, float]) -> None:
         """The curve has a new row (`record.CURVE_COLUMNS`)."""
 
     def on_end(self, record: RunRecord) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from bnrepro.config import RunConfig
 from bnrepro.data import Split
 from bnrepro.engine import Engine
+from bnrepro.screen.foot import foot
 
 
 def evaluate(engine: Engine, config: RunConfig) -> tuple[float, float]:
@@ -29,7 +30,8 @@ def population_statistics(engine: Engine, config: RunConfig) -> Iterator[None]:
     """Let batch normalization infer with Algorithm 2's statistics while the context is open."""
     exact = {}
     layers = engine.network.batch_normalizations
-    statistics = engine.population_statistics(config.batch_normalization.population_batches)
+    with foot().doing("computing population statistics"):
+        statistics = engine.population_statistics(config.batch_normalization.population_batches)
     for layer, (mean, variance) in zip(layers, statistics, strict=True):
         exact[f"model/{layer.moving_mean.path}"] = mean
         exact[f"model/{layer.moving_variance.path}"] = variance

@@ -17,7 +17,8 @@ from bnrepro.engine import Engine
 from bnrepro.records.lock import run_lock
 from bnrepro.records.record import RunRecord
 from bnrepro.records.run_directory import find_finished, open_directory
-from bnrepro.training.interruption import listening
+from bnrepro.screen.foot import foot
+from bnrepro.training.interruption import Interrupted, listening
 from bnrepro.training.precision import set_precision
 from bnrepro.training.run import Run
 
@@ -45,16 +46,19 @@ def run(composition: Composition) -> RunRecord:
 def build_engine(composition: Composition) -> Engine:
     """Data, model, optimizer and engine of a run, its weights the initial ones of its seed."""
     config = composition.config.accelerated()
-    dataset = data.load(config.data)
-    keras.utils.clear_session(free_memory=False)
-    set_precision(config.precision)
-    _, *shape = dataset.train.images.shape
-    network = models.build(config, tuple(shape), dataset.num_classes)
-    return engines.build(network, optimizers.build(config), dataset, config)
+    with foot().doing("reading and checking the data"):
+        dataset = data.load(config.data)
+    with foot().doing("building the network"):
+        keras.utils.clear_session(free_memory=False)
+        set_precision(config.precision)
+        _, *shape = dataset.train.images.shape
+        network = models.build(config, tuple(shape), dataset.num_classes)
+        return engines.build(network, optimizers.build(config), dataset, config)
 
 
 def _train(run: Run) -> RunRecord:
     with listening() as interruption:
+        run.listen(interruption)
         try:
             run.begin()
             while not run.is_done and interruption.name is None:
@@ -63,5 +67,7 @@ def _train(run: Run) -> RunRecord:
                     segment = run.engine.train(run.progress.step, stop)
                 run.advance(segment, stop)
             return run.end() if run.is_done else run.interrupt(str(interruption.name))
+        except Interrupted:
+            return run.interrupt(str(interruption.name))
         except Exception as error:
             return run.fail(error)

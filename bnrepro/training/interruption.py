@@ -1,4 +1,5 @@
-"""A request to stop, by SIGINT or SIGTERM: recorded at once, acted on at the end of a segment."""
+"""A request to stop, by SIGINT or SIGTERM: recorded at once, acted on between two segments of
+training or two batches of an evaluation."""
 
 import signal
 from collections.abc import Iterator
@@ -9,11 +10,24 @@ from types import FrameType
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Interrupted(Exception):
+    """A pass over many batches was left because a signal has come."""
+
+
 @dataclass
 class Interruption:
     """The signal that came, if one did."""
 
     name: str | None = None
+
+    def check(self) -> None:
+        """Leave what is going on if a signal has come.
+
+        Raises:
+            Interrupted: then.
+        """
+        if self.name is not None:
+            raise Interrupted
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from bnrepro.records.lock import run_lock
 from bnrepro.records.record import RunRecord
 from bnrepro.records.run_directory import find_finished, open_directory
 from bnrepro.training import build_engine
-from bnrepro.training.interruption import Interruption, listening
+from bnrepro.training.interruption import Interrupted, Interruption, listening
 from bnrepro.training.run import Run
 
 
@@ -61,10 +61,21 @@ def _train(runs: list[Run], group: Replicas) -> list[RunRecord]:
     with listening() as interruption:
         try:
             _begin(runs, group)
+            for run in runs:
+                run.listen(interruption)
             _advance(runs, group, interruption)
+        except Interrupted:
+            pass  # what was being evaluated is evaluated again when the group goes on
         except Exception as error:
             return [run.fail(error) for run in runs]
-        return [run.end() if run.is_done else run.interrupt(str(interruption.name)) for run in runs]
+        return [_end(run, interruption) for run in runs]
+
+
+def _end(run: Run, interruption: Interruption) -> RunRecord:
+    try:
+        return run.end() if run.is_done else run.interrupt(str(interruption.name))
+    except Interrupted:
+        return run.interrupt(str(interruption.name))
 
 
 def _begin(runs: list[Run], group: Replicas) -> None:
@@ -88,7 +99,10 @@ def _advance(runs: list[Run], group: Replicas, interruption: Interruption) -> No
         segments = _timed(active, group, start, stop)
         for run, segment in zip(runs, segments, strict=True):
             if run in active:
-                run.advance(segment, stop)
+                run.count(segment, stop)
+        # All stand at one step before the first is evaluated, which a signal may end.
+        for run in active:
+            run.observe()
 
 
 def _timed(active: list[Run], group: Replicas, start: int, stop: int) -> list[Segment]:

@@ -3,6 +3,8 @@
 import math
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from bnrepro.measures.progress import ProgressObserver
 from bnrepro.records import checkpoint
 from bnrepro.records.record import CurveRow, RunRecord
 from bnrepro.schedules import learning_rates
+from bnrepro.screen.foot import foot
+from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (
     digest,
     make_record,
@@ -61,13 +65,25 @@ class Run:
         progress = self.progress
         return progress.step >= self._config.train_steps or progress.diverged_at_step is not None
 
+    def listen(self, interruption: Interruption) -> None:
+        """From now on a signal ends an evaluation, too, between two of its batches.
+
+        What is then raised is `Interrupted`; nothing of the evaluation is kept, and the run that
+        goes on makes it again.
+        """
+
+        def on_batch(done: int, total: int) -> None:
+            foot().reached(done, total)
+            interruption.check()
+
+        self.engine.on_batch = on_batch
+
     def begin(self) -> None:
-        """Resume from the newest checkpoint if there is one; compile; evaluate at step 0."""
+        """Resume from the newest checkpoint if there is one; compile; observe what is due."""
         self._resume()
-        with self.progress.clock("compile"):
+        with self._timed("compile", "compiling"):
             self._compile()
-        if not self.progress.curve:
-            self._observe()
+        self._observe()
 
     def next_stop(self) -> int:
         """The end of the segment that begins at the present step.
@@ -82,11 +98,20 @@ class Run:
 
     def advance(self, segment: Segment, stop: int) -> None:
         """Count a segment's losses and hits, and do whatever is scheduled at `stop`."""
+        self.count(segment, stop)
+        self.observe()
+
+    def count(self, segment: Segment, stop: int) -> None:
+        """Count a segment's losses and hits: the run stands at `stop`."""
         progress = self.progress
         with progress.clock("train"):
             self._count(segment, stop)
             for observer in self._observers:
                 observer.on_segment(progress.step, progress.seconds["train"], segment)
+
+    def observe(self) -> None:
+        """Do whatever is scheduled where the run stands."""
+        progress = self.progress
         if progress.diverged_at_step is None:
             self._observe()
             if progress.step % self._config.checkpoint_every == 0:
@@ -100,19 +125,21 @@ class Run:
             record = self.write_outputs("diverged", **facts)
         else:
             if self.engine.network.batch_normalizations:
-                with progress.clock("population"):
+                with self._timed("population", "evaluating"):
                     facts["final_accuracy_population"] = evaluate_population(self.engine, config)[1]
-            if config.save_predictions:
-                write_predictions(self._directory, self.engine)
-            write_model(self._directory, self.engine)
+            with foot().doing("saving the model"):
+                if config.save_predictions:
+                    write_predictions(self._directory, self.engine)
+                write_model(self._directory, self.engine)
             record = self.write_outputs("completed", **facts)
         checkpoint.clear(self._checkpoints)
         return record
 
     def interrupt(self, signal_name: str) -> RunRecord:
         """Save the work, and say by whom it was stopped."""
-        self.save_checkpoint()
-        return self.write_outputs("interrupted", error=signal_name)
+        with foot().doing("saving the work"):
+            self.save_checkpoint()
+            return self.write_outputs("interrupted", error=signal_name)
 
     def fail(self, error: Exception) -> RunRecord:
         """Leave a record of what went wrong, and say it on standard error.
@@ -137,7 +164,7 @@ class Run:
     def save_checkpoint(self) -> None:
         """Keep everything that a resumed run needs."""
         progress = self.progress
-        with progress.clock("checkpoint"):
+        with self._timed("checkpoint", "saving a checkpoint"):
             states = [observer.state() for observer in self._observers]
             elapsed = progress.earlier_seconds + seconds_since_import()
             kept = asdict(replace(progress, earlier_seconds=elapsed))
@@ -169,9 +196,9 @@ class Run:
             observer.restore(states[position] if position < len(states) else {})
 
     def _build_observers(self) -> list[Observer]:
-        start, seconds = self.progress.step, self.progress.seconds["train"]
+        now = self.progress
         observers: list[Observer] = [
-            ProgressObserver(self._directory, self._config.train_steps, start, seconds)
+            ProgressObserver(self._directory, self._config, now.step, now.curve, now.seconds)
         ]
         if self._config.tensorboard:
             from bnrepro.measures.tensorboard import TensorBoardObserver
@@ -198,14 +225,16 @@ class Run:
         progress.step = stop if segment.diverged_at_step is None else segment.diverged_at_step
 
     def _observe(self) -> None:
-        """What is due at this step: a row of the curve, percentiles."""
+        """What is due at this step, unless it was done: a row of the curve, percentiles."""
         progress, config = self.progress, self._config
-        step = progress.step
-        with progress.clock("evaluate"):
-            if step == 0 or step == config.next_evaluation(step - 1):
+        step, images = progress.step, self._watched
+        with self._timed("evaluate", "evaluating"):
+            is_due = step == 0 or step == config.next_evaluation(step - 1)
+            if is_due and step not in [row.step for row in progress.curve[-1:]]:
                 self._evaluate()
-            if self._watched is not None and step % config.percentiles.every == 0:
-                progress.percentiles += percentile_rows(self.engine, self._watched, step)
+            done = [at for _, at, *_ in progress.percentiles[-1:]]
+            if images is not None and step % config.percentiles.every == 0 and step not in done:
+                progress.percentiles += percentile_rows(self.engine, images, step)
 
     def _evaluate(self) -> None:
         progress, config = self.progress, self.engine.config
@@ -225,3 +254,9 @@ class Run:
         progress.loss_sum, progress.num_correct, progress.num_batches = 0.0, 0, 0
         for observer in self._observers:
             observer.on_evaluation(self.engine, row._asdict())
+
+    @contextmanager
+    def _timed(self, clock: str, what: str) -> Iterator[None]:
+        """Inside, the clock runs and the screen says what is being done."""
+        with self.progress.clock(clock), foot().doing(what):
+            yield
