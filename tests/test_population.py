@@ -87,6 +87,7 @@ def test_a_curve_with_population_statistics_follows_the_formulas(backend):
     assert answer["record"]["final_accuracy_population"] == answer["record"]["final_accuracy"]
 
 
+@pytest.mark.slow
 @BACKENDS
 def test_a_signal_during_an_evaluation_changes_nothing_but_when_it_is_made(backend):
     """Four batches an evaluation, three of them for the statistics; at the end once more."""

@@ -1,41 +1,17 @@
 """Widths, wrapped lines and the line at the foot, in real terminals and in pipes."""
 
-import fcntl
 import io
-import os
-import struct
 import subprocess
 import sys
-import termios
 import time
-from contextlib import contextmanager
 
 import pytest
+from terminal import terminal
 
 from bnrepro.cli import line_of, main
 from bnrepro.screen import beside, duration, fitted, percent, printed, width, wrapped
 from bnrepro.screen import foot as foot_room
 from bnrepro.screen.foot import Bar, Foot
-
-
-@contextmanager
-def terminal(columns):
-    """A stream into a terminal of that width, and a function that reads what it shows so far."""
-    reader, writer = os.openpty()
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    os.set_blocking(reader, False)
-
-    def shown():
-        raw = b""
-        try:
-            while True:  # a terminal gives a page at a time
-                raw += os.read(reader, 100_000)
-        except BlockingIOError:
-            return raw.decode()
-
-    with os.fdopen(writer, "w") as stream:
-        yield stream, shown
-    os.close(reader)
 
 
 def test_a_width_is_the_terminals_and_100_where_there_is_none(tmp_path):

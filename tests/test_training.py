@@ -1,11 +1,25 @@
 """Runs as a user starts them: what they leave, and what they survive."""
 
 import json
+import re
 import signal
+import subprocess
+import time
 
 import numpy as np
 import pytest
-from runs import essence, finish, first_checkpoint, only_directory, start, stop, wait_for
+from runs import (
+    START_SECONDS,
+    command,
+    essence,
+    finish,
+    first_checkpoint,
+    only_directory,
+    start,
+    stop,
+    wait_for,
+)
+from terminal import terminal
 
 # Everything that has a state: dropout, momentum, percentiles, a schedule, distortions.
 RUN = (
@@ -107,6 +121,40 @@ def test_an_interrupted_run_ends_as_if_nothing_had_happened(finished, tmp_path, 
     resumed = finish(tmp_path, *RUN, "threads=2")  # the number of threads at the start counts
     assert "resumed at step" in resumed.stderr
     assert essence(directory) == essence(finished[1])
+
+
+@pytest.mark.slow
+def test_a_signal_is_answered_in_the_middle_of_a_long_evaluation(tmp_path):
+    """One that takes its statistics from hundreds of batches, at the first step."""
+    words = ("model=inception", "batch_size=2", "batch_normalization.population_batches=10000")
+    words = (*words, "batch_normalization.inference=population", "train_steps=20", "threads=1")
+    with terminal(100) as (stream, shown):
+        process = subprocess.Popen(command(tmp_path, *words), stdout=stream, stderr=stream)
+        screen = []
+
+        def is_evaluating():
+            screen.append(shown())
+            return "computing population statistics, " in "".join(screen)
+
+        wait_for(is_evaluating, process)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert process.wait(START_SECONDS) == 143
+        # Ending takes no longer than the batch, and the work to be saved.
+        assert time.monotonic() - began < 15
+        assert "the same command goes on from step 0" in " ".join(shown().split())
+    record = json.loads((only_directory(tmp_path) / "record.json").read_text())
+    assert (record["status"], record["train_steps"]) == ("interrupted", 0)
+    assert record["best_accuracy"] is None and record["seconds"]["evaluate"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_no_library_speaks_in_a_run(backend, tmp_path):
+    done = finish(tmp_path, "train_steps=20", f"backend={backend}", "threads=1")
+    ours = re.compile(r"(loading|reading|building|compiling|evaluating|computing|saving|step) ")
+    assert [line for line in done.stderr.splitlines() if not ours.match(line)] == []
+    assert len(done.stdout.splitlines()) == 8
 
 
 @pytest.mark.slow

@@ -62,7 +62,12 @@ def _say_finished(composition: "Composition", record: "RunRecord") -> int:
 
 
 def _run(composition: "Composition") -> int:
-    return max(_say(composition, record) for record in _trained(composition))
+    records = _trained(composition)
+    code = max(_say(composition, record) for record in records)
+    steps = [record.train_steps for record in records if record.status == "interrupted"]
+    if steps:
+        print(f"the same command goes on from step {min(steps):,}", file=sys.stderr)
+    return code
 
 
 def _say(composition: "Composition", record: "RunRecord") -> int:
@@ -73,8 +78,6 @@ def _say(composition: "Composition", record: "RunRecord") -> int:
 
     print(printed(result_row(record), sys.stdout))
     print(run_directory(composition.config.results_dir, record.name, record.seed), flush=True)
-    if record.status == "interrupted":
-        print(f"the same command goes on from step {record.train_steps:,}", file=sys.stderr)
     return _EXIT_CODES.get(record.error or "", int(record.status == "failed"))
 
 

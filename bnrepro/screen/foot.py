@@ -25,7 +25,9 @@ from bnrepro.screen.text import fitted, width
 _SECONDS_BEFORE_A_LINE = 5.0
 # Beside a bar, a pass that is over at once would only flicker.
 _SECONDS_BESIDE_A_BAR = 1.0
-_SHORTEST_BAR, _LONGEST_BAR, _GAP = 8, 30, 2
+_SHORTEST_BAR, _LONGEST_BAR, _GAP = 5, 30, 2
+# Stays free at the end of the line, where a terminal itself writes ^C.
+_CONTROL_C = len("^C") + 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Foot:
     def __init__(self, stream: TextIO) -> None:
         self.is_terminal = stream.isatty()
         self._stream = stream
-        self._console = _FootConsole(file=stream, width=width(stream))
+        self._console = _FootConsole(file=stream, width=width(stream) - _CONTROL_C)
         self._pass: _Pass | None = None
         self._bar: Bar | None = None
         self._live: Live | None = None
@@ -118,7 +120,7 @@ class Foot:
 
     def _render(self) -> RenderableType:
         now, bar = self._pass, self._bar
-        self._console.width = columns = width(self._stream)
+        self._console.width = columns = width(self._stream) - _CONTROL_C
         if bar is None:
             return Text(now.words() if now else "", no_wrap=True, overflow="ellipsis")
         parts = list(bar.parts)
