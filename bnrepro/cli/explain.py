@@ -74,7 +74,7 @@ def _flag_line(flag: Flag, columns: int) -> str:
     value = f" {flag.metavar}" if flag.metavar else ""
     value = f" [{flag.metavar}]" if flag.default is not None else value
     choices = f": {', '.join(flag.choices)}" if flag.choices else ""
-    return beside(f"  {name}{value}", f"{flag.help}{choices}", 25, columns)
+    return beside(f"  {name}{value}", f"{flag.help}{choices}", 26, columns)
 
 
 def _rule(name: str) -> str:
