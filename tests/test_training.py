@@ -140,8 +140,8 @@ def test_a_signal_is_answered_in_the_middle_of_a_long_evaluation(tmp_path):
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert process.wait(START_SECONDS) == 143
-        # Ending takes no longer than the batch, and the work to be saved.
-        assert time.monotonic() - began < 15
+        # Ending takes a batch and saving the work: seconds, on a busy machine more.
+        assert time.monotonic() - began < 60
         assert "the same command goes on from step 0" in " ".join(shown().split())
     record = json.loads((only_directory(tmp_path) / "record.json").read_text())
     assert (record["status"], record["train_steps"]) == ("interrupted", 0)
@@ -154,7 +154,7 @@ def test_no_library_speaks_in_a_run(backend, tmp_path):
     done = finish(tmp_path, "train_steps=20", f"backend={backend}", "threads=1")
     ours = re.compile(r"(loading|reading|building|compiling|evaluating|computing|saving|step) ")
     assert [line for line in done.stderr.splitlines() if not ours.match(line)] == []
-    assert len(done.stdout.splitlines()) == 8
+    assert len(done.stdout.splitlines()) == 9
 
 
 @pytest.mark.slow
