@@ -42,6 +42,7 @@ def prepare_run(words: Words) -> Work:
         from bnrepro.cli.information import show_information
 
         return partial(show_information, composition.config)
+    check_results_directory(composition.config.results_dir)
     finished = _finished(composition)
     if finished is not None:
         return partial(_say_finished, composition, finished)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from threading import Timer
 from typing import TextIO
 
@@ -147,6 +146,8 @@ def foot() -> Foot:
     What libraries write to standard error is held back while they load; the line is not.
     """
     try:
-        return Foot(os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace"))
+        number = os.dup(2)
     except OSError:  # there is no standard error
-        return Foot(Path(os.devnull).open("w"))
+        number = os.open(os.devnull, os.O_WRONLY)
+    # It lives as long as the process: nobody closes it.
+    return Foot(os.fdopen(number, "w", encoding="utf-8", errors="replace", closefd=False))
