@@ -145,9 +145,6 @@ def foot() -> Foot:
 
     What libraries write to standard error is held back while they load; the line is not.
     """
-    try:
-        number = os.dup(2)
-    except OSError:  # there is no standard error
-        number = os.open(os.devnull, os.O_WRONLY)
     # It lives as long as the process: nobody closes it.
-    return Foot(os.fdopen(number, "w", encoding="utf-8", errors="replace", closefd=False))
+    stream = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", closefd=False)
+    return Foot(stream)
