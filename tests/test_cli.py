@@ -259,14 +259,6 @@ def test_a_status_without_words_is_that_of_the_folder(monkeypatch):
     assert shown == ["results", "mine"]
 
 
-def test_tensorboard_takes_this_process(monkeypatch, empty_folder):
-    started = []
-    monkeypatch.setattr("os.execv", lambda program, command: started.append(command))
-    (empty_folder / "mine/runs/a/seed_0/tensorboard").mkdir(parents=True)
-    cli.main(["tensorboard", "results_dir=mine", "--port", "7000"])
-    assert started[0][1:] == ["-m", "tensorboard.main", "--logdir", "mine/runs", "--port", "7000"]
-
-
 def test_data_list_names_every_data_set(capsys):
     assert cli.main(["data", "list", "data.root=nowhere"]) == 0
     first_words = [line.split()[0] for line in capsys.readouterr().out.splitlines()]

@@ -188,7 +188,7 @@ COMMANDS = {
             "[results_dir=DIR]",
             prepare_tensorboard,
             (
-                Flag("--port", "where it listens (default: 6006)", "N"),
+                Flag("--port", "where it listens (default: the first free one from 6006)", "N"),
                 Flag("--host", "for whom it listens (default: this machine)", "ADDRESS"),
             ),
             keys=("results_dir",),

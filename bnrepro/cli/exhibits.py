@@ -1,9 +1,7 @@
 """The commands that show what the records say, and `bench`."""
 
-import os
 import sys
 from functools import partial
-from pathlib import Path
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
@@ -172,23 +170,14 @@ def _bench(overrides: list[str], quick: bool, results_dir: str) -> int:
 
 def prepare_tensorboard(words: Words) -> Work:
     """Show the runs in TensorBoard."""
-    port = words.number("--port") or 6006
     results_dir = _results_directory(words)
-    runs = Path(results_dir) / "runs"
-    if not any(runs.glob("*/seed_*/tensorboard")):
-        raise ConfigError(
-            f"results_dir={shown(results_dir)}: no run with TensorBoard files; "
-            "`bnrepro run` makes one"
-        )
-    command = ["--logdir", str(runs), "--port", str(port)]
-    if "--host" in words.flags:
-        command += ["--host", words.flags["--host"]]
-    return partial(_replace_process, [sys.executable, "-m", "tensorboard.main", *command])
+    return partial(_tensorboard, results_dir, words.flags.get("--host"), words.number("--port"))
 
 
-def _replace_process(command: list[str]) -> int:
-    sys.stdout.flush()
-    os.execv(command[0], command)
+def _tensorboard(results_dir: str, host: str | None, port: int | None) -> int:
+    from bnrepro import tensorboard
+
+    return tensorboard.main(results_dir, host, port)
 
 
 def _results_directory(words: Words) -> str:

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from bnrepro.config import ConfigError, RunConfig
 from bnrepro.config.device import variables
@@ -44,3 +45,12 @@ def select(config: RunConfig) -> None:
     # What JAX has compiled once is there for the next process: half a second of compiling or more.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache/bnrepro/jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+
+def keep_tensorflow_out_of_tensorboard() -> None:
+    """Let TensorBoard read and write with its own code, before its first import.
+
+    Where TensorFlow is installed it would load it for that: five seconds, and a dozen lines.
+    """
+    # TensorBoard's own switch: it looks whether there is such a module.
+    sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))

@@ -39,6 +39,25 @@ def name_of(config: RunConfig) -> Labels:
     return Labels(spelled_name(labels.name, changed), None, labels.scale)
 
 
+def variants() -> list[str]:
+    """The choices of `bn`, the columns of the paper's table, from the lowest learning rate up."""
+    choices = _choices("bn", [configs_directory()])
+    return sorted(choices, key=lambda choice: merge({"bn": choice}).learning_rate_multiplier)
+
+
+def variant(config: RunConfig) -> str | None:
+    """The choice of `bn` that the config is, None where it is none of them.
+
+    They are of batch normalization: with another layer a config is none of them.
+    """
+    received = (_variant(config), config.resolved().normalization)
+    for choice in variants():
+        meant = merge({"bn": choice})
+        if (_variant(meant), meant.resolved().normalization) == received:
+            return choice
+    return None
+
+
 def is_scaled(experiment: str) -> bool:
     """An experiment that chooses a scale exists at all of them, another one has none."""
     return _is_scaled(experiment, checked_directories())

@@ -2,31 +2,32 @@
 
 An output only: every number in a table comes from the record. A resumed run first cuts the files
 back to their length at the checkpoint, so that no step stands in them twice.
+
+TensorBoard sorts the groups of its page by name and opens the first two: `accuracy` and `loss`;
+then come `lr`, `norms`, the pre-activations and the summary.
 """
 
 import json
 import math
-import sys
 import threading
 import time
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-# TensorBoard's own switch to its built-in file access: with it the JAX backend does not load
-# TensorFlow, five seconds, to write a file. It must stand before TensorBoard's first import.
-sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
+from bnrepro.config.backend import keep_tensorflow_out_of_tensorboard
+
+keep_tensorflow_out_of_tensorboard()
 
 # ruff: noqa: E402
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.histogram.summary import histogram_pb
-from tensorboard.plugins.hparams import metadata as hparams_metadata
-from tensorboard.plugins.hparams import plugin_data_pb2
-from tensorboard.plugins.hparams.api_pb2 import Status
-from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
 from tensorboard.plugins.scalar.summary import scalar_pb
 from tensorboard.plugins.text.summary import text_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -34,10 +35,10 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from bnrepro.config import identity
 from bnrepro.config.composition import Composition
 from bnrepro.engine import Engine
-from bnrepro.measures import Observer
+from bnrepro.measures import Observer, hparams
 from bnrepro.measures.norms import gradient_norms, weight_norms
 from bnrepro.measures.percentiles import PERCENTILES, unit_percentiles, watched_images
-from bnrepro.records.record import RunRecord
+from bnrepro.records.record import CurveRow, RunRecord
 
 # Enough for a histogram; a convolution has a value a pixel.
 _WATCHED_EXAMPLES = 64
@@ -48,10 +49,13 @@ _MOST_DETAILS = 50
 
 
 class TensorBoardObserver(Observer):
-    """Writes `tensorboard/` of a run's directory."""
+    """Writes `tensorboard/` of a run's directory; `past` is the curve before this process."""
 
-    def __init__(self, directory: Path, composition: Composition) -> None:
+    def __init__(
+        self, directory: Path, composition: Composition, past: Iterable[CurveRow] = ()
+    ) -> None:
         self._directory = directory
+        self._past = list(past)
         self._config = composition.config
         self._composition = composition
         self._writer: EventFileWriter | None = None
@@ -64,27 +68,21 @@ class TensorBoardObserver(Observer):
 
     def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
         step = int(row["step"])
-        if self._writer is None:
-            self._open(first=step == 0)
-        for name in ("train_loss", "train_accuracy", "evaluation_loss", "evaluation_accuracy"):
-            if np.isfinite(row[name]):
-                group, _, quantity = name.partition("_")
-                self._scalar(f"{quantity}/{group}", row[name], step)
-        self._scalar("learning_rate", row["learning_rate"], step)
+        self._open()
+        self._write_row(row)
         if step >= self._next_detail:
             self._next_detail = step + self._detail_every
             self._write_details(engine, step)
         self._flush()
 
     def on_end(self, record: RunRecord) -> None:
-        if self._writer is None:  # nothing was left to train when the run went on
-            self._open(first=False)
+        self._open()
         step = record.train_steps
         for name in ("best_accuracy", "final_accuracy", "final_accuracy_population"):
             value = getattr(record, name)
             if value is not None:
                 self._scalar(f"summary/{name}", value, step)
-        self._add(_session_end(record.status), step)
+        self._add(hparams.session_end(record.status), step)
         self._close()
 
     def state(self) -> dict[str, Any]:
@@ -100,27 +98,49 @@ class TensorBoardObserver(Observer):
                 path.unlink()
             else:
                 with path.open("r+b") as stream:
-                    stream.truncate(size)
+                    stream.truncate(min(size, path.stat().st_size))
 
     def _files(self) -> list[Path]:
         return sorted(self._directory.glob("events.out.tfevents.*"))
 
-    def _open(self, first: bool) -> None:
+    def _open(self) -> None:
+        """Begin a file, which makes up for what a deleted one had."""
+        if self._writer is not None:
+            return
+        earlier = self._files()
         self._directory.mkdir(exist_ok=True)
         threading.excepthook = _say_all_but_refused_writes
         self._writer = EventFileWriter(str(self._directory))
-        if first:
-            values = _hyperparameters(self._composition)
-            trial = f"{self._composition.name}/seed_{self._config.seed}"
-            self._add(hparams_pb(values, trial_id=trial), 0)
-            text = json.dumps(values, indent=2)
-            self._add(text_pb("config", "```\n" + text + "\n```"), 0)
+        if not any(_leads_with_hyperparameters(path) for path in earlier):
+            self._write_head()
+        if not earlier:
+            for row in self._past:
+                self._write_row(row._asdict())
+
+    def _write_head(self) -> None:
+        """HParams' columns and this run's values in them; the config as text."""
+        composition = self._composition
+        self._add(hparams.experiment(composition.config), 0)
+        self._add(hparams.session_start(composition.name, composition.config), 0)
+        text = json.dumps(
+            {"name": composition.name, "seed": self._config.seed, **identity(self._config)},
+            indent=2,
+        )
+        self._add(text_pb("config", "```\n" + text + "\n```"), 0)
+
+    def _write_row(self, row: dict[str, float]) -> None:
+        step = int(row["step"])
+        for name in ("train_loss", "train_accuracy", "evaluation_loss", "evaluation_accuracy"):
+            if np.isfinite(row[name]):
+                group, _, quantity = name.partition("_")
+                self._scalar(f"{quantity}/{group}", row[name], step)
+        self._scalar("lr/learning_rate", row["learning_rate"], step)
 
     def _write_details(self, engine: Engine, step: int) -> None:
         for name, norm in weight_norms(engine).items():
-            self._scalar(f"weight_norm/{name}", norm, step)
+            self._scalar(f"norms/weight/{name}", norm, step)
         for name, norm in gradient_norms(engine, step).items():
-            self._scalar(f"gradient_norm/{name}", norm, step)
+            self._scalar(f"norms/gradient/{name}", norm, step)
         images = watched_images(engine, _WATCHED_EXAMPLES)
         for name, values in engine.pre_activations(images).items():
             self._add(histogram_pb(f"pre_activation/{name}", thinned(values)), step)
@@ -159,28 +179,10 @@ def _say_all_but_refused_writes(error: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(error)
 
 
-def _hyperparameters(composition: Composition) -> dict[str, Any]:
-    """The resolved config as flat values, as HParams wants them."""
-    flat = {"name": composition.name, "seed": composition.config.seed}
-    for key, value in identity(composition.config).items():
-        flat[key] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
-    return flat
-
-
-def _session_end(status: str) -> Summary:
-    """HParams' end of a session, with the run's true status."""
-    words = {"completed": Status.STATUS_SUCCESS, "diverged": Status.STATUS_SUCCESS}
-    end = plugin_data_pb2.SessionEndInfo(
-        status=words.get(status, Status.STATUS_FAILURE), end_time_secs=time.time()
+def _leads_with_hyperparameters(path: Path) -> bool:
+    """Whether a file begins as `_write_head` makes it."""
+    # The file's version, the columns, the values.
+    events = islice(EventFileLoader(str(path)).Load(), 3)
+    return any(
+        value.tag == SESSION_START_INFO_TAG for event in events for value in event.summary.value
     )
-    content = plugin_data_pb2.HParamsPluginData(
-        session_end_info=end, version=hparams_metadata.PLUGIN_DATA_VERSION
-    ).SerializeToString()
-    plugin = SummaryMetadata.PluginData(plugin_name=hparams_metadata.PLUGIN_NAME, content=content)
-    summary = Summary()
-    summary.value.add(
-        tag=hparams_metadata.SESSION_END_INFO_TAG,
-        metadata=SummaryMetadata(plugin_data=plugin),
-        tensor=hparams_metadata.NULL_TENSOR,
-    )
-    return summary

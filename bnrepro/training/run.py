@@ -204,7 +204,7 @@ class Run:
             from bnrepro.measures.tensorboard import TensorBoardObserver
 
             path = self._directory / "tensorboard"
-            observers.append(TensorBoardObserver(path, self._composition))
+            observers.append(TensorBoardObserver(path, self._composition, self.progress.curve))
         return observers
 
     def _compile(self) -> None:
