@@ -41,7 +41,7 @@ def tensorboard(results, *words):
         try:
             yield process, process.stdout.readline()
         finally:
-            process.kill()
+            process.terminate()
 
 
 def get(address, path, **query):
