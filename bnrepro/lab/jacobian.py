@@ -38,6 +38,8 @@ _BATCH_UNITS, _BATCH_EXAMPLES = 10, 20
 _BATCH_DEPTHS = (1, 2, 5, 10, 20)
 # A singular value below this share of a matrix's largest is 0 but for rounding.
 _NULL = 1e-12
+# A condition number of 1e12 leaves four of double precision's sixteen digits.
+_DIGITS = {"condition": 3}
 _BINS = np.linspace(-3, 1, 41)
 
 
@@ -100,6 +102,7 @@ def verdicts(folder: Path) -> list[Verdict]:
             for key, course in courses.items()
             for depth, values in course.items()
         ],
+        digits=_DIGITS,
     )
     linear, orthogonal = layers["BN linear", "frozen"], layers["BN linear orthogonal", "frozen"]
     deep = courses["BN ReLU", "frozen"][DEPTH]
