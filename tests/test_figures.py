@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hand_made_records import HandMade, evaluated_steps, write_run
+from matplotlib.text import Text
 
 from bnrepro import exhibits
 from bnrepro.config import ConfigError, study
@@ -200,7 +201,10 @@ def test_figure_1_has_our_curves_and_the_papers(figure_1: Exhibit) -> None:
     assert ours.get_ydata()[-1] == pytest.approx(0.971)
     assert "97.1 %" in panels["accuracy"].description
     unit = panels["unit_figure_1_plain"]
-    assert unit.title.endswith("unit 0, seed 0")
+    # The hand-made median is 1.0 at step 5,000.
+    assert unit.title == "(b) Without BN, unit 0 of seed 0: median up to 1.00 from 0"
+    expected = "With batch normalization: 5.0 times fewer steps to 95 %, +1.00 points at the end"
+    assert figure_1.drawings[0].title == expected
     assert len(style.build([unit], [[unit.name]]).axes[0].lines) == 6
 
 
@@ -324,6 +328,20 @@ def test_figure_2_has_five_networks_diamonds_and_controls(figure_2: Exhibit) -> 
     controls = style.build([panels["controls"]], [["controls"]]).axes[0]
     assert "Inception x5" in [line.get_label() for line in controls.lines]
     assert "2 diverged" in panels["controls"].description
+    assert panels["rows"].title == "(a) Ours: 3 of 4 reach Inception's 70.0 %"
+
+
+def test_the_titles_of_figure_2_say_who_is_sooner(figure_2: Exhibit) -> None:
+    curves, against = (drawing.title for drawing in figure_2.drawings)
+    assert curves == (
+        "To Inception's best accuracy, 70.0 %: BN-Baseline in 2.0, BN-x5 in 10.0, BN-x30 in 8.0 "
+        "times fewer steps; BN-x5-Sigmoid never"
+    )
+    # All have their half after 1,000 steps: 0.35 and 0.37.
+    assert against == (
+        "BN-x5 needs 1.0 to 20.0 times fewer steps than Inception to every accuracy from 30 % to "
+        "70 %"
+    )
 
 
 def test_the_papers_figure_2_stands_on_its_own_axes(figure_2: Exhibit) -> None:
@@ -332,6 +350,8 @@ def test_the_papers_figure_2_stands_on_its_own_axes(figure_2: Exhibit) -> None:
     assert max(line.get_xdata()[-1] for line in axes.lines) > 1e7
     ours = style.build([panels["rows"]], [["rows"]]).axes[0]
     assert max(line.get_xdata()[-1] for line in ours.lines) <= 24_000
+    # Shares of the targets, 0.70 here and 0.722 in the paper.
+    assert np.divide(ours.get_ylim(), 0.70) == pytest.approx(np.divide(axes.get_ylim(), 0.722))
 
 
 def test_figure_2_leads_with_fixed_targets_and_says_what_its_own_depends_on(
@@ -451,6 +471,10 @@ def test_figure_4_has_every_network_their_mean_and_the_ensemble(tmp_path: Path) 
     gaps = [float(error) - 0.9 for error in singles[1:]]
     assert [row[1] for row in same_seed.rows] == [1, 2, 3, 4, 5]
     assert [row[-1] for row in same_seed.rows] == pytest.approx(gaps)
+    assert made.drawings[0].title == (
+        f"The mean of 6 networks errs on {100 * together:.1f} %, each alone on "
+        f"{100 * min(singles):.1f} to {100 * max(singles):.1f} %"
+    )
     worse = sum(gap > 0 for gap in gaps)
     assert f"Of the 5 networks {worse} err more than the plain BN-x30" in made.findings[1]
 
@@ -480,6 +504,14 @@ def test_placement_compares_on_the_same_seed(tmp_path: Path) -> None:
     assert gaps["population statistics", "after - none"] == pytest.approx(0.03)
     (finding,) = made.findings
     assert "CNN, relu +1.00 (+3.00); CNN, sigmoid +1.00 (+3.00)" in finding
+    (drawn,) = made.drawings
+    assert "up to +1.00 points with moving averages, +3.00 with population" in drawn.title
+    axes = [style.build([panel], [[panel.name]]).axes[0] for panel in drawn.panels]
+    assert len({each.get_xlim() for each in axes}) == 1
+    # Lines of an accuracy's seeds, after the stroke of their median: no mark hides another.
+    seeds = [line for line in axes[0].lines if line.get_marker() != "None"]
+    assert [len(set(line.get_ydata())) for line in seeds] == [2] * 5
+    assert {text.get_text() for text in axes[0].texts} >= {"97.50 %", "96.50 %", "90.50 %"}
 
 
 def test_placement_under_other_settings_has_a_row_a_setting(tmp_path: Path) -> None:
@@ -529,6 +561,23 @@ def test_batch_size_counts_divergence_as_chance(tmp_path: Path) -> None:
     assert found["with BN", 2]["diverged"] == 1
     assert found["without BN", 128]["gap"] == pytest.approx(0.5 - 0.9)
     assert ("with BN", 1) not in found
+
+
+def test_the_drawing_says_why_batch_normalization_has_no_point_at_1(tmp_path: Path) -> None:
+    for run in study.planned_runs("batch_size"):
+        config = run.composition.config
+        gain = {2: -0.2, 8: 0.02, 32: 0.02, 128: 0.0}.get(config.batch_size, 0.0)
+        at = 0.9 + (gain if config.placement != "none" else 0.0)
+        if run.seed == 0:
+            write_run(tmp_path, run.composition, HandMade(lambda step, at=at: at))
+    (drawn,) = figures.exhibit("batch_size", str(tmp_path)).drawings
+    gains, losses = drawn.title.split(", ")
+    assert gains == "Batch normalization gains test accuracy with mini-batches of 8 and 32"
+    assert losses == "loses it with 2"
+    assert drawn.panels[0].title == "(a) Mini-batches of 2: 70.0 % with BN, 90.0 % without BN"
+    for panel in drawn.panels:
+        texts = [text.get_text() for text in style.build([panel], [[panel.name]]).axes[0].texts]
+        assert "no BN at 1:\nno variance" in texts
 
 
 def test_batch_size_compares_on_the_same_seed(tmp_path: Path) -> None:
@@ -637,7 +686,9 @@ def test_every_network_of_figure_2_has_its_own_line() -> None:
     ]
     for lines in (five, controls):
         assert len({(line.style, line.marker) for line in lines}) == len(lines)
-        assert len({line.color for line in lines}) == len(lines)
+    # One colour means one network in all of its panels.
+    every = {line.label: line.color for line in (*five, *controls)}
+    assert len(set(every.values())) == len(every)
 
 
 @pytest.mark.parametrize("name", list(style.LINES))
@@ -673,12 +724,16 @@ def test_labels_of_lines_that_end_together_do_not_overlap() -> None:
 
     figure = style.build([style.Panel("panel", "", "", draw)], [["panel"]])
     figure.draw_without_rendering()
-    boxes = sorted(
-        (text.get_window_extent() for text in figure.axes[0].texts), key=lambda box: box.y0
-    )
+    texts = figure.axes[0].texts
+    # The words alone, without the strokes that tie them to their lines.
+    boxes = sorted((Text.get_window_extent(text) for text in texts), key=lambda box: box.y0)
     for lower, upper in zip(boxes, boxes[1:], strict=False):
         assert upper.y0 > lower.y0
         assert not lower.overlaps(upper)
+    # The stack stands around the ends, and those that are moved are tied to them.
+    offsets = [text.xyann[1] for text in texts]
+    assert max(offsets) == pytest.approx(-min(offsets), abs=1.0)
+    assert [text.arrow_patch is not None for text in texts] == [True, True, False, True, True]
 
 
 def test_a_line_that_ends_beyond_the_limits_has_no_label() -> None:

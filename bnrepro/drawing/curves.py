@@ -3,22 +3,25 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.patheffects
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from bnrepro.drawing.style import INK, SURFACE, Line
 
 # Of the labels beside lines, in points: height of a line, width of a letter.
-_LINE_POINTS, _LETTER_POINTS, _SPACE_POINTS = 10.5, 4.6, 6
+_LINE_POINTS, _LETTER_POINTS, _SPACE_POINTS = 10.5, 4.6, 8
 # What labels on the right leave of the width of the axes.
 _WIDTH_WITH_LABELS = 0.82
 _DECIMALS = 3
+# Farther than this from the end of its line a label is tied to it.
+_TIED_POINTS = 0.6 * _LINE_POINTS
 # Where a label may stand above or below the end of its line, in points.
 _OFFSETS = [sign * 0.25 * _LINE_POINTS * steps for steps in range(17) for sign in (1, -1)]
 
@@ -74,40 +77,71 @@ def draw_paper(axes: Axes, curve: pd.DataFrame, line: Line) -> None:
 def label_ends(axes: Axes, labels: Iterable[Label]) -> None:
     """Write the labels beside the ends of their lines, where they cover no line and no label.
 
+    Lines that end farthest on the right have their labels there, as close to the ends as they go
+    without overlapping. A label that is moved from the end of its line is tied to it by a stroke.
+
     Call it when the limits of the axes are set and all lines are drawn. An end beyond the limits
     has no label.
     """
     low, high = axes.get_ylim()
-    drawn = _points_of_lines(axes)
-    taken: list[_Box] = []
-    ceiling = float(axes.bbox.height) * 72 / axes.figure.dpi
-    ends = [
-        (_in_points(axes, np.array([[label.x, label.y]]))[0], label)
-        for label in labels
-        if low <= label.y <= high
-    ]
+    inside = [label for label in labels if low <= label.y <= high]
+    ends = {label: _in_points(axes, np.array([[label.x, label.y]]))[0] for label in inside}
     # From below, so that neighbours keep their order.
-    for (end, height), label in sorted(ends, key=lambda pair: pair[0][1]):
-        width = len(label.text) * _LETTER_POINTS
-        places = [
-            _Place(_Box(left, height + offset, width), offset, on_the_left=left < end)
-            for left in (end + _SPACE_POINTS, end - _SPACE_POINTS - width)
-            for offset in _OFFSETS
-        ]
-        place = min(places, key=partial(_cost, drawn, taken, ceiling))
-        taken.append(place.box)
-        axes.annotate(
-            label.text,
-            xy=(label.x, label.y),
-            xytext=((-1 if place.on_the_left else 1) * _SPACE_POINTS, place.offset),
-            textcoords="offset points",
-            color=label.color,
-            fontsize=8,
-            ha="right" if place.on_the_left else "left",
-            va="center",
-            annotation_clip=False,
-            path_effects=[matplotlib.patheffects.withStroke(linewidth=2.5, foreground=SURFACE)],
-        )
+    ordered = sorted(inside, key=lambda label: ends[label][1])
+    last = max((label.x for label in ordered), default=0.0)
+    outer = [label for label in ordered if label.x == last]
+    heights = _apart([ends[label][1] for label in outer])
+    taken = []
+    for label, height in zip(outer, heights, strict=True):
+        end, own = ends[label]
+        box = _Box(end + _SPACE_POINTS, height, len(label.text) * _LETTER_POINTS)
+        taken.append(box)
+        _write_label(axes, label, _Place(box, height - own, on_the_left=False))
+    drawn = _points_of_lines(axes)
+    ceiling = float(axes.bbox.height) * 72 / axes.figure.dpi
+    for label in ordered:
+        if label not in outer:
+            place = min(_places(label, *ends[label]), key=partial(_cost, drawn, taken, ceiling))
+            taken.append(place.box)
+            _write_label(axes, label, place)
+
+
+def _apart(heights: list[float]) -> list[float]:
+    """The ascending heights nearest to the given ones that are a line of text or more apart.
+
+    Nearest by least squares: with the lines below taken off, what does not ascend is averaged.
+    """
+    blocks: list[list[float]] = []
+    for index, height in enumerate(heights):
+        blocks.append([height - index * _LINE_POINTS])
+        while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
+            blocks[-2:] = [[*blocks[-2], *blocks[-1]]]
+    levels = [float(np.mean(block)) for block in blocks for _ in block]
+    return [round(level + i * _LINE_POINTS, _DECIMALS) for i, level in enumerate(levels)]
+
+
+def _write_label(axes: Axes, label: Label, place: "_Place") -> None:
+    tied = abs(place.offset) > _TIED_POINTS
+    axes.annotate(
+        label.text,
+        xy=(label.x, label.y),
+        xytext=((-1 if place.on_the_left else 1) * _SPACE_POINTS, place.offset),
+        textcoords="offset points",
+        color=label.color,
+        fontsize=8,
+        ha="right" if place.on_the_left else "left",
+        va="center",
+        annotation_clip=False,
+        arrowprops=_tie(label.color, place) if tied else None,
+        path_effects=[matplotlib.patheffects.withStroke(linewidth=2.5, foreground=SURFACE)],
+    )
+
+
+def _tie(color: str, place: "_Place") -> dict[str, Any]:
+    """A stroke from the end of a line to the near side of its label."""
+    near = (1.0 if place.on_the_left else 0.0, 0.5)
+    ends = {"shrinkA": 1, "shrinkB": 2, "relpos": near}
+    return {"arrowstyle": "-", "color": color, "linewidth": 0.6, **ends}
 
 
 class _Box(NamedTuple):
@@ -135,10 +169,20 @@ class _Place(NamedTuple):
     on_the_left: bool
 
 
+def _places(label: Label, end: float, height: float) -> list[_Place]:
+    """Where the label of a line that ends at (`end`, `height`), in points, may stand."""
+    width = len(label.text) * _LETTER_POINTS
+    return [
+        _Place(_Box(left, height + offset, width), offset, on_the_left=left < end)
+        for left in (end + _SPACE_POINTS, end - _SPACE_POINTS - width)
+        for offset in _OFFSETS
+    ]
+
+
 def _cost(drawn: np.ndarray, taken: list[_Box], ceiling: float, place: _Place) -> float:
     """How bad a place is; above and below the end of the line is better than left of it."""
     overlapped = sum(place.box.overlaps(other) for other in taken)
-    beyond = not 0 <= place.box.middle <= ceiling
+    beyond = not 0 <= place.box.middle <= ceiling or place.box.left < 0
     moved = 10 * place.on_the_left + abs(place.offset)
     return 100 * overlapped + 50 * beyond + 3 * place.box.covers(drawn) + moved
 
@@ -169,6 +213,26 @@ def step_axis(axes: Axes, label: str = "training steps") -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: short_steps(step)))
     axes.set_xlabel(label)
     axes.margins(x=0.02)
+
+
+def write_beside(axes: Axes, text: str, height: float, end: float) -> None:
+    """A number on the right of the axes, which ends so many points from them; at data's height."""
+    axes.annotate(
+        text,
+        xy=(1, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(end, 0),
+        textcoords="offset points",
+        fontsize=7.5,
+        ha="right",
+        va="center",
+        annotation_clip=False,
+    )
+
+
+def percent_axis(axis: Axis) -> None:
+    """Fractions along an axis in whole percent."""
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
 
 
 def short_steps(step: float) -> str:

@@ -34,6 +34,8 @@ SURFACE = "#ffffff"
 # Okabe and Ito 2008; yellow and sky blue are too faint for a line on white.
 ORANGE, GREEN, BLUE = "#e69f00", "#009e73", "#0072b2"
 VERMILLION, PURPLE = "#d55e00", "#cc79a7"
+# For networks beside those of the palette: no colour stands for two networks of one figure.
+WINE, BROWN, OLIVE, GRAY = "#882255", "#7a4a1e", "#8f8a1c", "#808080"
 # The same for text, dark enough to be read on white.
 _TEXT = {
     ORANGE: "#8f6300",
@@ -41,23 +43,28 @@ _TEXT = {
     BLUE: "#00629a",
     VERMILLION: "#ac4b00",
     PURPLE: "#96527a",
+    WINE: "#7a1f4c",
+    BROWN: "#6b4019",
+    OLIVE: "#6d690f",
+    GRAY: "#666666",
 }
 PALETTE = (*_TEXT, *_TEXT.values())
 
 SIZE = (4.4, 3.2)  # of one panel, in inches
-# Of the caption below the panels.
-_CAPTION_POINTS, _LETTERS_PER_INCH, _LINE_HEIGHT = 8, 16.5, 0.16
+# Of the title above the panels and the caption below: points, letters an inch, inches a line.
+_TITLE_POINTS, _TITLE_LETTERS, _TITLE_LINE = 11, 10.4, 0.22
+_CAPTION_POINTS, _CAPTION_LETTERS, _CAPTION_LINE = 8, 16.5, 0.16
 _STYLE = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "text.color": INK,
     "figure.facecolor": SURFACE,
-    "figure.titlesize": 9,
+    "figure.titlesize": _TITLE_POINTS,
+    "figure.titleweight": "bold",
     "axes.facecolor": SURFACE,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -101,8 +108,9 @@ class Line:
 
 # As in the paper's figures, networks without batch normalization are dashed.
 _DASHED, _DOTTED, _DASH_DOTTED = (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5))
-# What no line below has.
+# Of an experiment without a line below: markers and styles that no line has, and colours.
 _FREE_MARKERS = ("h", "*", "<", ">", "d", "H", "8")
+_FREE_COLORS = (ORANGE, GREEN, BLUE, VERMILLION, PURPLE)
 _FREE_STYLES = ((0, (2, 1)), (0, (12, 2, 2, 2)), (0, (4, 1, 2, 1)))
 
 
@@ -116,9 +124,9 @@ class Lines(dict[str, Line]):
     def __missing__(self, label: str) -> Line:
         """A line of the experiment's own name; nothing is added to the known ones."""
         rest, marker = divmod(crc32(label.encode()), len(_FREE_MARKERS))
-        rest, color = divmod(rest, len(_TEXT))
+        rest, color = divmod(rest, len(_FREE_COLORS))
         style = _FREE_STYLES[rest % len(_FREE_STYLES)]
-        return Line(label, list(_TEXT)[color], style, _FREE_MARKERS[marker])
+        return Line(label, _FREE_COLORS[color], style, _FREE_MARKERS[marker])
 
 
 LINES = Lines(
@@ -131,10 +139,10 @@ LINES = Lines(
         "bn_x30": Line("BN-x30", GREEN, (0, (9, 1.5)), "D"),
         "bn_x5_sigmoid": Line("BN-x5-Sigmoid", PURPLE, _DOTTED, "v"),
         "inception_tuned": Line("Inception, tuned rate", ORANGE, "-", "p"),
-        "inception_x5": Line("Inception x5", VERMILLION, _DOTTED, "X"),
-        "bn_baseline_x5": Line("BN-Baseline x5", BLUE, _DASH_DOTTED, "s"),
-        "inception_accelerated": Line("Inception, accelerated", GREEN, (0, (9, 1.5)), "P"),
-        "inception_sigmoid": Line("Inception, sigmoid", PURPLE, (0, (3, 1, 1, 1, 1, 1)), "v"),
+        "inception_x5": Line("Inception x5", WINE, _DOTTED, "X"),
+        "bn_baseline_x5": Line("BN-Baseline x5", BROWN, _DASH_DOTTED, "s"),
+        "inception_accelerated": Line("Inception, accelerated", OLIVE, (0, (9, 1.5)), "P"),
+        "inception_sigmoid": Line("Inception, sigmoid", GRAY, (0, (3, 1, 1, 1, 1, 1)), "v"),
     }
 )
 
@@ -185,20 +193,26 @@ def build(
     inches.
     """
     with style():
-        width, height = size
-        lines = textwrap.wrap(caption, int(_LETTERS_PER_INCH * width * len(layout[0])))
-        whole = (width * len(layout[0]), height * len(layout) + _LINE_HEIGHT * len(lines))
-        figure = _Figure(whole)
+        width, height = size[0] * len(layout[0]), size[1] * len(layout)
+        above = _wrapped(title, int(_TITLE_LETTERS * width))
+        below = _wrapped(caption, int(_CAPTION_LETTERS * width))
+        height += _TITLE_LINE * len(above) + _CAPTION_LINE * len(below)
+        figure = _Figure((width, height))
         FigureCanvasAgg(figure)
         axes = figure.subplot_mosaic(layout)  # type: ignore[arg-type]
         for panel in panels:
             axes[panel.name].set_title(panel.title)
             panel.draw(axes[panel.name])
-        if title:
-            figure.suptitle(title, x=0.01, ha="left")
-        if lines:
-            figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=_CAPTION_POINTS)
+        if above:
+            figure.suptitle("\n".join(above), x=0.01, ha="left")
+        if below:
+            figure.supxlabel("\n".join(below), x=0.01, ha="left", fontsize=_CAPTION_POINTS)
         return figure
+
+
+def _wrapped(text: str, letters: int) -> list[str]:
+    """Lines of at most so many letters; a number stays with its percent sign."""
+    return textwrap.wrap(text.replace(" %", "\u00a0%"), letters)
 
 
 def to_bytes(figure: Figure, kind: str) -> bytes:

@@ -26,10 +26,12 @@ class Table:
 class Drawing:
     """One figure file: panels and where they stand in it.
 
-    `caption` says what its lines, bands and marks are.
+    `title` says what is seen, in a sentence out of the records; `caption` what lines, bands and
+    marks are.
     """
 
     name: str
+    title: str
     panels: Sequence[Panel]
     layout: Sequence[Sequence[str]]
     caption: str
@@ -66,8 +68,8 @@ class Exhibit:
             files.append(path)
         for drawing in self.drawings:
             layout = [list(row) for row in drawing.layout]
-            title = f"{self.title}: {self.setting}"
-            figure = build(list(drawing.panels), layout, title, drawing.caption)
+            caption = f"{self.title}: {self.setting}. {drawing.caption}"
+            figure = build(list(drawing.panels), layout, drawing.title, caption)
             files += write(figure, folder / drawing.name)
         return files
 

@@ -146,7 +146,10 @@ def _how(commands: Sequence[str], runs: pd.DataFrame) -> str:
 
 def _drawing(drawing: Drawing, identifier: str) -> str:
     drawn = "\n".join(markup.panel(panel, identifier) for panel in drawing.panels)
-    return f'<div class="panels">{drawn}</div>{markup.paragraph(drawing.caption, "note")}'
+    return (
+        f"<h3>{markup.escape(drawing.title)}</h3>"
+        f'<div class="panels">{drawn}</div>{markup.paragraph(drawing.caption, "note")}'
+    )
 
 
 def _table(table: Table) -> str:

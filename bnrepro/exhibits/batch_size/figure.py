@@ -1,25 +1,28 @@
 """Networks with and without batch normalization, in mini-batches of 1 to 128 (`batch_size`)."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bnrepro import statistics
-from bnrepro.drawing.curves import Label, label_ends
-from bnrepro.drawing.style import LINES, Line, Panel
+from bnrepro.drawing.curves import Label, label_ends, percent_axis
+from bnrepro.drawing.style import INK, LINES, Line, Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, rows_of
 from bnrepro.exhibits.paired import PAIRED_COLUMNS, paired_caption, paired_row
 from bnrepro.exhibits.selection import Selection, select
-from bnrepro.exhibits.wording import percent, points, setting
+from bnrepro.exhibits.wording import listed, percent, points, setting
 
 _NETWORKS = {"without BN": LINES["figure_1_plain"], "with BN": LINES["figure_1_bn"]}
+_MINUS = "\N{MINUS SIGN}"
 _QUANTITIES = ("accuracy", "train_accuracy", "gap")
 _CAPTION = (
-    "Lines are medians over the seeds, bands their order-statistic intervals. Differences on the "
-    "same seed are in the tables."
+    "Line: median over the seeds; band: its order-statistic interval. Differences on the same seed "
+    "are in the tables. With batch normalization there is no point at 1: one example has no "
+    "variance to divide by, so such a run is refused."
 )
 _COMPARED = {
     "final test accuracy": "accuracy",
@@ -38,11 +41,21 @@ def exhibit(results_dir: str) -> Exhibit:
     chosen = select("batch_size", results_dir)
     runs = _measured(chosen)
     frame, paired = _medians(runs), _paired(runs)
-    titles = {"accuracy": "Final test accuracy", "gap": "Training minus test accuracy"}
     panels = [
-        Panel(name, title, _describe(frame, name), partial(_draw, frame=frame, quantity=name))
-        for name, title in titles.items()
+        Panel(
+            "accuracy",
+            f"(a) {_at_smallest(frame, 'accuracy', percent)}",
+            _describe(frame, "accuracy"),
+            partial(_draw_accuracy, frame=frame),
+        ),
+        Panel(
+            "gap",
+            f"(b) {_at_smallest(frame, 'gap', partial(points, digits=1))}",
+            _describe(frame, "gap"),
+            partial(_draw_gap, frame=frame),
+        ),
     ]
+    layout = [[panel.name for panel in panels]]
     caption = (
         "Medians over seeds with order-statistic intervals, which hold the median as often as "
         "coverage_percent says; a run that diverged counts as chance. "
@@ -56,7 +69,7 @@ def exhibit(results_dir: str) -> Exhibit:
         findings=_findings(paired),
         commands=[chosen.command, "bnrepro figure batch_size"],
         missing=[chosen.missing] if chosen.missing else [],
-        drawings=[Drawing("batch_size", panels, [[panel.name for panel in panels]], _CAPTION)],
+        drawings=[Drawing("batch_size", _title(paired), panels, layout, _CAPTION)],
         tables=[Table("table", list(frame.columns), rows_of(frame), caption), paired],
         series=[],
         runs=chosen.runs,
@@ -116,12 +129,53 @@ def _findings(paired: Table) -> list[str]:
     ]
 
 
+def _title(paired: Table) -> str:
+    """In mini-batches of which sizes batch normalization gains test accuracy, and in which not."""
+    of_accuracy = [
+        row
+        for row in (dict(zip(_PAIRED, row, strict=True)) for row in paired.rows)
+        if _COMPARED[row["measure"]] == "accuracy"
+    ]
+    gains = [f"{row['batch_size']}" for row in of_accuracy if row["gap"] > 0]
+    losses = [f"{row['batch_size']}" for row in of_accuracy if row["gap"] < 0]
+    said = []
+    if gains:
+        said.append(f"gains test accuracy with mini-batches of {listed(gains)}")
+    if losses:
+        said.append(f"loses it with {listed(losses)}" if gains else "loses test accuracy")
+    return f"Batch normalization {', '.join(said)}" if said else "Accuracy over the batch size"
+
+
+def _at_smallest(frame: pd.DataFrame, quantity: str, in_words: Callable[[float], str]) -> str:
+    """The medians at the smallest size that every network was trained with."""
+    sizes = frame.groupby("batch_size").size()
+    size = sizes[sizes == sizes.max()].index.min()
+    of_size = frame[frame["batch_size"] == size].to_dict("records")
+    each = (f"{in_words(row[quantity])} {row['network']}" for row in of_size)
+    return f"Mini-batches of {size}: {', '.join(each)}"
+
+
 def _train_accuracy(chosen: Selection) -> pd.Series:
     """The training accuracy in the last row of each run's curve; chance where it diverged."""
     last = chosen.curves.sort_values("step").groupby(["name", "seed"])["train_accuracy"].last()
     keys = pd.MultiIndex.from_frame(chosen.runs[["name", "seed"]])
     values = pd.Series(last.reindex(keys).to_numpy(), index=chosen.runs.index)
     return values.mask(chosen.runs["status"] == "diverged", 1 / chosen.num_classes)
+
+
+def _draw_accuracy(axes: Axes, frame: pd.DataFrame) -> None:
+    _draw(axes, frame, "accuracy")
+    axes.set_ylabel("final test accuracy, median")
+    percent_axis(axes.yaxis)
+
+
+def _draw_gap(axes: Axes, frame: pd.DataFrame) -> None:
+    _draw(axes, frame, "gap")
+    axes.axhline(0, color=INK, linewidth=0.7)
+    axes.set_ylabel("training minus test accuracy, points")
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda gap, _: f"{100 * gap:g}".replace("-", _MINUS))
+    )
 
 
 def _draw(axes: Axes, frame: pd.DataFrame, quantity: str) -> None:
@@ -134,14 +188,27 @@ def _draw(axes: Axes, frame: pd.DataFrame, quantity: str) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1, symbol=" %"))
     axes.set_xlabel("examples in a mini-batch")
+    if 1 in sizes and 1 not in set(frame["batch_size"][frame["network"] == "with BN"]):
+        _say_why_none(axes)
     label_ends(axes, ends)
+
+
+def _say_why_none(axes: Axes) -> None:
+    line = _NETWORKS["with BN"]
+    axes.annotate(
+        "no BN at 1:\nno variance",
+        xy=(1, 0.5),
+        xycoords=("data", "axes fraction"),
+        fontsize=8,
+        color=line.text_color,
+    )
 
 
 def _draw_network(axes: Axes, rows: pd.DataFrame, line: Line, quantity: str) -> Label:
     sizes, values = rows["batch_size"], rows[quantity]
-    low, high = rows[f"{quantity}_low"].fillna(values), rows[f"{quantity}_high"].fillna(values)
+    # A single seed has no interval, and its column no number.
+    low, high = (rows[f"{quantity}_{end}"].astype(float).fillna(values) for end in ("low", "high"))
     axes.fill_between(sizes, low, high, color=line.color, alpha=0.18, linewidth=0)
     axes.plot(
         sizes, values, color=line.color, linestyle=line.style, marker=line.marker, label=line.label

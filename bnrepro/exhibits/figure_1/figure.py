@@ -12,6 +12,7 @@ from bnrepro.drawing.curves import (
     draw_mean,
     draw_paper,
     label_ends,
+    percent_axis,
     step_axis,
     thin_and_thick,
 )
@@ -24,15 +25,16 @@ from bnrepro.exhibits.figure_1.summary import (
     PLAIN,
     findings,
     summary,
+    title_of,
 )
-from bnrepro.exhibits.selection import Selection, select
+from bnrepro.exhibits.selection import select
 from bnrepro.exhibits.sensitivity import with_sensitivity
 from bnrepro.exhibits.wording import percent, setting
 from bnrepro.records.record import PERCENTILE_COLUMNS, RecordError
 
 _CAPTION = (
-    "(a) Thick lines are means over the seeds, bands reach from the lowest to the highest seed; "
-    "the tables have medians. (b, c) The solid line is the median of the sigmoid's input over "
+    "(a) Line: mean over the seeds; band: from the lowest to the highest seed; the tables have "
+    "medians. (b, c) The solid line is the median of the sigmoid's input over "
     "images, the dashed ones, with a band between them, are its 15th and 85th percentile: of one "
     "unit and one seed, or averaged over all units and seeds. Thin lines are the paper's, of one "
     "run and one unit."
@@ -59,7 +61,7 @@ def exhibit(results_dir: str) -> Exhibit:
         findings=findings(numbers),
         commands=[chosen.command, "bnrepro figure 1"],
         missing=[chosen.missing] if chosen.missing else [],
-        drawings=[_drawing(chosen, mean, percentiles)],
+        drawings=[_drawing(title_of(numbers), mean, percentiles)],
         tables=[numbers],
         series=[
             Table("accuracy", list(mean.columns), rows_of(mean)),
@@ -97,17 +99,17 @@ def load_percentiles(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _drawing(chosen: Selection, mean: pd.DataFrame, percentiles: pd.DataFrame) -> Drawing:
+def _drawing(title: str, mean: pd.DataFrame, percentiles: pd.DataFrame) -> Drawing:
     panels = [
         Panel(
             "accuracy",
-            "(a) Test accuracy",
+            f"(a) At the end {_ends(mean)}",
             _describe_accuracy(mean),
             partial(_draw_accuracy, mean=mean, low=0.70, high=1.0),
         ),
         Panel(
             "accuracy_closer",
-            "(a) Test accuracy, closer",
+            "(a) The same, closer",
             "The same curves between 0.93 and 0.99, where the final gap can be seen.",
             partial(_draw_accuracy, mean=mean, low=0.93, high=0.99),
         ),
@@ -120,23 +122,24 @@ def _drawing(chosen: Selection, mean: pd.DataFrame, percentiles: pd.DataFrame) -
                 continue
             seed = rows["seed"].min()
             whose, rows = _of_unit(rows, seed) if kind == "unit" else _of_all_units(rows)
-            title = f"({letter}) Sigmoid input {LINES[experiment].label}: {whose}"
+            label = LINES[experiment].label.capitalize().replace("bn", "BN")
+            seen = f"({letter}) {label}, {whose}: median up to {abs(_farthest(rows)):.2f} from 0"
             draw = partial(_draw_percentiles, rows=rows, experiment=experiment, limits=limits)
-            panels.append(Panel(f"{kind}_{experiment}", title, _describe_percentiles(rows), draw))
+            panels.append(Panel(f"{kind}_{experiment}", seen, _describe_percentiles(rows), draw))
     names = [panel.name for panel in panels]
     layout = [names[row : row + 2] for row in range(0, len(names), 2)]
-    return Drawing("figure_1", panels, layout, _CAPTION)
+    return Drawing("figure_1", title, panels, layout, _CAPTION)
 
 
 def _of_unit(rows: pd.DataFrame, seed: int) -> tuple[str, pd.DataFrame]:
     """The unit and the seed that were fixed before any run."""
-    return f"unit 0, seed {seed}", rows[(rows["unit"] == "0") & (rows["seed"] == seed)]
+    return f"unit 0 of seed {seed}", rows[(rows["unit"] == "0") & (rows["seed"] == seed)]
 
 
 def _of_all_units(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     """The average over the units and over the seeds."""
     means = rows[rows["unit"] == "mean"].groupby("step")[list(_LEVELS)].mean()
-    return "mean of all units", means.reset_index()
+    return "all units", means.reset_index()
 
 
 def _draw_accuracy(axes: Axes, mean: pd.DataFrame, low: float, high: float) -> None:
@@ -149,6 +152,7 @@ def _draw_accuracy(axes: Axes, mean: pd.DataFrame, low: float, high: float) -> N
             draw_paper(axes, drawn, line)
     axes.set_ylim(low, high)
     axes.set_ylabel("test accuracy")
+    percent_axis(axes.yaxis)
     step_axis(axes)
     label_ends(axes, labels)
     thin_and_thick(axes)
@@ -182,6 +186,19 @@ def _draw_percentiles(
     thin_and_thick(axes)
 
 
+def _ends(mean: pd.DataFrame) -> str:
+    ends = mean.sort_values("step", kind="stable").groupby("experiment").tail(1)
+    rows = ends.sort_values("accuracy_mean", ascending=False, kind="stable").to_dict("records")
+    return ", ".join(
+        f"{percent(row['accuracy_mean'])} {LINES[row['experiment']].label}" for row in rows
+    )
+
+
+def _farthest(rows: pd.DataFrame) -> float:
+    """Where the median is farthest from 0."""
+    return float(max(rows["p50"], key=abs))
+
+
 def _describe_accuracy(mean: pd.DataFrame) -> str:
     ends = mean.sort_values("step", kind="stable").groupby("experiment").tail(1)
     each = "; ".join(
@@ -194,9 +211,8 @@ def _describe_accuracy(mean: pd.DataFrame) -> str:
 
 def _describe_percentiles(rows: pd.DataFrame) -> str:
     first, last = rows.iloc[0], rows.iloc[-1]
-    farthest = max(rows["p50"], key=abs)
     return (
         "15th, 50th and 85th percentile of the input to the sigmoid against training steps: the "
         f"spread goes from {first['p85'] - first['p15']:.2f} to {last['p85'] - last['p15']:.2f}, "
-        f"the median is farthest from 0 at {farthest:.2f}."
+        f"the median is farthest from 0 at {_farthest(rows):.2f}."
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from bnrepro import paper, statistics
 from bnrepro.exhibits.exhibit import Table
 from bnrepro.exhibits.selection import Selection
+from bnrepro.exhibits.wording import points
 
 PLAIN, NORMALIZED = "figure_1_plain", "figure_1_bn"
 PERCENTILE_CURVES = {PLAIN: "fig1b_without_bn", NORMALIZED: "fig1c_with_bn"}
@@ -123,6 +124,18 @@ def findings(table: Table) -> list[str]:
             "normalization."
         )
     return [*sentences, *_spread_in_words(rows)]
+
+
+def title_of(table: Table) -> str:
+    """How much sooner and how much higher, for the figure's title."""
+    measured = {row[0]: row[COLUMNS.index("measured")] for row in table.rows}
+    ratio, gap = measured.get(_RATIO_NAME.format(TARGETS[-1])), measured.get(_GAP_NAME)
+    said = []
+    if ratio is not None:
+        said.append(f"{ratio:.1f} times fewer steps to {100 * TARGETS[-1]:.0f} %")
+    if gap is not None:
+        said.append(f"{points(gap, 2)} points at the end")
+    return f"With batch normalization: {', '.join(said)}" if said else "Test accuracy"
 
 
 def _spread_in_words(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -13,11 +13,18 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bnrepro import paper, statistics
 from bnrepro.config.study import DEFAULT_SCALE
-from bnrepro.drawing.curves import Label, draw_mean, label_ends, short_steps, step_axis
+from bnrepro.drawing.curves import (
+    Label,
+    draw_mean,
+    label_ends,
+    percent_axis,
+    short_steps,
+    step_axis,
+)
 from bnrepro.drawing.style import INK, LINES, Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder, rows_of
 from bnrepro.exhibits.figure_2.differences import differences
-from bnrepro.exhibits.figure_2.findings import REFERENCE, findings
+from bnrepro.exhibits.figure_2.findings import REFERENCE, fewest_steps, findings, sooner
 from bnrepro.exhibits.figure_2.tables import ROWS, tables
 from bnrepro.exhibits.selection import Selection, select
 from bnrepro.exhibits.wording import percent, setting
@@ -25,15 +32,19 @@ from bnrepro.exhibits.wording import percent, setting
 # Where the curves of the first steps end: up to there the grid of evaluations is the finer one.
 _EARLY_STEPS = 5_000
 _EVERY_TARGET = 0.01
+# A little below where the paper's figure begins, as a share of its target.
+_LOWEST = 0.395 / paper.TARGET_ACCURACY
 _CAPTION = (
-    "(a, b, c) Lines are means over the seeds, bands reach from the lowest to the highest seed; "
-    "the tables have medians. The dotted line is the target, Inception's best test accuracy, and a "
-    "diamond stands at the steps to it, both medians over the seeds: it need not lie on its line. "
-    "The paper's lines are of one run each."
+    "(a, b, c) Line: mean over the seeds; band: from the lowest to the highest seed; the tables "
+    "have medians. The dotted line is the target, Inception's best test accuracy, and a diamond "
+    "stands at the steps to it, both medians over the seeds: it need not lie on its line. (a) and "
+    "the paper's panel show the same shares of their targets. The paper's lines are of one run "
+    "each."
 )
 _TARGETS_CAPTION = (
-    "Lines are medians over the seeds, bands their order-statistic intervals; a line ends where "
-    "fewer than half of the seeds get further. The paper's lines are of one run each."
+    "Line: median over the seeds; band: its order-statistic interval, up to the most steps where "
+    "it has no upper end. A line ends where fewer than half of the seeds get further. The paper's "
+    "lines are of one run each."
 )
 
 
@@ -90,34 +101,43 @@ def _curves(chosen: Selection, mean: pd.DataFrame) -> Drawing:
     diamonds = _diamonds(chosen, target)
     rows = [label for label in ROWS if label in chosen.labels]
     controls = [label for label in chosen.labels if label not in ROWS]
-    early = mean[mean["step"] <= _EARLY_STEPS]
+    of_rows, of_controls = (mean[mean["experiment"].isin(each)] for each in (rows, controls))
+    early = of_rows[of_rows["step"] <= _EARLY_STEPS]
+    highest = _highest(of_rows, target)
     panels = [
         Panel(
             "rows",
-            "(a) The five networks",
-            _describe(mean[mean["experiment"].isin(rows)], chosen, target),
-            partial(_draw_curves, mean=mean, labels=rows, target=target, diamonds=diamonds),
+            f"(a) Ours: {_reaching(rows, diamonds, target)}",
+            _describe(of_rows, chosen, target),
+            partial(
+                _draw_curves,
+                mean=of_rows,
+                labels=rows,
+                target=target,
+                diamonds=diamonds,
+                limits=None if target is None else _limits(target, highest),
+            ),
         ),
         Panel(
             "paper",
-            "The paper's figure 2, on ImageNet",
+            f"The paper's, on ImageNet: {_reaching_in_the_paper()}",
             "The paper's figure 2: validation accuracy on ImageNet against millions of steps, with "
             "diamonds where each network reaches 72.2 %.",
-            _draw_paper,
+            partial(_draw_paper, limits=_limits(paper.TARGET_ACCURACY, highest)),
         ),
         Panel(
             "early",
-            f"(b) The first {_EARLY_STEPS:,} steps",
+            f"(b) Ours, the first {_EARLY_STEPS:,} steps: {_range_of_ends(early)}",
             f"The five networks' test accuracy over their first {_EARLY_STEPS:,} steps.",
             partial(_draw_curves, mean=early, labels=rows, target=None, diamonds={}),
         ),
         Panel(
             "controls",
-            "(c) Controls",
-            _describe(mean[mean["experiment"].isin(controls)], chosen, target),
+            f"(c) Controls: {_reaching(controls, diamonds, target)}",
+            _describe(of_controls, chosen, target),
             partial(
                 _draw_curves,
-                mean=mean,
+                mean=mean[mean["experiment"].isin([REFERENCE, *controls])],
                 labels=[label for label in (REFERENCE, *controls) if label in chosen.labels],
                 target=target,
                 diamonds=diamonds,
@@ -126,7 +146,49 @@ def _curves(chosen: Selection, mean: pd.DataFrame) -> Drawing:
     ]
     shown = [panel for panel in panels if panel.name != "controls" or controls]
     layout = [["rows", "paper"], ["early", "controls" if controls else "."]]
-    return Drawing("figure_2", shown, layout, _CAPTION)
+    return Drawing("figure_2", sooner(chosen.curves, target), shown, layout, _CAPTION)
+
+
+def _reaching(labels: Sequence[str], diamonds: dict[str, float], target: float | None) -> str:
+    """How many of the networks beside the reference reach the target."""
+    others = [label for label in labels if label != REFERENCE]
+    if target is None:
+        return f"{len(others)} networks"
+    reaching = sum(label in diamonds for label in others)
+    return f"{reaching} of {len(others)} reach Inception's {percent(target)}"
+
+
+def _reaching_in_the_paper() -> str:
+    others = [row for row in paper.FIGURE_3 if row.experiment != REFERENCE]
+    reaching = sum(row.steps_to_target is not None for row in others)
+    return f"{reaching} of {len(others)} reach Inception's {percent(paper.TARGET_ACCURACY)}"
+
+
+def _range_of_ends(mean: pd.DataFrame) -> str:
+    """Where the highest and the lowest of the curves end."""
+    ends = mean.sort_values("step", kind="stable").groupby("experiment").tail(1)
+    ends = ends.sort_values("accuracy_mean", kind="stable")
+    lowest, highest = ends.iloc[0], ends.iloc[-1]
+    return (
+        f"{LINES[lowest['experiment']].label} {percent(lowest['accuracy_mean'], 0)}, "
+        f"{LINES[highest['experiment']].label} {percent(highest['accuracy_mean'], 0)}"
+    )
+
+
+def _highest(mean: pd.DataFrame, target: float | None) -> float:
+    """The highest accuracy, ours or the paper's, as a share of its target."""
+    curves = (paper.curve_of(row.experiment) for row in paper.FIGURE_3)
+    theirs = max(float(curve["value"].max()) for curve in curves if curve is not None)
+    ours = mean["accuracy_high"].max() / target if target else 0.0
+    return max(ours, theirs / paper.TARGET_ACCURACY)
+
+
+def _limits(target: float, highest: float) -> tuple[float, float]:
+    """From below where the paper's figure begins to above the highest line, as shares of targets.
+
+    So our panel and the paper's use the same share of their axes.
+    """
+    return _LOWEST * target, 1.04 * highest * target
 
 
 def _diamonds(chosen: Selection, target: float | None) -> dict[str, float]:
@@ -147,16 +209,18 @@ def _draw_curves(
     labels: Sequence[str],
     target: float | None,
     diamonds: dict[str, float],
+    limits: tuple[float, float] | None = None,
 ) -> None:
+    """Without `limits` from 0 to above the highest line."""
     ends = []
     for index, label in enumerate(labels):
         rows = mean[mean["experiment"] == label]
         if rows.empty:
             continue
         ends.append(draw_mean(axes, rows, LINES[label], phase=index / len(labels)))
-    # Room for labels above the highest line.
-    axes.set_ylim(0, 1.15 * mean["accuracy_high"].max())
+    axes.set_ylim(limits or (0, 1.08 * mean["accuracy_high"].max()))
     axes.set_ylabel("test accuracy")
+    percent_axis(axes.yaxis)
     step_axis(axes, _steps_title(target))
     if target is not None:
         axes.axhline(target, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
@@ -187,7 +251,7 @@ def _draw_diamonds(axes: Axes, steps: dict[str, float], target: float) -> None:
         )
 
 
-def _draw_paper(axes: Axes) -> None:
+def _draw_paper(axes: Axes, limits: tuple[float, float]) -> None:
     ends, steps = [], {}
     for row in paper.FIGURE_3:
         line, drawn = LINES[row.experiment], paper.curve_of(row.experiment)
@@ -200,8 +264,9 @@ def _draw_paper(axes: Axes) -> None:
             steps[row.experiment] = float(row.steps_to_target)
     axes.axhline(paper.TARGET_ACCURACY, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
     _draw_diamonds(axes, steps, paper.TARGET_ACCURACY)
-    axes.set_ylim(0.4, 0.8)
+    axes.set_ylim(limits)
     axes.set_ylabel("validation accuracy")
+    percent_axis(axes.yaxis)
     step_axis(axes, _steps_title(paper.TARGET_ACCURACY))
     label_ends(axes, ends)
 
@@ -213,7 +278,7 @@ def _targets(against: pd.DataFrame) -> Drawing:
     panels = [
         Panel(
             "steps_against_target",
-            "Steps to each test accuracy",
+            "Ours, on the test images",
             "Median steps that each network needs to reach each accuracy, with its order-statistic "
             f"interval over seeds as a band (coverage {coverages}); a line ends where fewer than "
             "half of the seeds get further.",
@@ -227,7 +292,8 @@ def _targets(against: pd.DataFrame) -> Drawing:
         ),
     ]
     layout = [[panel.name for panel in panels]]
-    return Drawing("steps_against_target", panels, layout, _TARGETS_CAPTION)
+    title = fewest_steps(against)
+    return Drawing("steps_against_target", title, panels, layout, _TARGETS_CAPTION)
 
 
 def _draw_targets(axes: Axes, against: pd.DataFrame) -> None:
@@ -276,6 +342,7 @@ def _draw_steps(
 
 
 def _finish_targets(axes: Axes, ends: list[Label]) -> None:
+    percent_axis(axes.xaxis)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda step, _: short_steps(step)))
     axes.yaxis.set_minor_formatter(NullFormatter())

@@ -12,6 +12,7 @@ from bnrepro.exhibits.wording import listed, percent
 
 REFERENCE = "inception"
 _NEVER = "never gets there"
+_RELATIONS = {"=": "", ">": "more than ", "<": "less than "}
 # Of the paper's factor: less than this share of it is said to be less.
 _SMALLER = 0.5
 
@@ -30,6 +31,48 @@ def findings(chosen: Selection, target: float | None, fixed: Table) -> Iterator[
     }
     yield from _speedups(crossings, target)
     yield from _pinned(chosen.curves[chosen.curves["label"] == REFERENCE], crossings[REFERENCE])
+
+
+def sooner(curves: pd.DataFrame, target: float | None) -> str:
+    """Who reaches the reference's best accuracy how many times sooner, for a title."""
+    if target is None:
+        return "Test accuracy against training steps"
+    crossings = dict(iter(statistics.crossings(curves, target).groupby("label")))
+    factors, never = [], []
+    for row in paper.FIGURE_3:
+        if row.experiment == REFERENCE or row.experiment not in crossings:
+            continue
+        own = crossings[row.experiment]
+        faster = statistics.speedup(crossings[REFERENCE], own)
+        if not own["reached"].any():
+            never.append(row.label)
+        elif faster.value is not None:
+            factors.append(f"{row.label} in {_RELATIONS[faster.relation]}{faster.value:.1f}")
+    said = f"To Inception's best accuracy, {percent(target)}"
+    if factors:
+        said += f": {', '.join(factors)} times fewer steps"
+    return f"{said}; {listed(never)} never" if never else said
+
+
+def fewest_steps(against: pd.DataFrame) -> str:
+    """Which network needs the fewest steps, to accuracies that the reference reaches too."""
+    steps = against.pivot(index="target", columns="experiment", values="steps")
+    plain = "Training steps to each accuracy"
+    if REFERENCE not in steps:
+        return plain
+    steps = steps[steps[REFERENCE].notna()]
+    rows = [row.experiment for row in paper.FIGURE_3 if row.experiment in steps]
+    fewest = steps[rows].idxmin(axis=1).value_counts()
+    if fewest.empty or fewest.index[0] == REFERENCE:
+        return plain
+    label = str(fewest.index[0])
+    ratios = (steps[REFERENCE] / steps[label]).dropna()
+    targets = ratios.index
+    return (
+        f"{LINES[label].label} needs {ratios.min():.1f} to {ratios.max():.1f} times fewer steps "
+        f"than Inception to every accuracy from {percent(targets.min(), 0)} to "
+        f"{percent(targets.max(), 0)}"
+    )
 
 
 def _at_fixed_targets(rows: pd.DataFrame) -> Iterator[str]:
@@ -70,8 +113,7 @@ def _speedups(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str
         if not own["reached"].any():
             ours.append(f"{row.label} {_NEVER}")
         elif faster.value is not None:
-            sign = {"=": "", ">": "more than ", "<": "less than "}[faster.relation]
-            ours.append(f"{row.label} {sign}{faster.value:.1f}")
+            ours.append(f"{row.label} {_RELATIONS[faster.relation]}{faster.value:.1f}")
         if row.steps_to_target is None:
             theirs.append(f"{row.label} {_NEVER}")
         elif reference and reference.steps_to_target:

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from bnrepro import paper
 from bnrepro.config.study import DEFAULT_SCALE
-from bnrepro.drawing.style import BLUE, INK, Panel
+from bnrepro.drawing.curves import percent_axis, write_beside
+from bnrepro.drawing.style import BLUE, VERMILLION, Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder
 from bnrepro.exhibits.selection import select, select_optional
 from bnrepro.exhibits.wording import percent, points, setting_of_one_each
@@ -20,8 +20,10 @@ from bnrepro.records.predictions import ErrorRow
 
 _CAPTION = (
     "A mark is one network, or their mean, without an interval: filled the top-1, open the top-5 "
-    "error. The diamond is the ensemble, of which there is one."
+    "error. The diamonds and the dotted line are the ensemble, of which there is one."
 )
+# Where the columns of numbers beside the axes end, in points from them.
+_COLUMNS = {"top-1": 36, "top-5": 69}
 
 
 class SameSeedRow(NamedTuple):
@@ -140,7 +142,12 @@ def _drawing(rows: Sequence[ErrorRow]) -> Drawing:
         if row.top1_error is not None and row.model.startswith("BN-Inception")
     ]
     panels = [
-        Panel("errors", "Test error", _describe(ours), partial(_draw_errors, rows=ours)),
+        Panel(
+            "errors",
+            "Ours, on the test images",
+            _describe(ours),
+            partial(_draw_errors, rows=ours),
+        ),
         Panel(
             "paper_errors",
             "The paper's, on ImageNet",
@@ -148,29 +155,38 @@ def _drawing(rows: Sequence[ErrorRow]) -> Drawing:
             partial(_draw_errors, rows=theirs),
         ),
     ]
-    return Drawing("figure_4", panels, [[panel.name for panel in panels]], _CAPTION)
+    return Drawing("figure_4", _title(rows), panels, [[panel.name for panel in panels]], _CAPTION)
+
+
+def _title(rows: Sequence[ErrorRow]) -> str:
+    *singles, _, ensemble = rows
+    errors = [row.top1_error for row in singles]
+    return (
+        f"The mean of {ensemble.networks} networks errs on {percent(ensemble.top1_error)}, each "
+        f"alone on {100 * min(errors):.1f} to {percent(max(errors))}"
+    )
 
 
 def _draw_errors(axes: Axes, rows: Sequence[tuple[str, float, float]]) -> None:
     """Draw one row per model, the first on top: top-1 error filled, top-5 error open."""
     heights = range(len(rows), 0, -1)
     for height, (model, top1, top5) in zip(heights, rows, strict=True):
-        marker, size = ("D", 7.0) if model.endswith("ensemble") else ("o", 5.0)
-        for error, face in ((top1, BLUE), (top5, "none")):
-            axes.plot([error], [height], marker, ms=size, mfc=face, mec=BLUE, mew=1.2)
-        axes.annotate(
-            f"{percent(top1, 2)}, {percent(top5, 2)}",
-            xy=(top1, height),
-            xytext=(7, 0),
-            textcoords="offset points",
-            fontsize=7.5,
-            va="center",
-            color=INK,
-        )
+        together = model.endswith("ensemble")
+        marker, size, color = ("D", 6.0, VERMILLION) if together else ("o", 5.0, BLUE)
+        for error, face in ((top1, color), (top5, "none")):
+            axes.plot([error], [height], marker, ms=size, mfc=face, mec=color, mew=1.2)
+        if together:
+            axes.axvline(top1, color=color, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+        for name, error in zip(_COLUMNS, (top1, top5), strict=True):
+            write_beside(axes, percent(error, 2), height, _COLUMNS[name])
+    for name, end in _COLUMNS.items():
+        write_beside(axes, name, len(rows) + 0.6, end)
     axes.set_yticks(list(heights), [model for model, _, _ in rows], fontsize=8)
     axes.set_ylim(0.4, len(rows) + 0.6)
-    axes.set_xlim(0, 1.9 * max(top1 for _, top1, _ in rows))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    highest = max(top1 for _, top1, _ in rows)
+    axes.set_xlim(-0.05 * highest, 1.06 * highest)
+    axes.grid(visible=False, axis="y")
+    percent_axis(axes.xaxis)
     axes.set_xlabel("error: top-1 filled, top-5 open")
 
 

@@ -4,9 +4,10 @@ from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import NullLocator
 
 from bnrepro import statistics
+from bnrepro.drawing.curves import write_beside
 from bnrepro.drawing.style import BLUE, GREEN, INK, VERMILLION, Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
 from bnrepro.exhibits.paired import PAIRED_COLUMNS, paired_caption, paired_row
@@ -33,9 +34,21 @@ _COLUMNS = (
     "coverage_percent",
 )
 _CAPTION = (
-    "A mark is one seed, a stroke the median over the seeds: open with moving averages, filled "
-    "with population statistics (Algorithm 2)."
+    "A mark is one seed, the stroke behind the marks and the number their median: open with moving "
+    "averages, filled with population statistics (Algorithm 2). All panels have the same axis, "
+    "whose distances are those of the logarithm of the error. Above them: before minus after, in "
+    "points, medians of the differences on the same seed; in brackets with population statistics."
 )
+# Along the axis; an error that is smaller is drawn as this one.
+_TICKS = (0.1, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+_LEAST_ERROR = 0.001
+# How far the rows of moving averages and of population statistics lie from their middle, and in a
+# row the seeds.
+_APART, _SEED_APART = 0.2, 0.022
+# Where the numbers beside the axes end, in points from them.
+_NUMBERS_END = 40
+# Of the errors along the axis.
+_Limits = tuple[float, float]
 _PAIRED = ("measure", "network", "activation", *PAIRED_COLUMNS)
 
 
@@ -49,13 +62,9 @@ def exhibit(results_dir: str) -> Exhibit:
     chosen = select("placement", results_dir)
     runs = chosen.runs
     paired = _paired(runs)
+    gaps, limits = _gaps(paired), _limits(runs)
     panels = [
-        Panel(
-            f"{network}_{activation}",
-            f"{str(network).upper()}, {activation}",
-            _describe(of_panel),
-            partial(_draw, runs=of_panel),
-        )
+        _panel(_name(str(network), str(activation)), gaps, of_panel, limits)
         for (network, activation), of_panel in runs.groupby(_SETTINGS, sort=True)
     ]
     names = [panel.name for panel in panels]
@@ -64,10 +73,10 @@ def exhibit(results_dir: str) -> Exhibit:
         name="placement",
         title="Placement",
         setting=setting(runs),
-        findings=_findings(paired),
+        findings=_findings(gaps),
         commands=[chosen.command, "bnrepro figure placement"],
         missing=[chosen.missing] if chosen.missing else [],
-        drawings=[Drawing("placement", panels, layout, _CAPTION)],
+        drawings=[Drawing("placement", _title(gaps), panels, layout, _CAPTION)],
         tables=[_table(runs), paired],
         series=[],
         runs=runs,
@@ -111,16 +120,29 @@ def _paired(runs: pd.DataFrame) -> Table:
     return Table("paired", _PAIRED, rows, caption)
 
 
-def _findings(paired: Table) -> list[str]:
-    gaps: dict[str, list[str]] = {}
+def _gaps(paired: Table) -> dict[str, list[float]]:
+    """Of each network and activation before minus after, a gap a measure."""
+    gaps: dict[str, list[float]] = {}
     for row in (dict(zip(_PAIRED, row, strict=True)) for row in paired.rows):
         if row["comparison"] == "before - after":
-            name = f"{row['network'].upper()}, {row['activation']}"
-            gaps.setdefault(name, []).append(f"{100 * row['gap']:+.2f}")
+            gaps.setdefault(_name(row["network"], row["activation"]), []).append(row["gap"])
+    return gaps
+
+
+def _name(network: str, activation: str) -> str:
+    return f"{network.upper()}, {activation}"
+
+
+def _points(gap: float) -> str:
+    return f"{100 * gap:+.2f}"
+
+
+def _findings(gaps: dict[str, list[float]]) -> list[str]:
     if not gaps:
         return []
     each = "; ".join(
-        f"{name} {moving} ({population})" for name, (moving, population) in gaps.items()
+        f"{name} {_points(moving)} ({_points(population)})"
+        for name, (moving, population) in gaps.items()
     )
     return [
         "Batch normalization before rather than after the activation changes the final test "
@@ -129,11 +151,40 @@ def _findings(paired: Table) -> list[str]:
     ]
 
 
-def _draw(axes: Axes, runs: pd.DataFrame) -> None:
-    """Draw one row per placement and measure: seeds as marks, the median as a line."""
+def _title(gaps: dict[str, list[float]]) -> str:
+    """The largest difference by each measure."""
+    if not gaps:
+        return "Final test accuracy by placement of batch normalization"
+    moving, population = (max(each, key=abs) for each in zip(*gaps.values(), strict=True))
+    return (
+        "Batch normalization before, not after, the activation: up to "
+        f"{_points(moving)} points with moving averages, {_points(population)} with population "
+        "statistics"
+    )
+
+
+def _panel(name: str, gaps: dict[str, list[float]], runs: pd.DataFrame, limits: _Limits) -> Panel:
+    seen = name
+    if name in gaps:
+        moving, population = gaps[name]
+        seen = f"{name}: before minus after {_points(moving)} ({_points(population)})"
+    identifier = name.lower().replace(", ", "_")
+    return Panel(identifier, seen, _describe(runs), partial(_draw, runs=runs, limits=limits))
+
+
+def _limits(runs: pd.DataFrame) -> _Limits:
+    """The errors between which all seeds lie, with some room."""
+    errors = 1 - pd.concat([runs[column] for column in MEASURES.values()]).dropna()
+    return min(1.15 * errors.max(), 1.0), max(errors.min() / 1.5, _LEAST_ERROR / 1.5)
+
+
+def _draw(axes: Axes, runs: pd.DataFrame, limits: _Limits) -> None:
+    """Draw a row per placement and measure: seeds as marks, the median as a stroke behind."""
+    axes.set_xscale("log")
+    axes.set_xlim(limits)
     for height, (placement, (color, marker)) in enumerate(_PLACEMENTS.items()):
         of_placement = runs[runs["config.placement"] == placement]
-        apart = 0 if placement == "none" else 0.17
+        apart = 0 if placement == "none" else _APART
         _draw_seeds(axes, of_placement["judged_final"], height - apart, marker, color, "none")
         if apart:
             _draw_seeds(
@@ -141,11 +192,13 @@ def _draw(axes: Axes, runs: pd.DataFrame) -> None:
             )
     names = ["no BN" if name == "none" else f"BN {name}" for name in _PLACEMENTS]
     axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(_PLACEMENTS) - 0.4, -0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
+    axes.set_ylim(len(_PLACEMENTS) - 0.5, -0.5)
+    ticks = [accuracy for accuracy in _TICKS if limits[1] <= 1 - accuracy <= limits[0]]
+    axes.set_xticks([1 - accuracy for accuracy in ticks], [percent(tick, 0) for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(visible=False, axis="y")
     axes.set_xlabel(
-        "final test accuracy: each seed, and the median\n"
+        "final test accuracy of each seed, and the median\n"
         "(open: moving averages, filled: population)"
     )
 
@@ -153,9 +206,13 @@ def _draw(axes: Axes, runs: pd.DataFrame) -> None:
 def _draw_seeds(
     axes: Axes, accuracies: pd.Series, height: float, marker: str, color: str, fill: str
 ) -> None:
-    heights = [height] * len(accuracies)
-    axes.plot(accuracies, heights, marker, color=color, mfc=fill, mew=1.2)
-    axes.plot([accuracies.median()] * 2, [height - 0.15, height + 0.15], color=INK, lw=1.6)
+    """The seeds a little apart in height, so that equal ones do not hide each other."""
+    errors = (1 - accuracies).clip(lower=_LEAST_ERROR)
+    median = max(1 - accuracies.median(), _LEAST_ERROR)
+    heights = [height + _SEED_APART * (i - (len(errors) - 1) / 2) for i in range(len(errors))]
+    axes.plot([median] * 2, [height - 0.16, height + 0.16], color=INK, lw=1.6, zorder=1)
+    axes.plot(errors, heights, marker, color=color, mfc=fill, mew=1.0, ms=4)
+    write_beside(axes, percent(accuracies.median(), 2), height, _NUMBERS_END)
 
 
 def _describe(runs: pd.DataFrame) -> str:
