@@ -570,7 +570,7 @@ def test_the_drawing_says_why_batch_normalization_has_no_point_at_1(tmp_path: Pa
         at = 0.9 + (gain if config.placement != "none" else 0.0)
         if run.seed == 0:
             write_run(tmp_path, run.composition, HandMade(lambda step, at=at: at))
-    (drawn,) = figures.exhibit("batch_size", str(tmp_path)).drawings
+    (drawn,) = exhibits.exhibit("batch_size", str(tmp_path)).drawings
     gains, losses = drawn.title.split(", ")
     assert gains == "Batch normalization gains test accuracy with mini-batches of 8 and 32"
     assert losses == "loses it with 2"

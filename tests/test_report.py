@@ -333,9 +333,10 @@ def test_intervals_stand_in_brackets_behind_their_number() -> None:
     columns = ["network", "accuracy", "accuracy_low", "accuracy_high"]
     rows = [["a", 0.97, 0.96, 0.98], ["b", 0.9, None, None], ["c", 0.9, 0.8, None]]
     table = markup.table(columns, rows, "caption")
-    assert "97.00 % (96.00 to 98.00)" in table
-    assert ">90.00 %<" in table
-    assert "90.00 % (80.00 or more)" in table
+    # A number and its percent sign are not torn apart.
+    assert "97.00\N{NO-BREAK SPACE}% (96.00 to 98.00)" in table
+    assert ">90.00\N{NO-BREAK SPACE}%<" in table
+    assert "90.00\N{NO-BREAK SPACE}% (80.00 or more)" in table
     assert "low" not in table
 
 
@@ -357,6 +358,36 @@ def test_the_page_never_scrolls_sideways(text: str, width: int, tmp_path: Path) 
     found = re.search(r"<title>(\d+)</title>", dumped)
     assert found is not None
     assert int(found[1]) <= width
+
+
+def test_a_drawing_stands_at_its_claim(tmp_path: Path) -> None:
+    folder = tmp_path / "claims"
+    folder.mkdir()
+    (folder / "verdicts.csv").write_text(
+        "claim,section,group,measured,criterion,verdict\n"
+        "C1,2,exact experiment,growth: 1,at least 0.9,reproduced\n"
+        "C2,3.3,exact experiment,error: 0,at most 1,reproduced\n"
+        "C3,3.3,no verdict,no record keeps them,,no verdict\n"
+    )
+    (folder / "naive_normalization.svg").write_text('<svg width="1" height="1"></svg>')
+    body = tested_claims.section(str(tmp_path)).body
+    places = [body.index(part) for part in ("<h3>C1</h3>", "<svg", "<h3>C2</h3>")]
+    assert places == sorted(places)
+    assert "1 of the 3 claims have no verdict" in body
+
+
+def test_a_link_leads_back_to_the_contents_from_everywhere(page: Page, text: str) -> None:
+    assert "#top" in page.links
+    assert "position: fixed" in re.findall(r"\.top \{[^}]*\}", text)[0]
+
+
+def test_the_title_of_a_drawing_and_what_its_band_is_stand_beside_it(
+    page: Page, results: Path
+) -> None:
+    for drawing in figures.exhibit("2", str(results)).drawings:
+        assert drawing.title in page.text
+        assert drawing.caption in page.text
+        assert "band: " in drawing.caption
 
 
 def test_the_reason_stands_on_the_page_below_a_claim_that_is_not_reproduced(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ _SHORT = 14
 PANEL_SIZE = (3.9, 2.9)
 # Longer names first: `bn_x5_sigmoid` is not `bn_x5`.
 _EXPERIMENT = re.compile(rf"\b({'|'.join(sorted(LINES, key=len, reverse=True))})\b")
+_NUMBER_AND_PERCENT = re.compile(r"(\d) %")
 # In columns of these names.
 _VERDICT_COLUMNS = ("verdict", "as_expected")
 _VERDICTS = {
@@ -34,8 +35,8 @@ _VERDICTS = {
 
 
 def escape(text: object) -> str:
-    """Text as HTML."""
-    return html.escape(str(text))
+    """Text as HTML; a number and its percent sign stay on one line."""
+    return _NUMBER_AND_PERCENT.sub("\\1\N{NO-BREAK SPACE}%", html.escape(str(text)))
 
 
 def code(text: str) -> str:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from bnrepro import paper
+from bnrepro.lab.drawing import NAMES
 from bnrepro.records.record import RecordError
 from bnrepro.report import markup
 from bnrepro.report.sections import Section
 from bnrepro.verdicts.reasons import CAUTION, reason
-from bnrepro.verdicts.verdict import count_outcomes
+from bnrepro.verdicts.verdict import UNTESTED, count_outcomes
 
 _CRITERIA = (
     "The criteria were committed before the first record of a study, but where one says "
@@ -47,30 +48,42 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _body(folder: Path, verdicts: pd.DataFrame, counts: Sequence[str]) -> str:
-    drawings = sorted(folder.glob("*.svg"))
     files = [f"claims/{file.name}" for file in sorted(folder.glob("*.csv"))]
     parts = [
         f'<p class="how">{markup.code(_COMMAND)} {_CRITERIA}</p>',
         markup.findings(map(markup.escape, counts)),
         markup.paragraph(CAUTION, "note"),
-        *(_claim(str(name), rows) for name, rows in verdicts.groupby("claim", sort=False)),
-        *(_drawing(path) for path in drawings),
+        *_untested(verdicts),
+        *(_claim(folder, str(name), rows) for name, rows in verdicts.groupby("claim", sort=False)),
         markup.data_files(files),
     ]
     return "\n".join(parts)
 
 
-def _claim(name: str, verdicts: pd.DataFrame) -> str:
+def _untested(verdicts: pd.DataFrame) -> list[str]:
+    """How many of the claims have no verdict, where there are such."""
+    missing = verdicts["claim"][verdicts["group"] == UNTESTED].nunique()
+    every = verdicts["claim"].nunique()
+    line = f"{missing} of the {every} claims have no verdict; the reason stands at each of them."
+    return [markup.paragraph(line, "note")] if missing else []
+
+
+def _claim(folder: Path, name: str, verdicts: pd.DataFrame) -> str:
+    """A claim's verdicts, why some of them are not reproduced, and what is drawn for it."""
     stated = paper.claim(name)
     where = f"section {stated.section}" if stated.section else "not the paper's"
     rows = verdicts.drop(columns=["claim", "group"])
     caption = f"{stated.statement} ({where})"
     table = markup.table(list(rows.columns), rows.to_numpy().tolist(), caption)
     why = reason(name, list(verdicts["verdict"]))
-    return f"<h3>{markup.escape(name)}</h3>{table}{markup.paragraph(why, 'note') if why else ''}"
+    note = markup.paragraph(why, "note") if why else ""
+    return f"<h3>{markup.escape(name)}</h3>{table}{note}{_drawing(folder, name)}"
 
 
-def _drawing(path: Path) -> str:
-    title = path.stem.replace("_", " ").capitalize()
-    drawing = markup.drawing_file(path, f"claims-{path.stem}", title)
-    return f"<h3>{markup.escape(title)}</h3>{drawing}"
+def _drawing(folder: Path, claim: str) -> str:
+    """What `bnrepro claims` has drawn for a claim, which says in itself what it shows."""
+    path = folder / f"{NAMES.get(claim, '')}.svg"
+    if not path.is_file():
+        return ""
+    words = f"{claim}: {path.stem.replace('_', ' ')}, as the table above says"
+    return markup.drawing_file(path, f"claims-{path.stem}", words)
