@@ -138,9 +138,13 @@ def _write_label(axes: Axes, label: Label, place: "_Place") -> None:
 
 
 def _tie(color: str, place: "_Place") -> dict[str, Any]:
-    """A stroke from the end of a line to the near side of its label."""
-    near = (1.0 if place.on_the_left else 0.0, 0.5)
-    ends = {"shrinkA": 1, "shrinkB": 2, "relpos": near}
+    """A stroke from the end of a line to just before its label.
+
+    Its ends are neither shrunk nor clipped: matplotlib finds where by bisection, which ends
+    elsewhere where the last bits of a position differ.
+    """
+    near = (1.03 if place.on_the_left else -0.03, 0.5)
+    ends = {"shrinkA": 0, "shrinkB": 0, "patchA": None, "relpos": near}
     return {"arrowstyle": "-", "color": color, "linewidth": 0.6, **ends}
 
 
