@@ -384,7 +384,7 @@ def test_a_link_leads_back_to_the_contents_from_everywhere(page: Page, text: str
 def test_the_title_of_a_drawing_and_what_its_band_is_stand_beside_it(
     page: Page, results: Path
 ) -> None:
-    for drawing in figures.exhibit("2", str(results)).drawings:
+    for drawing in exhibits.exhibit("2", str(results)).drawings:
         assert drawing.title in page.text
         assert drawing.caption in page.text
         assert "band: " in drawing.caption

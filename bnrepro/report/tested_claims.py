@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from bnrepro import paper
-from bnrepro.lab.drawing import NAMES
+from bnrepro.lab.figures import NAMES
 from bnrepro.records.record import RecordError
 from bnrepro.report import markup
 from bnrepro.report.sections import Section
