@@ -31,7 +31,7 @@ BatchMode = Callable[[np.ndarray], np.ndarray]
 
 
 class Row(NamedTuple):
-    """The test images by one kind of statistics, taken from mini-batches of one size."""
+    """The evaluation split by one kind of statistics, taken from mini-batches of one size."""
 
     batch_size: int
     statistics: str
@@ -65,7 +65,7 @@ def verdicts(folder: Path) -> list[Verdict]:
 
 
 def compare(engine: Engine, program: BatchMode, batch_size: int) -> list[Row]:
-    """Loss and accuracy on the test images with statistics from mini-batches of one size.
+    """Loss and accuracy on the evaluation split with statistics from mini-batches of one size.
 
     Beside them the estimated variance of the first layer, summed over its units, over the true one.
     """
@@ -105,7 +105,7 @@ def moving_averages(engine: Engine, program: BatchMode) -> Statistics:
 
 
 def batch_mode_logits(engine: Engine, program: BatchMode, batch_size: int) -> np.ndarray:
-    """Class scores of the test images, each mini-batch of them with its own statistics."""
+    """Class scores of the evaluation split, each mini-batch with its own statistics."""
     split = engine.dataset.evaluation
     count = len(split.labels)
     batches = np.resize(np.arange(count), (-(-count // batch_size), batch_size))
