@@ -567,8 +567,9 @@ def test_a_dry_run_of_a_study_asks_its_question_and_is_no_longer_than_a_screen(
     folder: Folder, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.root)
-    words = ["study=figure_2", "scale=cpu", f"results_dir={folder.results}"]
-    assert run_sweep(words, dry_run=True, launcher=_nothing_is_started) == 0
+    words = ["scale=cpu", f"results_dir={folder.results}"]
+    started = _nothing_is_started
+    assert run_sweep(words, study_name="figure_2", dry_run=True, launcher=started) == 0
     lines = capfd.readouterr().out.splitlines()
     assert lines[0].startswith("By how much does batch normalization shorten")
     assert len(lines) <= 20
