@@ -21,6 +21,8 @@ help:  ## this list
 
 run: $(READY)  ## make the environment and train one network on images that need no download
 	$(BIN)/bnrepro run model=inception bn=x5
+	@echo
+	@echo "To have the command bnrepro in this shell: source $(BIN)/activate"
 
 test: $(READY)  ## make the environment and run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile

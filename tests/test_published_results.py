@@ -13,11 +13,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import README, RESULTS
 from redraw import calculated_with
 
 from bnrepro import exhibits
 from bnrepro.config import ConfigError
-from bnrepro.config.composition import compose
+from bnrepro.config.study import plan
 from bnrepro.drawing.style import build
 from bnrepro.exhibits.claims import STUDIES
 from bnrepro.lab.experiments import EXPERIMENTS
@@ -32,9 +33,9 @@ def bnrepro(*words, cwd=ROOT):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout
 
 
-def readme_tables():
-    """(command, the text that follows it) of every table in the README."""
-    parts = (ROOT / "README.md").read_text().split("\n`bnrepro table ")[1:]
+def shown_tables():
+    """(command, the text that follows it) of every table on the page of results."""
+    parts = RESULTS.read_text().split("\n`bnrepro table ")[1:]
     return [(part.split("`")[0], part.split("`\n\n", 1)[1]) for part in parts]
 
 
@@ -46,33 +47,32 @@ def published_verdicts():
 
 
 def first_runs():
-    """The words of each `bnrepro run` that README or Makefile let a newcomer type."""
-    texts = [(ROOT / name).read_text() for name in ("README.md", "Makefile")]
-    return {words for text in texts for words in re.findall(r"bnrepro run( [^-`\n]+)$", text, re.M)}
+    """The words of each `bnrepro run` and `sweep` that README or Makefile let a newcomer type."""
+    text = README.read_text() + (ROOT / "Makefile").read_text()
+    return set(re.findall(r"bnrepro (?:run|sweep)( [^-$`\n]+)$", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("words", sorted(first_runs()))
 def test_the_first_run_in_a_clone_trains(words):
-    run = compose(shlex.split(words))
-    record = run.directory / "record.json"
+    records = [str(run.directory / "record.json") for run in plan(shlex.split(words))]
     listed = subprocess.run(
-        ["git", "ls-files", str(record)], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "ls-files", *records], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if listed.returncode:
         pytest.skip("not a git clone")
     assert listed.stdout == ""
 
 
-@pytest.mark.parametrize(("words", "text"), readme_tables(), ids=lambda value: value[:20])
-def test_the_readme_shows_what_its_command_prints(words, text):
+@pytest.mark.parametrize(("words", "text"), shown_tables(), ids=lambda value: value[:20])
+def test_a_table_is_what_its_command_prints(words, text):
     assert text.startswith(bnrepro("table", *shlex.split(words)).strip())
 
 
-def test_the_readme_shows_the_figures_of_the_bench():
-    section = (ROOT / "README.md").read_text().split("\n## How fast\n")[1].split("\n## ")[0]
+def test_the_figures_of_the_bench_are_those_of_its_file():
+    section = RESULTS.read_text().split("\n## How fast\n")[1].split("\n## ")[0]
     (file,) = re.findall(r"\[everything it measured\]\((\S+?)\)", section)
     (table,) = re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)
-    assert table in (ROOT / file).read_text()
+    assert table in (RESULTS.parent / file).read_text()
 
 
 @pytest.fixture(scope="module", params=exhibits.NAMES)
@@ -84,18 +84,21 @@ def exhibit(request):
         pytest.skip(str(error))
 
 
-def test_the_readme_quotes_the_findings_of_each_figure(exhibit):
-    readme = (ROOT / "README.md").read_text()
-    assert [finding for finding in exhibit.findings if f"\n- {finding}\n" not in readme] == []
+def test_the_page_of_results_quotes_the_findings_of_each_figure(exhibit):
+    page = RESULTS.read_text()
+    assert [finding for finding in exhibit.findings if f"\n- {finding}\n" not in page] == []
 
 
-def test_below_a_drawing_the_readme_says_what_its_lines_and_bands_are(exhibit):
-    readme = (ROOT / "README.md").read_text()
+@pytest.mark.parametrize("page", [README, RESULTS], ids=["README", "results"])
+def test_below_a_drawing_stands_what_its_lines_and_bands_are(page, exhibit):
     for drawing in exhibit.drawings:
-        file = rf"\(results/published/{exhibit.name}/{drawing.name}.png\)"
-        shown = re.search(rf"!\[.*?\]{file}\n\n(.*)", readme)
+        file = rf"\((?:results/published/)?{exhibit.name}/{drawing.name}.png\)"
+        shown = re.search(rf"!\[.*?\]{file}\n\n(.*)", page.read_text())
         assert shown is None or shown[1] == f"*{drawing.caption}*"
-    assert f"](results/published/{exhibit.name}/" in readme
+
+
+def test_every_figure_is_shown_on_the_page_of_results(exhibit):
+    assert f"]({exhibit.name}/{exhibit.drawings[0].name}.png)" in RESULTS.read_text()
 
 
 def test_no_word_of_a_published_drawing_is_cut_off(exhibit):
@@ -120,10 +123,10 @@ def test_no_diamond_of_a_published_drawing_is_hidden(exhibit):
         assert (panel.name, len(set(drawn))) == (panel.name, len(drawn))
 
 
-def test_the_readme_counts_the_published_verdicts():
+def test_the_page_of_results_counts_the_published_verdicts():
     verdicts = (dict(zip(COLUMNS, row, strict=True)) for row in published_verdicts())
     lines = count_outcomes((row["claim"], row["group"], row["verdict"]) for row in verdicts)
-    assert "\n" + "".join(f"- {line}\n" for line in lines) in (ROOT / "README.md").read_text()
+    assert "\n" + "".join(f"- {line}\n" for line in lines) in RESULTS.read_text()
 
 
 # Made by hand, by long measurements of their own, or left there by runs at work.
@@ -131,13 +134,13 @@ NOT_REBUILT = {"runs", ".locks", "bench", "resilience"}
 
 
 def files_of(results):
-    """Below each folder that is rebuilt, by their place; notes and plans are written by hand."""
+    """Below each folder that is rebuilt, by their place; what is written by hand is left out."""
     return {
         path.relative_to(results): path.read_bytes()
         for part in results.iterdir()
         if part.name not in NOT_REBUILT
         for path in (part.iterdir() if part.is_dir() else [part])
-        if path.name not in ("NOTES.md", "PLAN.md")
+        if path.name not in ("README.md", "NOTES.md", "PLAN.md")
     }
 
 
