@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 
 import pages
 import pytest
@@ -94,6 +95,14 @@ def test_every_target_of_make_that_is_shown_is_one():
             r"(?:^|`)make (?:[A-Z_]+=\S+ )*([a-z-]+)", page.read_text(), re.MULTILINE
         )
         assert set(named) <= targets, shown(page)
+
+
+def test_make_run_ends_by_saying_how_to_have_the_command():
+    steps = subprocess.run(
+        ["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    activate = "source .venv/bin/activate"
+    assert activate in steps[-1] and activate in README.read_text()
 
 
 def test_the_page_on_gpus_counts_the_records_made_on_one():
