@@ -107,7 +107,7 @@ def shown_below(block):
     return re.match(r".*?^\|.*?(?=\n\n)", below, re.MULTILINE | re.DOTALL)[0]
 
 
-NUMBER = re.compile(r"[<>]?\s?(\d[\d,]*(?:\.\d+)?)\+?( %)?")
+NUMBER = re.compile(r"(?:[<>] )?(\d[\d,]*(?:\.\d+)?)\+?( %)?")
 INTERVAL = re.compile(r" \((?:up to )?[\d,.]+(?:\+|-[\d,.]+)?\)")
 # Of processors and their threads; how long something takes is not shown.
 MACHINE = re.compile(r"· [^·\n]*, \d+ threads?$", re.MULTILINE)
