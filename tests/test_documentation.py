@@ -9,7 +9,8 @@ import pytest
 from pages import DOCS, GUIDES, PAGES, README, ROOT
 
 from bnrepro import cli, load_runs
-from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
+from bnrepro.config import CHOICES, GROUPS
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, choices_of
 
 
 def shown(page):
@@ -86,6 +87,16 @@ def heredocs():
         for text in texts
         for found in re.findall(r"> (\S+) <<'END'\n(.*?)^END$", text, re.M | re.S)
     ]
+
+
+def test_the_table_of_choices_names_them_all():
+    page = (ROOT / "docs" / "using.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)`.*?\| (.*) \|$", page, re.MULTILINE))
+    groups = {name: set(choices_of(name)) for name in GROUPS if name != "experiment"}
+    keys = ("normalization", "placement", "activation", "precision", "backend")
+    for name, expected in (groups | {key: set(CHOICES[key]) for key in keys}).items():
+        missing = {choice for choice in expected if choice and f"`{choice}`" not in rows[name]}
+        assert (name, missing) == (name, set())
 
 
 def test_every_target_of_make_that_is_shown_is_one():
