@@ -6,6 +6,7 @@ left out: `instead` has the rules.
 
 import os
 import re
+import socket
 import subprocess
 import sysconfig
 import venv
@@ -154,8 +155,10 @@ def of_lesson(clone, bn):
 
 def test_tensorboard_prints_an_address(clone):
     script = str(clone / ".venv" / "bin" / "bnrepro")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
     process = subprocess.Popen(
-        [script, "tensorboard", "--port", "0"],
+        [script, "tensorboard", "--port", port],
         cwd=clone,
         env=environment(),
         stdout=subprocess.PIPE,
