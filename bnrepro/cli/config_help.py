@@ -3,11 +3,7 @@
 from bnrepro.config import GROUPS, KEYS, ConfigError, to_flat
 from bnrepro.config.composition import compose
 from bnrepro.config.files import main_file
-from bnrepro.config.overrides import (
-    CONFIG_DIRECTORY_VARIABLE,
-    Override,
-    choices_of,
-)
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, Override, choices_of
 from bnrepro.config.user_files import HEADER, checked_directories, find_file
 from bnrepro.screen import beside, wrapped
 
@@ -42,11 +38,13 @@ def keys(columns: int) -> str:
     return "\n".join(lines)
 
 
-def own_files() -> str:
+def own_files(columns: int) -> str:
     """How files of a user's own are written and found."""
+    one = "  DIR/experiment/mine.yaml, for `experiment=mine`; files of the other groups likewise:"
+    adds = f"`--config-dir DIR`, or {CONFIG_DIRECTORY_VARIABLE}=DIR, adds a folder to conf/."
     return f"""\
-files of your own: `--config-dir DIR`, or {CONFIG_DIRECTORY_VARIABLE}=DIR, adds a folder to conf/.
-  DIR/experiment/mine.yaml, for `experiment=mine`; files of the other groups likewise:
+{wrapped(f"files of your own: {adds}", columns)}
+{wrapped(one, columns, 4)}
     {HEADER}
     # What it is for: this line is shown above.
     defaults:

@@ -56,7 +56,7 @@ def page(command: Command) -> str:
 
         rule = wrapped(_rule(command.name), columns)
         parts += [rule, config_help.groups(columns), config_help.keys(columns)]
-        parts.append(config_help.own_files())
+        parts.append(config_help.own_files(columns))
     return "\n\n".join(parts)
 
 
