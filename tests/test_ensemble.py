@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hand_made_records import HandMade, write_run
 
-from bnrepro import cli, ensemble
+from bnrepro import cli
 from bnrepro.config import ConfigError, study
 from bnrepro.config.composition import compose
 from bnrepro.records import predictions
 from bnrepro.records.record import RecordError, read_record, write_record
+from bnrepro.tables import ensemble
 
 NUM_EXAMPLES, NUM_CLASSES = 300, 10
 LABELS = np.random.default_rng(7).integers(0, NUM_CLASSES, NUM_EXAMPLES)

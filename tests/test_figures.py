@@ -775,7 +775,7 @@ def test_two_processes_write_the_same_bytes(figure_1_dir: Path) -> None:
 
 def test_readers_of_records_load_no_framework() -> None:
     run_python(
-        "import sys, bnrepro.exhibits, bnrepro.ensemble, bnrepro.report\n"
+        "import sys, bnrepro.exhibits, bnrepro.tables.ensemble, bnrepro.report\n"
         "sys.exit(', '.join({'tensorflow', 'keras', 'jax'} & set(sys.modules)) or None)",
         seed="0",
     )

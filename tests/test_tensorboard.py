@@ -23,11 +23,11 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.plugins.scalar.summary import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from bnrepro.cli.tensorboard import link_runs
 from bnrepro.config.composition import compose
 from bnrepro.measures import hparams
 from bnrepro.measures.tensorboard import TensorBoardObserver, thinned
 from bnrepro.records.record import CURVE_COLUMNS, CurveRow, read_rows
-from bnrepro.tensorboard import link_runs
 
 RUN = ("model=mlp", "train_steps=500", "threads=1")
 

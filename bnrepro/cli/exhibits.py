@@ -150,7 +150,7 @@ def prepare_ensemble(words: Words) -> Work:
 
 
 def _ensemble(runs: list[str], results_dir: str) -> int:
-    from bnrepro import ensemble
+    from bnrepro.tables import ensemble
 
     return ensemble.main(runs, results_dir)
 
@@ -175,7 +175,7 @@ def prepare_tensorboard(words: Words) -> Work:
 
 
 def _tensorboard(results_dir: str, host: str | None, port: int | None) -> int:
-    from bnrepro import tensorboard
+    from bnrepro.cli import tensorboard
 
     return tensorboard.main(results_dir, host, port)
 

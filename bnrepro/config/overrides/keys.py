@@ -32,8 +32,8 @@ def config_directories() -> list[Path]:
         return [configs_directory()]
     if not given or not Path(given).is_dir():
         raise ConfigError(
-            f"config directory '{shown(given, 300)}': expected a folder; give one with --config-dir, "
-            f"or unset {CONFIG_DIRECTORY_VARIABLE}"
+            f"config directory '{shown(given, 300)}': expected a folder; give one with "
+            f"--config-dir, or unset {CONFIG_DIRECTORY_VARIABLE}"
         )
     return [configs_directory(), Path(given).resolve()]
 
