@@ -26,7 +26,7 @@ from bnrepro.engine import Engine, build_probe
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
-from bnrepro.engine.probe import Batch
+from bnrepro.engine.probe import Batch, Probe
 from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.models.unit import Units
 from bnrepro.records.record import CURVE_COLUMNS, read_rows
@@ -79,7 +79,7 @@ def gradients(overrides: Sequence[str]) -> Answer:
     return {"weights": _weights(engine), "gradients": engine.gradients(0)}
 
 
-def probed(overrides: Sequence[str], steps: int, mode: str) -> Answer:
+def probed(overrides: Sequence[str], steps: int, modes: Sequence[str]) -> Answer:
     """What a probe says at a trained engine's weights and 1 % beside them, and all that it needs.
 
     The direction of the Hessian's product is the point itself, with the sign of every other entry
@@ -89,30 +89,38 @@ def probed(overrides: Sequence[str], steps: int, mode: str) -> Answer:
     for each in (alone, engine):
         each.train(0, steps)
     probe = build_probe(engine, population_batches=3)
-    split = engine.dataset.train
-    batch = Batch(read_images(split, np.arange(20)), split.labels[:20])
+    split, rows = engine.dataset.train, np.arange(20)
+    batch = Batch(read_images(split, rows), split.labels[rows])
     points = np.stack([probe.point, 1.01 * probe.point])
     directions = points * np.resize([1.0, -1.0], points.shape[1])
-    losses, gradients = probe.gradients(points, batch, mode)
     answer = {
         "layout": [
             (each.path, each.kind, each.start, each.stop) for each in probe.layout.parameters
         ],
         "points": points,
-        "losses": probe.losses(points, batch, mode),
-        "losses_beside_gradients": losses,
-        "gradients": gradients,
         "directions": directions,
-        "hessian_products": probe.hessian_products(points, directions, batch, mode),
-        "pre_activations": probe.pre_activations(points, batch, mode),
-        "images": read_images(split, np.arange(20)),
-        "labels": split.labels[:20],
+        "modes": {mode: _looked(probe, points, directions, batch, mode) for mode in modes},
+        "images": batch.images,
+        "labels": batch.labels,
         "population_images": read_images(split, engine.order.indices(0, 3)),
         "variables": engine.variables(),
     }
     for each in (alone, engine):
         each.train(steps, 2 * steps)
     return {**answer, "undisturbed": _same(alone.variables(), engine.variables())}
+
+
+def _looked(
+    probe: Probe, points: np.ndarray, directions: np.ndarray, batch: Batch, mode: str
+) -> Answer:
+    losses, gradients = probe.gradients(points, batch, mode)
+    return {
+        "losses": probe.losses(points, batch, mode),
+        "losses_beside_gradients": losses,
+        "gradients": gradients,
+        "hessian_products": probe.hessian_products(points, directions, batch, mode),
+        "pre_activations": probe.pre_activations(points, batch, mode),
+    }
 
 
 def scored(overrides: Sequence[str]) -> Answer:

@@ -7,7 +7,8 @@ import pytest
 from engine_process import BACKENDS, ask
 
 EPSILON = 1e-5
-MODES = pytest.mark.parametrize("mode", ["batch", "frozen", "population"])
+ALL_MODES = ("batch", "frozen", "population")
+MODES = pytest.mark.parametrize("mode", ALL_MODES)
 DENSE = [
     "model=mlp",
     "model.hidden_layers=2",
@@ -23,8 +24,8 @@ DENSE = [
 
 
 @cache
-def probed(backend, mode):
-    return ask("probed", DENSE, 3, mode, backend=backend)
+def probed(backend):
+    return ask("probed", DENSE, 3, ALL_MODES, backend=backend)
 
 
 class Dense:
@@ -95,36 +96,36 @@ class Dense:
 @MODES
 @BACKENDS
 def test_a_dense_network_is_numpys(backend, mode):
-    answer = probed(backend, mode)
-    network = Dense(answer, mode)
+    answer = probed(backend)
+    network, seen = Dense(answer, mode), answer["modes"][mode]
     for n, point in enumerate(answer["points"]):
-        assert answer["losses"][n] == pytest.approx(network.loss(point), rel=1e-12)
-        assert answer["losses_beside_gradients"][n] == pytest.approx(answer["losses"][n], rel=1e-14)
-        np.testing.assert_allclose(answer["gradients"][n], network.gradient(point), atol=1e-9)
+        assert seen["losses"][n] == pytest.approx(network.loss(point), rel=1e-12)
+        assert seen["losses_beside_gradients"][n] == pytest.approx(seen["losses"][n], rel=1e-14)
+        np.testing.assert_allclose(seen["gradients"][n], network.gradient(point), atol=1e-9)
         _, _, inputs = network.at(point)
         for name, expected in zip(("hidden_1", "hidden_2"), inputs, strict=True):
-            np.testing.assert_allclose(answer["pre_activations"][name][n], expected, atol=1e-11)
+            np.testing.assert_allclose(seen["pre_activations"][name][n], expected, atol=1e-11)
 
 
 @MODES
 @BACKENDS
 def test_a_hessian_times_a_direction_is_the_gradients_slope(backend, mode):
-    answer = probed(backend, mode)
+    answer = probed(backend)
     network, point, direction = Dense(answer, mode), answer["points"][0], answer["directions"][0]
+    received = answer["modes"][mode]["hessian_products"][0]
     step = 1e-4
     slope = network.gradient(point + step * direction) - network.gradient(point - step * direction)
-    np.testing.assert_allclose(answer["hessian_products"][0], slope / (2 * step), atol=2e-6)
+    np.testing.assert_allclose(received, slope / (2 * step), atol=2e-6)
 
 
-@MODES
 @BACKENDS
-def test_a_training_with_dropout_goes_on_as_if_nobody_had_looked(backend, mode):
-    assert probed(backend, mode)["undisturbed"]
+def test_a_training_with_dropout_goes_on_as_if_nobody_had_looked(backend):
+    assert probed(backend)["undisturbed"]
 
 
 @BACKENDS
 def test_kinds_of_weights_lie_in_the_order_of_the_layers(backend):
-    layout = probed(backend, "batch")["layout"]
+    layout = probed(backend)["layout"]
     assert [(path, kind) for path, kind, _, _ in layout] == [
         ("hidden_1/kernel", "kernel"),
         ("hidden_1_normalization/gamma", "gamma"),

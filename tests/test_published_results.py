@@ -184,7 +184,7 @@ def redraw(folder, processor):
 
 @pytest.mark.parametrize(
     "processor",
-    ["this one", "with AVX2", pytest.param("with AVX", marks=pytest.mark.slow), "with SSE4.2"],
+    ["this one", *(pytest.param(processor, marks=pytest.mark.slow) for processor in PROCESSORS)],
 )
 def test_rebuilding_from_the_records_changes_no_byte(processor, tmp_path):
     results = tmp_path / "results" / "published"

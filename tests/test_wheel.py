@@ -6,9 +6,12 @@ import sysconfig
 import venv
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 def test_the_wheel_trains_and_tabulates_from_any_directory(tmp_path, monkeypatch):
     monkeypatch.delenv("PYTHONPATH", raising=False)
     built = tmp_path / "wheel"
