@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bnrepro.config.study import PlannedRun
-from bnrepro.screen import duration, percent
+from bnrepro.screen import duration, percent, printed
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.outcome import LOG, Outcome, progress
 
@@ -146,8 +146,8 @@ def failures(states: States) -> list[str]:
 
 
 def print_line(console: Console, line: str) -> None:
-    """Print as it stands: no wrapping, no markup."""
-    console.print(line, soft_wrap=True, highlight=False, markup=False)
+    """Print without markup; in a terminal no word is broken, elsewhere the line stands whole."""
+    console.print(printed(line, console.file), soft_wrap=True, highlight=False, markup=False)
 
 
 def seconds_left(facts: dict[str, Any], whole: float | None) -> float | None:
