@@ -109,9 +109,9 @@ def test_every_target_of_make_that_is_shown_is_one():
 
 
 def test_make_run_ends_by_saying_how_to_have_the_command():
-    steps = subprocess.run(
-        ["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    command = ["make", "--no-print-directory", "-n", "run"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    steps = done.stdout.splitlines()
     activate = "source .venv/bin/activate"
     assert activate in steps[-1] and activate in README.read_text()
 

@@ -37,8 +37,9 @@ def main(results_dir: str, host: str | None, port: int | None) -> int:
         _leave_cleanly_on_signals()
         address = _serve(folder, host, port)
         shown_runs = f"{count} run{'s' if count > 1 else ''} of {shown(results_dir)}"
-        print(f"{address}  {shown_runs}, new ones as they come; Ctrl-C ends it", flush=True)
+        # From the moment that the address is read, Ctrl-C is the way to end it.
         with contextlib.suppress(KeyboardInterrupt):
+            print(f"{address}  {shown_runs}, new ones as they come; Ctrl-C ends it", flush=True)
             while True:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
                 link_runs(runs, Path(folder))
