@@ -201,7 +201,6 @@ def test_of_a_key_given_twice_the_last_one_counts(capsys):
         ("results_dir=null", "results_dir", "null"),
         ("results_dir=été", "results_dir", "été"),
         ("batch_size=all", "batch_size", "all"),
-        ("learning_rate=1_000", "learning_rate", 1000.0),
         ("train_steps=+5", "train_steps", 5),
         ("train_steps=1e4", "train_steps", 10_000),
         ("train_steps=2.0E3", "train_steps", 2_000),

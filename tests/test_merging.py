@@ -95,8 +95,8 @@ def test_the_same_group_twice_in_a_file(write):
 
 
 VALUES = {
-    "seed": ["3", "0o7", "1_000", "010"],
-    "learning_rate": ["1e-3", "1.5e3", "2", ".5", "1.E+2", "6.02e+2", "1_0.5"],
+    "seed": ["3", "1000", "0", "+5"],
+    "learning_rate": ["1e-3", "1.5e3", "2", ".5", "1.E+2", "6.02e+2"],
     "batch_size": ["all", "'all'", "64"],
     "normalization": ["null", "layer", "~"],
     "tensorboard": ["no", "True", "off"],

@@ -6,6 +6,7 @@ from functools import partial
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError, did_you_mean, shown
+from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides import Override, check_single
 
 # Known here so that a word that is none is refused before matplotlib is loaded.
@@ -74,6 +75,7 @@ def _no_run_yet(results_dir: str) -> ConfigError:
 def _target(text: str | None) -> float | None:
     if text is None:
         return None
+    refuse_misread("--target ", text)
     try:
         target = float(text)
     except ValueError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnrepro.config import ConfigError, did_you_mean, shown
+from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, Override, read_all
 
 _CONFIG_DIR = "--config-dir"
@@ -52,6 +53,7 @@ class Words:
         text = self.flags.get(flag)
         if text is None:
             return None
+        refuse_misread(f"{flag} ", text)
         if not re.fullmatch("[0-9]{0,8}[1-9][0-9]{0,8}", text):
             raise ConfigError(f"{flag} {shown(text)}: expected a whole number of at least 1")
         return int(text)

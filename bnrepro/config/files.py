@@ -13,11 +13,13 @@ from typing import Any
 import yaml
 
 from bnrepro.config import GROUPS, ConfigError, one_line, shown
+from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides import configs_directory, keys, no_such_key, value_in_file
 
 # What an experiment changes at one scale: `at_scale/<scale>_<experiment>.yaml`.
 AT_SCALE = "at_scale"
 _LARGEST_BYTES = 100_000
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _MARKS = (yaml.AnchorToken, yaml.AliasToken, yaml.TagToken)
 
 
@@ -106,7 +108,8 @@ def main_file() -> ConfFile:
 
 
 def check_plain(path: Path) -> None:
-    """Refuse what looks things up, names code, or lets a short file stand for an endless one.
+    """Refuse what looks things up, names code, lets a short file stand for an endless one, or is a
+    number to YAML and another one to a person.
 
     Raises:
         ConfigError: naming what is refused.
@@ -115,11 +118,20 @@ def check_plain(path: Path) -> None:
     if "${" in text:
         raise ConfigError("expected plain values: ${...} is not looked up; write the value")
     try:
-        marked = any(isinstance(token, _MARKS) for token in yaml.scan(text, Loader=_Loader))
+        tokens = list(yaml.scan(text, Loader=_Loader))
     except yaml.YAMLError:
         return  # `read_file` says what is wrong with it
-    if marked:
+    if any(isinstance(token, _MARKS) for token in tokens):
         raise ConfigError("expected plain values: no anchors, aliases and tags; write the value")
+    for token in tokens:
+        if isinstance(token, yaml.ScalarToken) and token.plain and _is_number(token.value):
+            refuse_misread(f"line {token.start_mark.line + 1}: ", token.value)
+
+
+def _is_number(plain: str) -> bool:
+    """Whether YAML takes the text for a number; what it takes for text stands for itself."""
+    resolvers = _Loader.yaml_implicit_resolvers.get(plain[:1], [])
+    return any(tag in _NUMBERS for tag, pattern in resolvers if pattern.match(plain))
 
 
 def _text_of(path: Path) -> str:

@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from bnrepro.config import CHOICES, GROUPS, ConfigError, kind_of, one_of, shown
+from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides.keys import choices_of, keys, no_such_choice
 
 # What people write for whole numbers from one to another.
 _SPAN = re.compile(r"([+-]?[0-9]{1,9})(?:\.\.\.?|:|-)([+-]?[0-9]{1,9})")
-_WHOLE = re.compile(r"[+-]?[0-9][0-9_]{0,17}(\.0*)?([eE][+-]?[0-9]{1,2})?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?([eE][+-]?[0-9]{1,2})?")
 _LARGEST_WHOLE = 10**18
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
 
@@ -129,12 +130,14 @@ def _refused(key: str, text: str) -> ConfigError:
 
 
 def _whole_number(key: str, text: str) -> int:
-    if _WHOLE.fullmatch(text) and not text.endswith("_"):
-        value = Decimal(text.replace("_", ""))
+    if _WHOLE.fullmatch(text):
+        refuse_misread(f"{key}=", text)
+        value = Decimal(text)
         if value == value.to_integral_value() and abs(value) < _LARGEST_WHOLE:
             return int(value)
     span = _SPAN.fullmatch(text)
     if span is None:
+        refuse_misread(f"{key}=", text)
         raise _refused(key, text)
     first, last = map(int, span.groups())
     raise ConfigError(
@@ -143,6 +146,7 @@ def _whole_number(key: str, text: str) -> int:
 
 
 def _number(key: str, text: str) -> float:
+    refuse_misread(f"{key}=", text)
     try:
         value = float(text) if text.isascii() else math.nan
     except ValueError as error:
