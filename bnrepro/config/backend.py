@@ -1,5 +1,10 @@
-"""Backend, device and number of threads: environment variables, set before Keras is imported."""
+"""Backend, device, threads and Keras's own settings: environment variables, set before Keras loads.
 
+What a person, or another program, has set for Keras (`~/.keras/keras.json`, `KERAS_` variables)
+does not count: a result is a function of config, data, code and versions.
+"""
+
+import json
 import os
 import sys
 from pathlib import Path
@@ -8,6 +13,9 @@ from types import ModuleType
 from bnrepro.config import ConfigError, RunConfig
 from bnrepro.config.device import variables
 
+# Holds the `keras.json` that Keras reads in place of the one in a person's home.
+_KERAS_HOME = Path(__file__).parent / "keras"
+
 
 def available_threads() -> int:
     """The cores that this process may use."""
@@ -15,7 +23,7 @@ def available_threads() -> int:
 
 
 def select(config: RunConfig) -> None:
-    """Choose Keras's backend, the device and the number of threads for this process.
+    """Choose Keras's backend and settings, the device and the number of threads for this process.
 
     Raises:
         ConfigError: if Keras is loaded already with another backend.
@@ -26,25 +34,40 @@ def select(config: RunConfig) -> None:
             f"backend={config.backend}: this process has Keras with "
             f"{loaded.config.backend()}; start a new process"
         )
+    _set_up_keras(config.backend)
     threads = config.threads or available_threads()
-    os.environ["KERAS_BACKEND"] = config.backend
     os.environ.update(variables(config.device))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Several runs share a GPU: neither takes memory before it needs it.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     # Without it JAX multiplies float32 with 10 bits of mantissa on an NVIDIA GPU.
-    os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = "1" if threads == 1 else "2"
     # XLA's CPU client under JAX sizes its pool by this variable.
     os.environ["NPROC"] = str(threads)
-    if config.precision == "float64":
-        os.environ["JAX_ENABLE_X64"] = "true"
+    os.environ["JAX_ENABLE_X64"] = str(config.precision == "float64").lower()
     # What JAX has compiled once is there for the next process: half a second of compiling or more.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache/bnrepro/jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+
+def _set_up_keras(backend: str) -> None:
+    """Give Keras our own settings, whether it is still to be loaded or there already."""
+    for name in [name for name in os.environ if name.startswith("KERAS_")]:
+        del os.environ[name]
+    os.environ["KERAS_HOME"] = str(_KERAS_HOME)
+    os.environ["KERAS_BACKEND"] = backend
+    loaded = sys.modules.get("keras")
+    if loaded is None:
+        return
+    settings = json.loads((_KERAS_HOME / "keras.json").read_text())
+    loaded.config.set_image_data_format(settings["image_data_format"])
+    loaded.config.set_epsilon(settings["epsilon"])
+    loaded.config.set_floatx(settings["floatx"])
+    loaded.config.set_dtype_policy(settings["floatx"])
 
 
 def keep_tensorflow_out_of_tensorboard() -> None:
