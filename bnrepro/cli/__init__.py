@@ -6,13 +6,14 @@ and `data_sets`: what each does with its words. `explain`: help pages. `completi
 imported inside the function that needs it, so that help and completion stay quick.
 """
 
-import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.records.record import RecordError
 from bnrepro.screen import printed
+from bnrepro.screen.streams import mend_standard_streams
 
 _LONGEST_MESSAGE = 2_000
 
@@ -20,6 +21,7 @@ _LONGEST_MESSAGE = 2_000
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and give the exit code: 0, 1 (a run or the machine failed), 2 (bad
     input: one line on standard error), 130 or 143 (interrupted)."""
+    mend_standard_streams()
     try:
         code = parse(sys.argv[1:] if argv is None else argv)()
         sys.stdout.flush()
@@ -28,10 +30,6 @@ def main(argv: list[str] | None = None) -> int:
         return _say(error, 2)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader has what it wanted; a second error while Python shuts down would say nothing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except MemoryError:
         return _say(MemoryError("out of memory"), 1)
     except OSError as error:
@@ -65,7 +63,17 @@ def parse(argv: list[str]) -> Callable[[], int]:
     if not {"-h", "--help"}.isdisjoint(words):
         use_config_directory(words)
         return lambda: explain.show(explain.page(command))
+    _check_current_folder()
     return command.prepare(read_words(command, words))
+
+
+def _check_current_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the current folder has been deleted; change to another with `cd`"
+        ) from error
 
 
 def _no_such_command(name: str, known: list[str]) -> ConfigError:

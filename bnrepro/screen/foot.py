@@ -7,7 +7,7 @@ line only if it takes long. There is one such line a process, as there is one te
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Timer
@@ -19,6 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from bnrepro.screen.streams import unfailing
 from bnrepro.screen.text import fitted, width
 
 _SECONDS_BEFORE_A_LINE = 5.0
@@ -94,7 +95,9 @@ class Foot:
     def erase(self) -> None:
         """Wipe the line away, from a process that ends here and now."""
         if self._live is not None:
-            os.write(self._stream.fileno(), b"\r\033[2K")
+            # A terminal that has gone needs no wiping.
+            with suppress(OSError):
+                os.write(self._stream.fileno(), b"\r\033[2K")
 
     def _say(self, now: _Pass) -> None:
         self._stream.write(f"{now.words()} ...\n")
@@ -146,5 +149,4 @@ def foot() -> Foot:
     What libraries write to standard error is held back while they load; the line is not.
     """
     # It lives as long as the process: nobody closes it.
-    stream = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", closefd=False)
-    return Foot(stream)
+    return Foot(unfailing(os.dup(2)))
