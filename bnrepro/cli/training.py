@@ -5,10 +5,9 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from functools import cache, partial
 from importlib.util import find_spec
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -130,7 +129,8 @@ def _quiet() -> Iterator[None]:
             raise  # one line says it
         except BaseException:
             held.seek(0)
-            os.write(before, held.read())
+            with suppress(OSError):
+                os.write(before, held.read())
             raise
         finally:
             os.dup2(before, 2)
@@ -227,7 +227,7 @@ def _check_data(config: "DataConfig") -> None:
         rows = describe(data_root(config.root))
         absent = not next(row.present for row in rows if row.name == config.name)
     else:
-        absent = config.root is not None and not Path(config.root).expanduser().is_dir()
+        absent = config.root is not None and not data_root(config.root).is_dir()
     if absent:
         # Raises, and says what is missing.
         data.load(config)

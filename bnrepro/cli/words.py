@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnrepro.config import ConfigError, did_you_mean, shown
+from bnrepro.config.folders import expanded
 from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, Override, read_all
 
@@ -111,7 +112,7 @@ def use_config_directory(words: list[str]) -> None:
 
 def _use_config_directory(given: str) -> None:
     # The command's own processes must see the folder too.
-    os.environ[CONFIG_DIRECTORY_VARIABLE] = str(Path(given).absolute())
+    os.environ[CONFIG_DIRECTORY_VARIABLE] = str(Path(expanded(f"{_CONFIG_DIR} ", given)).absolute())
 
 
 def _check_key(command: Command, override: Override) -> None:

@@ -2,8 +2,8 @@
 
 `names`: the closed sets of names. `fields`: the config of a run and what makes it the same run.
 `about`: what a key says of itself, with `ranges`, the numbers that it takes, and `word`, how a name
-says it. `spelling`: names made of words. `numerals`: numbers that would be misread. `rules`: what
-is refused. `messages`: how that is said.
+says it. `spelling`: names made of words. `numerals`: numbers that would be misread. `folders`:
+`~` expanded. `rules`: what is refused. `messages`: how that is said.
 The values themselves stand in `conf/`.
 """
 

@@ -13,6 +13,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -63,7 +64,7 @@ def _hydra() -> Iterator[list[str]]:
     _register_schema()
     GlobalHydra.instance().clear()
     ours, *theirs = checked_directories()
-    further = [f"'file://{directory}'" for directory in theirs]
+    further = [_quoted(f"file://{directory}") for directory in theirs]
     try:
         with initialize_config_dir(str(ours), version_base="1.3"):
             yield [f"hydra.searchpath=[{','.join(further)}]"] if further else []
@@ -72,6 +73,12 @@ def _hydra() -> Iterator[list[str]]:
         if further or isinstance(error, HydraException | OmegaConfBaseException):
             raise ConfigError(one_line(error)) from error
         raise
+
+
+def _quoted(text: str) -> str:
+    """The text as Hydra's grammar reads it back, whatever stands in it."""
+    quoted: str = QuotedString(text, Quote.single).with_quotes()
+    return quoted
 
 
 @cache

@@ -18,6 +18,7 @@ from bnrepro.config.overrides import (
     configs_directory,
     no_such_choice,
 )
+from bnrepro.config.spelling import LONGEST_NAME
 
 # The first line of every file of a group: its keys are those of the whole config.
 HEADER = "# @package _global_"
@@ -74,6 +75,11 @@ def _check_file(path: Path, group: str) -> None:
         raise ConfigError(
             "expected letters, digits, `_` and `.` in a file's name: `-` stands between the parts "
             "of a run's name; rename the file"
+        )
+    if len(path.stem) > LONGEST_NAME:
+        raise ConfigError(
+            f"expected at most {LONGEST_NAME} letters in a file's name, which is part of a run's, "
+            f"got {len(path.stem)}; rename the file"
         )
     check_plain(path)
     file = read_file(path)

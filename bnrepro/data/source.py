@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnrepro.config import ConfigError, one_line
+from bnrepro.config.folders import expanded
 
 # No member of a published archive is larger; a larger one is not read into memory.
 _LARGEST_MEMBER_BYTES = 64 * 2**20
@@ -67,7 +68,7 @@ def data_root(root: str | None) -> Path:
     if root == "":
         raise DataError("data.root is empty: expected a folder; name one, or leave data.root out")
     chosen = root or os.environ.get("BNREPRO_DATA") or "~/.cache/bnrepro"
-    return Path(chosen).expanduser()
+    return Path(expanded("data set folder ", chosen))
 
 
 def file_mode(path: Path) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bnrepro.config import GROUPS, ConfigError, RunConfig, did_you_mean, first_few, shown
+from bnrepro.config.folders import expanded
 
 CONFIG_DIRECTORY_VARIABLE = "BNREPRO_CONFIG_DIR"
 
@@ -30,12 +31,13 @@ def config_directories() -> list[Path]:
     given = os.environ.get(CONFIG_DIRECTORY_VARIABLE)
     if given is None:
         return [configs_directory()]
-    if not given or not Path(given).is_dir():
+    folder = Path(expanded("config directory ", given))
+    if not given or not folder.is_dir():
         raise ConfigError(
             f"config directory '{shown(given, 300)}': expected a folder; give one with "
             f"--config-dir, or unset {CONFIG_DIRECTORY_VARIABLE}"
         )
-    return [configs_directory(), Path(given).resolve()]
+    return [configs_directory(), folder.resolve()]
 
 
 def choices_of(group: str) -> list[str]:

@@ -8,12 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from bnrepro.config import CHOICES, GROUPS, ConfigError, kind_of, one_of, shown
+from bnrepro.config.folders import expanded
 from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides.keys import choices_of, keys, no_such_choice
 
 # What people write for whole numbers from one to another.
 _SPAN = re.compile(r"([+-]?[0-9]{1,9})(?:\.\.\.?|:|-)([+-]?[0-9]{1,9})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?([eE][+-]?[0-9]{1,2})?")
+_FOLDERS = ("results_dir", "data.root")
 _LARGEST_WHOLE = 10**18
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
 
@@ -184,7 +186,7 @@ def _text(key: str, text: str) -> str:
         raise ConfigError("normalization=none: expected a normalization; use bn=none for none")
     if key in CHOICES:
         one_of(key, plain, CHOICES[key])
-    return plain
+    return expanded(f"{key}=", plain) if key in _FOLDERS else plain
 
 
 def _unquoted(text: str) -> str:
