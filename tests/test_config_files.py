@@ -203,3 +203,14 @@ def test_what_is_not_whole_is_refused_in_the_projects_own_words(write, capsys):
         assert cli.main(words) == 2
         said = "bnrepro: model.hidden_layers: expected a value; no file sets it\n"
         assert capsys.readouterr().err in (said, said.replace("hidden_layers", "name"))
+
+
+def test_a_file_of_another_system_is_read_or_named(write, tmp_path):
+    """Windows ends lines with two letters, and some of its editors begin with a mark."""
+    write("experiment/mine.yaml", "")
+    path = tmp_path / "experiment" / "mine.yaml"
+    path.write_bytes(b"# @package _global_\r\nlearning_rate: 0.2\r\n")
+    assert compose(["experiment=mine"]).config.learning_rate == 0.2
+    path.with_name("marked.yaml").write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    with pytest.raises(ConfigError, match=r"marked.yaml: begins with a byte order mark; save it"):
+        compose(["experiment=marked"])

@@ -286,3 +286,57 @@ def test_tiny_imagenet_as_published(tmp_path):
     assert dataset.train.images.shape == (5000, 64, 64, 3)
     assert np.bincount(dataset.train.labels).tolist() == [100] * 50
     assert np.bincount(dataset.evaluation.labels).tolist() == [20] * 50
+
+
+# The formats that keep every pixel.
+LOSSLESS = ("png", "tif", "webp", "bmp", "ppm")
+
+
+@pytest.mark.parametrize("orientation", [None, *range(1, 9)])
+def test_one_picture_is_the_same_pixels_in_every_format(orientation, tmp_path):
+    """Whatever its orientation tag says; BMP and PPM hold none."""
+    picture = Image.fromarray(np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3))
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    decoded = []
+    for suffix in LOSSLESS:
+        keys = {"lossless": True} if suffix == "webp" else {}
+        if suffix in ("png", "tif", "webp"):
+            keys["exif"] = exif
+        decoded.append(decode(saved(tmp_path / f"picture.{suffix}", picture, **keys), 4))
+    for other in decoded[1:]:
+        np.testing.assert_array_equal(other, decoded[0])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_one_picture_of_16_bits_is_the_same_pixels_in_every_format(suffix, tmp_path):
+    levels = np.arange(16 * 16, dtype=np.uint16).reshape(16, 16) * 257
+    path = tmp_path / f"picture.{suffix}"
+    if suffix == "pgm":
+        path.write_bytes(b"P5 16 16 65535\n" + levels.astype(">u2").tobytes())
+    else:
+        Image.fromarray(levels).save(path)
+    np.testing.assert_array_equal(decode(path, 16)[..., 0], levels >> 8)
+
+
+def test_a_picture_of_12_bits_is_read(tmp_path):
+    levels = np.full((16, 16), 4095, ">u2")
+    (tmp_path / "picture.pgm").write_bytes(b"P5 16 16 4095\n" + levels.tobytes())
+    assert (decode(tmp_path / "picture.pgm", 8) == 255).all()
+
+
+def test_what_other_systems_leave_in_folders_is_passed_over(parted):
+    expected = data.load(config(parted)).sha256
+    (parted / "train" / "__MACOSX").mkdir()
+    for name in ("Thumbs.db", "desktop.ini"):
+        (parted / "train" / "cat" / name).write_bytes(b"x")
+    (parted / "val" / "dog" / "@eaDir").mkdir()
+    assert data.load(config(parted)).sha256 == expected
+
+
+@pytest.mark.parametrize("names", [("caf\u00e9", "cafe\u0301"), ("dog2", "dog2 ")])
+def test_class_names_that_look_equal_are_shown_so_that_they_differ(names, parted):
+    for part, name in zip(("train", "val"), names, strict=True):
+        make_image(parted / part / name / "0.png")
+    assert ascii(min(names)) in refusal(parted)

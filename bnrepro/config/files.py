@@ -3,6 +3,7 @@
 The one reader of these files beside Hydra, and of the same dialect of YAML as Hydra's.
 """
 
+import codecs
 import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -138,6 +139,8 @@ def _text_of(path: Path) -> str:
     raw = path.read_bytes()
     if len(raw) > _LARGEST_BYTES:
         raise ConfigError(f"expected at most {_LARGEST_BYTES:,} bytes, got {len(raw):,}")
+    if raw.startswith(codecs.BOM_UTF8):
+        raise ConfigError("begins with a byte order mark; save it as UTF-8 without one")
     try:
         return raw.decode()
     except UnicodeDecodeError as error:

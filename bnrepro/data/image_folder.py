@@ -7,6 +7,7 @@ decoded batch by batch.
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +30,8 @@ _TEST_SHARE = 0.2
 _AT_ONCE = 1024
 # Decoded images may take this share of the available memory; training needs the rest.
 _MEMORY_SHARE = 0.25
+# Windows, a network drive, macOS's archives.
+_LEFT_BY_SYSTEMS = {"Thumbs.db", "desktop.ini", "@eaDir", "__MACOSX"}
 _LAYOUT = "expected train/<class>/ and val/<class>/, or <class>/, with at least two classes"
 
 
@@ -95,11 +98,22 @@ def _find_splits(root: Path, size: int) -> tuple[tuple[str, ...], Split, Split]:
     different = set(class_names) ^ set(_class_names(root / "val"))
     if different:
         raise DataError(
-            f"{plain(root)}: class {plain(Path(min(different)))} is in train/ or val/ only, "
+            f"{plain(root)}: class {_told_apart(different)} is in train/ or val/ only, "
             "expected the same classes in both; add the missing folder or move the other away"
         )
     train, test = (_list_images(root / part, class_names, size) for part in ("train", "val"))
     return class_names, train, test
+
+
+def _told_apart(names: set[str]) -> str:
+    """The first of the names, by its code points where another one looks the same."""
+    first = min(names)
+
+    def looks(name: str) -> str:
+        return unicodedata.normalize("NFKC", name).strip()
+
+    same = [name for name in names if looks(name) == looks(first)]
+    return ascii(first) if len(same) > 1 or first != first.strip() else plain(Path(first))
 
 
 def _has_folders(folder: Path) -> bool:
@@ -107,7 +121,12 @@ def _has_folders(folder: Path) -> bool:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    """What lies in a folder, without what systems leave in it by themselves."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.name not in _LEFT_BY_SYSTEMS
+    )
 
 
 def _class_names(folder: Path) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from bnrepro.config import one_line
 from bnrepro.data.source import DataError, plain
@@ -22,6 +22,17 @@ Result = TypeVar("Result")
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 # Tasks in flight: enough to keep every core busy, few enough that a million files cost no memory.
 _TASKS = 1024
+
+# What takes back that an orientation tag was followed.
+_UNDONE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 # Pillow only warns of an image that unfolds to gigabytes until it is twice over its limit.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -85,7 +96,8 @@ def decode(path: Path, size: int) -> np.ndarray:
     """One image as uint8 (size, size, 3): short side resized to `size`, centre cropped.
 
     Grey, CMYK and palette images become RGB, an alpha channel is dropped, an animation gives its
-    first frame; a camera's orientation tag is not followed, as is usual for ImageNet.
+    first frame; a camera's orientation tag is not followed, as is usual for ImageNet. The same
+    picture has the same pixels in every lossless format; of 16 bits the upper eight count.
 
     Raises:
         DataError: if it is no image, cut short or too large.
@@ -94,7 +106,7 @@ def decode(path: Path, size: int) -> np.ndarray:
         with Image.open(path, formats=FORMATS) as image:
             # A JPEG decodes to a half, a quarter or an eighth at once: still at least twice `size`.
             image.draft(None, (2 * size, 2 * size))
-            colour = _colour(image)
+            colour = _colour(_as_stored(image))
         return np.asarray(ImageOps.fit(colour, (size, size), Image.Resampling.BILINEAR))
     except UnidentifiedImageError as error:
         raise _refused(path, "no image") from error
@@ -123,9 +135,21 @@ def _require_unchanged(path: Path, stamp: np.ndarray) -> None:
         )
 
 
+def _as_stored(image: Image.Image) -> Image.Image:
+    """The image without its orientation tag being followed: of a TIFF Pillow follows it."""
+    if image.format != "TIFF":
+        return image
+    orientation = image.getexif().get(ExifTags.Base.Orientation)
+    back = _UNDONE.get(orientation)
+    return image if back is None else image.transpose(back)
+
+
 def _colour(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         # Pillow's own conversion turns all but the darkest 256 levels white.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "I" and image.format == "PPM":
+        # Pillow has brought every depth above 8 bits to 16.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise ValueError("more than 16 bits a pixel")
