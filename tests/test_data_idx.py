@@ -11,6 +11,7 @@ import pytest
 
 from bnrepro.config import DataConfig
 from bnrepro.data import DataError, idx, mnist
+from bnrepro.data.source import data_root
 
 CONFIG = DataConfig("mnist", None, False, 28, "test", False, 0)
 
@@ -146,3 +147,33 @@ def test_a_file_of_the_right_checksum_and_the_wrong_format_is_refused(small, con
     folder.joinpath("train-images-idx3-ubyte.gz").write_bytes(content)
     with pytest.raises(DataError, match=reason):
         idx.load(resealed(folder), config)
+
+
+def test_files_that_a_mirror_has_packed_again_are_known_by_what_they_hold(small):
+    source, config, folder = small
+    expected = idx.load(source, config).sha256
+    held = {path.name: gzip.decompress(path.read_bytes()) for path in folder.iterdir()}
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in held.items()}
+    packed_again = dataclasses.replace(source, unpacked_md5=md5)
+    for name, content in held.items():
+        folder.joinpath(name).write_bytes(gzip.compress(content, 1, mtime=1))
+    assert idx.load(packed_again, config).sha256 == expected
+    folder.joinpath(name).write_bytes(gzip.compress(content[:-1] + b"\xff", mtime=0))
+    assert "cut short or altered" in refusal(packed_again, config)
+
+
+def test_mnists_checksums_of_what_is_packed_are_of_the_published_files():
+    folder = data_root(None) / "mnist"
+    if not folder.is_dir():
+        pytest.skip("BNREPRO_DATA names no folder with mnist/")
+    for name, md5 in mnist.SOURCE.unpacked_md5.items():
+        content = folder.joinpath(name).read_bytes()
+        assert hashlib.md5(content).hexdigest() == mnist.SOURCE.md5[name]
+        assert hashlib.md5(gzip.decompress(content)).hexdigest() == md5
+
+
+def test_files_that_are_unpacked_already_are_named(small):
+    source, config, folder = small
+    path = folder / "train-images-idx3-ubyte.gz"
+    path.rename(path.with_suffix(""))
+    assert "run `gzip train-images-idx3-ubyte` in that folder" in refusal(source, config)

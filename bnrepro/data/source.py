@@ -6,7 +6,7 @@ import stat
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bnrepro.config import ConfigError, one_line
@@ -14,6 +14,8 @@ from bnrepro.config.folders import expanded
 
 # No member of a published archive is larger; a larger one is not read into memory.
 _LARGEST_MEMBER_BYTES = 64 * 2**20
+# zlib's number for a gzip header and the largest window.
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 class DataError(ConfigError):
@@ -25,7 +27,8 @@ class Source:
     """A published data set: files in `folder`, or members of the one archive in `folder`.
 
     `md5` has the published checksums of the files, or of the archive's members: an archive may
-    have been packed again. A member lies in `member_folder` of the archive.
+    have been packed again. A member lies in `member_folder` of the archive. `unpacked_md5` has the
+    checksums of what gzipped files hold, by the files' names: mirrors pack them again.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Source:
     class_names: tuple[str, ...]
     archive: str | None = None
     member_folder: str = ""
+    unpacked_md5: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -146,7 +150,7 @@ def check(source: Source, path: Path) -> None:
 def check_md5(source: Source, name: str, content: bytes, place: str) -> None:
     """Raise DataError unless `content` is what was published as `name`."""
     received = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if received != source.md5[name]:
+    if received != source.md5[name] and not _is_packed_again(source, name, content):
         what = f"md5 {received} of {len(content):,} bytes" if content else "an empty file"
         raise DataError(
             f"{place}: {what}, expected md5 {source.md5[name]}: cut short or altered; delete it "
@@ -154,10 +158,25 @@ def check_md5(source: Source, name: str, content: bytes, place: str) -> None:
         )
 
 
+def _is_packed_again(source: Source, name: str, content: bytes) -> bool:
+    """Whether a gzipped file holds what the published one does, compressed otherwise."""
+    try:
+        unpacked = zlib.decompressobj(wbits=_GZIP).decompress(content, _LARGEST_MEMBER_BYTES)
+    except zlib.error:
+        return False
+    return hashlib.md5(unpacked, usedforsecurity=False).hexdigest() == source.unpacked_md5.get(name)
+
+
 def _require_plain_file(source: Source, path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
+        raw = path.with_suffix("")
+        if path.suffix == ".gz" and raw.is_file():
+            raise DataError(
+                f"{plain(path)}: no such file, but {raw.name} lies there unpacked; run "
+                f"`gzip {raw.name}` in that folder, or {source.remedy}"
+            ) from error
         raise DataError(
             f"{plain(path)}: no such file; {source.remedy}, or set data.root or BNREPRO_DATA to "
             f"the folder that holds {source.places}"

@@ -140,7 +140,7 @@ def _as_stored(image: Image.Image) -> Image.Image:
     if image.format != "TIFF":
         return image
     orientation = image.getexif().get(ExifTags.Base.Orientation)
-    back = _UNDONE.get(orientation)
+    back = _UNDONE.get(orientation or 1)
     return image if back is None else image.transpose(back)
 
 
