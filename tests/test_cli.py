@@ -1,9 +1,7 @@
 """Dispatch, exit codes, help pages and what is printed before and after a run."""
 
-import io
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -105,19 +103,6 @@ def test_what_stops_a_run_gives_one_line_and_its_exit_code(training, capsys, rai
     error = capsys.readouterr().err
     assert error.startswith(line)
     assert error.count("\n") == (1 if line else 0)
-
-
-def test_a_reader_that_goes_away_is_no_error(monkeypatch):
-    class Closed(io.StringIO):
-        def write(self, text):
-            raise BrokenPipeError
-
-        def fileno(self):
-            return devnull.fileno()
-
-    with Path("devnull").open("w") as devnull:
-        monkeypatch.setattr(sys, "stdout", Closed())
-        assert cli.main(["--help"]) == 0
 
 
 def test_options_and_overrides_stand_in_any_order(training):

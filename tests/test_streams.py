@@ -8,6 +8,8 @@ import sys
 import pytest
 from runs import only_directory
 
+from bnrepro.screen.streams import unfailing
+
 NARROW = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
 # How a shell starts the command, and what its environment has beside ours.
 SURROUNDINGS = {
@@ -82,3 +84,11 @@ def test_a_full_disk_under_standard_output_is_said(tmp_path):
     assert done.stderr.decode().splitlines() == [
         "bnrepro: standard output: No space left on device; the rest is not printed"
     ]
+
+
+def test_letters_that_a_charset_has_not_are_question_marks(tmp_path):
+    with (tmp_path / "out").open("wb") as out:
+        stream = unfailing(out.fileno(), "ascii")
+        stream.write("72 % · Größe \udcff\n")
+        stream.flush()
+    assert (tmp_path / "out").read_bytes() == b"72 % ? Gr??e ?\n"
