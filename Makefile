@@ -31,12 +31,7 @@ sweep: $(READY)  ## the five rows of the paper's table (SCALE=smoke, cpu, gpu or
 	$(BIN)/bnrepro sweep study=rows scale=$(SCALE)
 
 reproduce: $(READY)  ## every study, then every figure, table and the report (some 15 hours on 2 cores)
-	for study in figure_1 figure_1_sensitivity placement placement_sensitivity batch_size; do \
-		$(BIN)/bnrepro sweep study=$$study || exit; done
-	for study in tuning figure_2 figure_4; do \
-		$(BIN)/bnrepro sweep study=$$study scale=cpu || exit; done
-	$(BIN)/bnrepro claims
-	$(BIN)/bnrepro report
+	commands=$$($(BIN)/bnrepro report --commands) && PATH="$(CURDIR)/$(BIN):$$PATH" sh -ec "$$commands"
 
 tensorboard: $(READY)  ## TensorBoard on the runs
 	$(BIN)/bnrepro tensorboard

@@ -1,5 +1,7 @@
 """Dispatch, exit codes, help pages and what is printed before and after a run."""
 
+import shlex
+import subprocess
 import sys
 from importlib.metadata import version
 from types import ModuleType
@@ -9,10 +11,10 @@ from hand_made_records import HandMade, write_run
 
 from bnrepro import cli
 from bnrepro.cli.commands import COMMANDS
-from bnrepro.cli.exhibits import FIGURES
-from bnrepro.config import GROUPS, ConfigError
+from bnrepro.config import GROUPS, ConfigError, study
 from bnrepro.config.composition import compose
 from bnrepro.config.overrides import choices_of, configs_directory, keys
+from bnrepro.exhibits import EXHIBITS
 from bnrepro.records.record import RunRecord
 
 
@@ -225,10 +227,29 @@ def test_help_of_a_command_is_its_page(capsys):
     assert "did you mean 'table'?" in capsys.readouterr().err
 
 
-def test_the_figures_of_the_command_line_are_those_that_there_are():
-    from bnrepro.exhibits import NAMES
+def test_the_commands_of_the_whole_train_the_study_of_every_exhibit(capsys):
+    assert cli.main(["report", "--commands", "results_dir=my runs"]) == 0
+    *sweeps, claims, report = map(shlex.split, capsys.readouterr().out.splitlines())
+    place = "results_dir=my runs"
+    assert [claims, report] == [["bnrepro", "claims", place], ["bnrepro", "report", place]]
+    assert {(program, command, words[-1]) for program, command, *words in sweeps} == {
+        ("bnrepro", "sweep", place)
+    }
+    studies = [sweep[2].removeprefix("study=") for sweep in sweeps]
+    assert sorted(studies) == sorted(
+        {name for one in EXHIBITS.values() for name in (one.study, *one.further)}
+    )
+    scaled = [name for name in studies if "scale" in study.load(name).required]
+    assert [sweep[2].removeprefix("study=") for sweep in sweeps if "scale=cpu" in sweep] == scaled
 
-    assert FIGURES == NAMES
+
+def test_make_reproduce_runs_what_the_report_lists():
+    root = Path(__file__).parent.parent
+    shown = subprocess.run(
+        ["make", "--dry-run", "reproduce"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+    assert "commands=$(.venv/bin/bnrepro report --commands) && " in shown
+    assert 'sh -ec "$commands"' in shown
 
 
 def test_more_threads_than_cores_are_spoken_of(training, capsys):
@@ -337,8 +358,6 @@ def test_a_table_where_no_run_is_yet_says_what_to_do(folder, tmp_path, capsys, m
 
 
 def test_a_table_of_a_study_says_first_what_is_missing(tmp_path, capsys):
-    from bnrepro.config import study
-
     for run in study.planned_runs("figure_2", ["scale=cpu", "seed=0"])[:2]:
         write_run(tmp_path, run.composition, HandMade(lambda step: 0.6 if step else 0.1))
     words = ["table", "study=figure_2", "--format", "csv", f"results_dir={tmp_path}"]

@@ -13,11 +13,11 @@ import pytest
 from hand_made_records import HandMade, evaluated_steps, write_run
 from matplotlib.text import Text
 
-from bnrepro import exhibits
 from bnrepro.config import ConfigError, study
 from bnrepro.drawing import curves as drawing
 from bnrepro.drawing import style
 from bnrepro.drawing.curves import Label
+from bnrepro.exhibits import making
 from bnrepro.exhibits.exhibit import Exhibit, Table
 from bnrepro.exhibits.figure_2.tables import ROWS
 from bnrepro.exhibits.selection import select
@@ -106,12 +106,12 @@ def figure_2_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def figure_1(figure_1_dir: Path) -> Exhibit:
-    return exhibits.exhibit("1", str(figure_1_dir))
+    return making.exhibit("1", str(figure_1_dir))
 
 
 @pytest.fixture(scope="module")
 def figure_2(figure_2_dir: Path) -> Exhibit:
-    return exhibits.exhibit("2", str(figure_2_dir))
+    return making.exhibit("2", str(figure_2_dir))
 
 
 # Figure 1.
@@ -212,7 +212,7 @@ def test_a_run_without_percentiles_is_named(figure_1_dir: Path, tmp_path: Path) 
     run = study.planned_runs("figure_1")[0]
     write_run(tmp_path, run.composition, HandMade(lambda step: 0.5))
     with pytest.raises(RecordError, match=r"seed_0/percentiles\.csv"):
-        exhibits.exhibit("1", str(tmp_path))
+        making.exhibit("1", str(tmp_path))
 
 
 def test_sensitivity_has_a_row_a_setting(figure_1_dir: Path, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_sensitivity_has_a_row_a_setting(figure_1_dir: Path, tmp_path: Path) -> 
             if not config.percentiles.every:
                 made = HandMade(made.accuracy)
             write_run(tmp_path, run.composition, made)
-    made = exhibits.exhibit("1", str(tmp_path))
+    made = making.exhibit("1", str(tmp_path))
     rows = rows_of(made.tables[1])
     assert [row["learning_rate"] for row in rows] == [0.1] * 6 + [0.5]
     assert {row["binary_input"] for row in rows} == {True, False}
@@ -376,7 +376,7 @@ def test_factors_below_half_of_the_papers_are_named(tmp_path: Path) -> None:
             at = steps[run.experiment]
             rising = HandMade(lambda step, at=at: min(0.7, 0.1 + 0.6 * step / at))
             write_run(tmp_path, run.composition, rising)
-    _, speedups, pinned, *_ = exhibits.exhibit("2", str(tmp_path)).findings
+    _, speedups, pinned, *_ = making.exhibit("2", str(tmp_path)).findings
     assert "Less than half of the paper's factor: BN-x5." in speedups  # 6 of 14.8, and 12 of 11.5
     assert "trains for 24,000 steps, reaches this target at step 24,000 (median) and" in pinned
     assert "gains 2.50 points per 1,000 steps" in pinned
@@ -411,7 +411,7 @@ def test_another_scale_has_its_own_folder(tmp_path: Path) -> None:
     for run in study.planned_runs("figure_2", ["scale=smoke"]):
         if run.seed == 0:
             write_run(tmp_path, run.composition, HandMade(lambda step: 0.1 + step / 10_000))
-    assert exhibits.exhibit("2", str(tmp_path), "smoke").name == "figure_2-smoke"
+    assert making.exhibit("2", str(tmp_path), "smoke").name == "figure_2-smoke"
 
 
 def test_a_control_without_a_line_of_its_own_is_drawn_under_its_name(
@@ -420,7 +420,7 @@ def test_a_control_without_a_line_of_its_own_is_drawn_under_its_name(
     shutil.copytree(figure_2_dir / "runs", tmp_path / "runs")
     for name in ("inception_x5", "inception_sigmoid"):
         monkeypatch.delitem(style.LINES, name)
-    made = exhibits.exhibit("2", str(tmp_path))
+    made = making.exhibit("2", str(tmp_path))
     controls = next(panel for panel in made.drawings[0].panels if panel.name == "controls")
     assert "inception_x5 28.3 %" in controls.description
     lines = style.build([controls], [["controls"]]).axes[0].lines
@@ -454,7 +454,7 @@ def test_figure_4_has_every_network_their_mean_and_the_ensemble(tmp_path: Path) 
     for run in study.planned_runs("figure_2", CPU):
         if run.experiment == "bn_x30" and run.seed > 0:
             write_run(tmp_path, run.composition, HandMade(lambda step: 0.1))
-    made = exhibits.exhibit("4", str(tmp_path))
+    made = making.exhibit("4", str(tmp_path))
     table, paper, same_seed = made.tables
     assert table.columns == ("model", "networks", "top1_error", "top5_error")
     singles = [np.mean(each.argmax(axis=1) != labels) for each in stored]
@@ -489,7 +489,7 @@ def test_placement_compares_on_the_same_seed(tmp_path: Path) -> None:
             population = populations[placement] + run.seed / 100 if placement != "none" else None
             made = HandMade(lambda step, final=final: final, population_accuracy=population)
             write_run(tmp_path, run.composition, made)
-    made = exhibits.exhibit("placement", str(tmp_path))
+    made = making.exhibit("placement", str(tmp_path))
     assert any("placement_sensitivity" in line for line in made.missing)
     table, paired = (rows_of(table) for table in made.tables)
     assert len(table) == 2 * 2 * 3
@@ -526,7 +526,7 @@ def test_placement_under_other_settings_has_a_row_a_setting(tmp_path: Path) -> N
             final = {"before": 0.97, "after": 0.90 if longer else 0.96, "none": 0.1}
             made = HandMade(lambda step, at=final[config.placement] + run.seed / 100: at)
             write_run(tmp_path, run.composition, made)
-    made = exhibits.exhibit("placement", str(tmp_path))
+    made = making.exhibit("placement", str(tmp_path))
     table = made.tables[2]
     rows = {tuple(row[1:6]): row[6:] for row in table.rows if row[0] == "moving averages"}
     assert len(table.rows) == 2 * len(rows)
@@ -555,7 +555,7 @@ def test_batch_size_counts_divergence_as_chance(tmp_path: Path) -> None:
         if config.placement != "none" and config.batch_size == 2:
             made = HandMade(lambda step: 0.9, status="diverged", diverged_at_step=15_000)
         write_run(tmp_path, run.composition, made)
-    rows = rows_of(exhibits.exhibit("batch_size", str(tmp_path)).tables[0])
+    rows = rows_of(making.exhibit("batch_size", str(tmp_path)).tables[0])
     found = {(row["network"], row["batch_size"]): row for row in rows}
     assert found["with BN", 2]["accuracy"] == pytest.approx(0.1)
     assert found["with BN", 2]["diverged"] == 1
@@ -570,7 +570,7 @@ def test_the_drawing_says_why_batch_normalization_has_no_point_at_1(tmp_path: Pa
         at = 0.9 + (gain if config.placement != "none" else 0.0)
         if run.seed == 0:
             write_run(tmp_path, run.composition, HandMade(lambda step, at=at: at))
-    (drawn,) = exhibits.exhibit("batch_size", str(tmp_path)).drawings
+    (drawn,) = making.exhibit("batch_size", str(tmp_path)).drawings
     gains, losses = drawn.title.split(", ")
     assert gains == "Batch normalization gains test accuracy with mini-batches of 8 and 32"
     assert losses == "loses it with 2"
@@ -590,7 +590,7 @@ def test_batch_size_compares_on_the_same_seed(tmp_path: Path) -> None:
         gain = 0 if config.placement == "none" else differences[run.seed]
         accuracy = without[run.seed] + gain
         write_run(tmp_path, run.composition, HandMade(lambda _, value=accuracy: value))
-    made = exhibits.exhibit("batch_size", str(tmp_path))
+    made = making.exhibit("batch_size", str(tmp_path))
     accuracy, gap = rows_of(made.tables[1])
     assert (accuracy["comparison"], accuracy["n"]) == ("with BN - without BN", 3)
     assert accuracy["gap"] == pytest.approx(0.02)
@@ -633,7 +633,7 @@ def test_missing_runs_are_named_with_their_command(figure_1: Exhibit, figure_1_d
 def test_main_says_what_is_missing_before_it_draws(
     figure_1_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert exhibits.main("1", str(figure_1_dir)) == 0
+    assert making.main("1", str(figure_1_dir)) == 0
     printed = capsys.readouterr()
     assert "runs are missing" in printed.err
     question, finding, *_ = printed.out.splitlines()
@@ -651,15 +651,14 @@ def test_an_interrupted_run_is_missing(figure_1_dir: Path, tmp_path: Path) -> No
 
 def test_no_records_at_all_name_the_command(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="bnrepro sweep study=figure_2 scale=cpu"):
-        exhibits.main("2", str(tmp_path))
+        making.main("2", str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("number", "scale", "message"),
     [
-        ("3", None, "bnrepro table study=figure_2"),
-        ("5", None, "expected one of 1, 2, 4"),
+        ("5", None, "expected one of 1, 2, 3, 4"),
         ("placemnt", None, "did you mean 'placement'"),
         ("1", "cpu", "has one scale"),
         ("2", "huge", "scale=huge"),
@@ -669,7 +668,7 @@ def test_bad_input_is_refused_with_the_remedy(
     number: str, scale: str | None, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        exhibits.main(number, str(tmp_path), scale)
+        making.main(number, str(tmp_path), scale)
 
 
 # How it looks.
@@ -761,7 +760,7 @@ def run_python(script: str, *arguments: str, seed: str) -> None:
 
 @pytest.mark.slow
 def test_two_processes_write_the_same_bytes(figure_1_dir: Path) -> None:
-    script = "import sys; from bnrepro import exhibits; exhibits.main('1', sys.argv[1])"
+    script = "import sys; from bnrepro.exhibits import making; making.main('1', sys.argv[1])"
     found = []
     for seed in ("1", "2"):
         run_python(script, str(figure_1_dir), seed=seed)

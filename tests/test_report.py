@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from hand_made_records import ENVIRONMENT, HandMade, write_run
 
-from bnrepro import exhibits, report
+from bnrepro import report
 from bnrepro.config import KEYS, study, to_flat
+from bnrepro.exhibits import making
 from bnrepro.paper import settings
 from bnrepro.records.record import RecordError, read_record, write_record
 from bnrepro.report import deviations, markup, tested_claims
@@ -151,7 +152,7 @@ def test_missing_exhibits_are_left_out_with_their_command(page: Page) -> None:
 def test_findings_stand_in_their_section_and_the_first_of_each_in_short(
     page: Page, results: Path
 ) -> None:
-    first, *others = exhibits.exhibit("2", str(results)).findings
+    first, *others = making.exhibit("2", str(results)).findings
     assert len(others) >= 2
     assert page.text.count(first) == 2
     assert [page.text.count(finding) for finding in others] == [1] * len(others)
@@ -160,7 +161,7 @@ def test_findings_stand_in_their_section_and_the_first_of_each_in_short(
 def test_long_tables_of_an_exhibit_are_folded(text: str, results: Path) -> None:
     (section,) = re.findall(r'<section aria-labelledby="figure-2">.*?</section>', text, re.DOTALL)
     folded = re.findall(r"<details>.*?</details>", section, re.DOTALL)
-    for table in exhibits.exhibit("2", str(results)).tables:
+    for table in making.exhibit("2", str(results)).tables:
         inside = [part for part in folded if table.caption in part]
         assert bool(inside) == (len(table.rows) > 12), table.name
         assert table.caption in section
@@ -384,7 +385,7 @@ def test_a_link_leads_back_to_the_contents_from_everywhere(page: Page, text: str
 def test_the_title_of_a_drawing_and_what_its_band_is_stand_beside_it(
     page: Page, results: Path
 ) -> None:
-    for drawing in exhibits.exhibit("2", str(results)).drawings:
+    for drawing in making.exhibit("2", str(results)).drawings:
         assert drawing.title in page.text
         assert drawing.caption in page.text
         assert "band: " in drawing.caption

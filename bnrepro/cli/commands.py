@@ -9,7 +9,6 @@ from functools import partial
 from bnrepro.cli.completion import SHELLS, complete, script
 from bnrepro.cli.data_sets import prepare_data
 from bnrepro.cli.exhibits import (
-    FIGURES,
     prepare_bench,
     prepare_claims,
     prepare_ensemble,
@@ -22,6 +21,7 @@ from bnrepro.cli.training import prepare_run, prepare_sweep
 from bnrepro.cli.words import Command, Flag, Words, Work
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
+from bnrepro.exhibits import EXHIBITS
 
 _CONFIG_DIR = Flag(
     "--config-dir",
@@ -122,14 +122,15 @@ COMMANDS = {
         Command(
             "figure",
             "draw a figure of the paper from the records",
-            "1 | 2 | 4 | placement | batch_size  [scale=cpu] [results_dir=DIR]",
+            f"{' | '.join(EXHIBITS)}  [scale=cpu] [results_dir=DIR]",
             prepare_figure,
             keys=("results_dir", "scale"),
-            plain_words=FIGURES,
+            plain_words=tuple(EXHIBITS),
             takes_plain_words=True,
             examples=(
                 ("bnrepro figure 1", "accuracy and pre-activations on MNIST"),
                 ("bnrepro figure 2 scale=cpu", "the five networks of the paper's table"),
+                ("bnrepro figure 3 scale=cpu", "the paper's table, with verdicts"),
             ),
         ),
         Command(
@@ -137,6 +138,7 @@ COMMANDS = {
             "all exhibits on one page",
             "[results_dir=DIR]",
             prepare_report,
+            (Flag("--commands", "list the commands that make everything; make nothing"),),
             keys=("results_dir",),
         ),
         Command(

@@ -1,5 +1,6 @@
 """The commands that show what the records say, and `bench`."""
 
+import shlex
 import sys
 from functools import partial
 
@@ -8,12 +9,7 @@ from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides import Override, check_single
-
-# Known here so that a word that is none is refused before matplotlib is loaded.
-FIGURES = ("1", "2", "4", "placement", "batch_size")
-
-# Known here so that a word that is none is refused before matplotlib is loaded.
-FIGURES = ("1", "2", "4", "placement", "batch_size")
+from bnrepro.exhibits import entry
 
 
 def prepare_table(words: Words) -> Work:
@@ -92,25 +88,33 @@ def prepare_figure(words: Words) -> Work:
     if len(words.plain) != 1:
         received = shown(" ".join(words.plain) or "nothing")
         raise ConfigError(f"figure {received}: expected one, such as `bnrepro figure 1`")
-    if words.plain[0] == "3":
-        raise ConfigError("figure 3 is a table: bnrepro table study=figure_2")
-    if words.plain[0] not in FIGURES:
-        near = did_you_mean(words.plain[0], FIGURES)
-        raise ConfigError(
-            f"figure {shown(words.plain[0])}: expected one of {', '.join(FIGURES)}{near}"
-        )
+    entry(words.plain[0])
     return partial(_figure, words.plain[0], results_dir, words.value("scale", "") or None)
 
 
-def _figure(number: str, results_dir: str | None, scale: str | None) -> int:
-    from bnrepro import exhibits
+def _figure(name: str, results_dir: str | None, scale: str | None) -> int:
+    from bnrepro.exhibits import making
 
-    return exhibits.main(number, results_dir, scale)
+    return making.main(name, results_dir, scale)
 
 
 def prepare_report(words: Words) -> Work:
     """Put all exhibits on one page."""
-    return partial(_report, _named_directory(words))
+    results_dir = _named_directory(words)
+    if "--commands" in words.flags:
+        return partial(_list_commands, results_dir or RESULTS_DIR)
+    return partial(_report, results_dir)
+
+
+def _list_commands(results_dir: str) -> int:
+    from bnrepro.exhibits import making
+
+    place = [] if results_dir == RESULTS_DIR else [f"results_dir={results_dir}"]
+    for line in making.sweeps(results_dir):
+        print(line)
+    for command in ("claims", "report"):
+        print(shlex.join(["bnrepro", command, *place]))
+    return 0
 
 
 def _report(results_dir: str | None) -> int:

@@ -9,17 +9,30 @@ import pandas as pd
 
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.drawing.style import Panel, build, write
-from bnrepro.records.record import write_rows
+from bnrepro.records.record import write_atomically, write_rows
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns; what is absent is None."""
+    """Rows under named columns; what is absent is None.
+
+    `file` is what its CSV file holds where that is not these rows: empty for a table without one.
+    `notes` are remarks below it.
+    """
 
     name: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     caption: str = ""
+    notes: Sequence[str] = ()
+    file: str | None = None
+
+    def write(self, path: Path) -> None:
+        """Write the CSV file."""
+        if self.file is None:
+            write_rows(path, self.columns, [[_cell(cell) for cell in row] for row in self.rows])
+        else:
+            write_atomically(path, self.file)
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,10 @@ class Drawing:
 class Exhibit:
     """Everything that belongs to one of the paper's figures.
 
-    `findings` are the results in a sentence each, `commands` make the runs and the exhibit.
-    `tables` are short and shown in the report; `series` are the drawn numbers, only written.
+    `setting` is what the runs were made on, in one line or several. `findings` are the results in a
+    sentence each, `commands` make the runs and the exhibit. `tables` are short and shown in the
+    report; `series` are the drawn numbers, only written. `beside` names the exhibit whose folder it
+    shares, where it has none of its own.
     """
 
     name: str
@@ -55,16 +70,26 @@ class Exhibit:
     tables: Sequence[Table]
     series: Sequence[Table]
     runs: pd.DataFrame
+    beside: str = ""
+
+    @property
+    def files(self) -> dict[str, Table]:
+        """The tables that have a file, by its path below the results."""
+        place = self.beside or self.name
+        return {
+            f"{place}/{table.name}.csv": table
+            for table in (*self.tables, *self.series)
+            if table.file != ""
+        }
 
     def write(self, results_dir: str | Path) -> list[Path]:
         """Write figures and CSV files into the exhibit's folder below `results_dir`."""
-        folder = Path(results_dir) / self.name
+        folder = Path(results_dir) / (self.beside or self.name)
         folder.mkdir(parents=True, exist_ok=True)
         files = []
-        for table in (*self.tables, *self.series):
-            path = folder / f"{table.name}.csv"
-            rows = [[_cell(cell) for cell in row] for row in table.rows]
-            write_rows(path, table.columns, rows)
+        for name, table in self.files.items():
+            path = Path(results_dir) / name
+            table.write(path)
             files.append(path)
         for drawing in self.drawings:
             layout = [list(row) for row in drawing.layout]

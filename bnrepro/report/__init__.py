@@ -9,8 +9,8 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from bnrepro import exhibits
 from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.exhibits import EXHIBITS, making
 from bnrepro.records import study_records
 from bnrepro.records.record import reading_once, write_atomically
 from bnrepro.report import deviations, markup, sections, tested_claims
@@ -27,7 +27,7 @@ def main(results_dir: str | None = None) -> int:
         RecordError: if a record cannot be read.
     """
     if results_dir is None:
-        studies = [exhibits.study_of(name) for name in exhibits.NAMES]
+        studies = [making.study_of(name) for name in EXHIBITS]
         results_dir = study_records.folder_to_read(studies)
     page = build(results_dir)
     folder = Path(results_dir)
@@ -39,26 +39,19 @@ def main(results_dir: str | None = None) -> int:
 
 
 @reading_once()
-def build(results_dir: str, scale: str = DEFAULT_SCALE) -> str:
+def build(results_dir: str) -> str:
     """The page; what there are no records for is left out, with the command that makes them.
 
     Raises:
         RecordError: if a record cannot be read.
     """
-    exhibits = [
-        sections.exhibit("1", "Figure 1: MNIST", results_dir),
-        sections.exhibit("2", "Figure 2: accuracy against steps", results_dir, scale),
-        sections.figure_3(results_dir, scale),
-        sections.exhibit("4", "Figure 4: an ensemble", results_dir, scale),
-        sections.exhibit("placement", "Before or after the activation", results_dir),
-        sections.exhibit("batch_size", "The size of mini-batches", results_dir),
-    ]
+    exhibits = [sections.exhibit(name, one.title, results_dir) for name, one in EXHIBITS.items()]
     tested = tested_claims.section(results_dir)
     parts = [
         sections.in_short([*exhibits, tested]),
         *exhibits,
         tested,
-        sections.settings(scale),
+        sections.settings(DEFAULT_SCALE),
         sections.origin(exhibits),
     ]
     style = Template(_file("page.css")).substitute(

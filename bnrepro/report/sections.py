@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bnrepro import exhibits, paper, tables
 from bnrepro.config import ConfigError
+from bnrepro.exhibits import making
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
-from bnrepro.exhibits.figure_2.claims import figure_2_verdicts
-from bnrepro.exhibits.selection import select
-from bnrepro.records.record import write_atomically
 from bnrepro.report import deviations, markup, provenance
 
 # Rows of a table, above which it is folded.
@@ -38,19 +35,19 @@ def exhibit(name: str, title: str, results_dir: str, scale: str | None = None) -
     """
     identifier = f"figure-{name}"
     try:
-        made = exhibits.exhibit(name, results_dir, scale)
+        made = making.exhibit(name, results_dir, scale)
     except ConfigError as error:
         return Section(identifier, title, markup.missing(str(error)))
     made.write(results_dir)
     parts = [
-        markup.paragraph(made.setting, "setting"),
+        *(markup.paragraph(line, "setting") for line in made.setting.splitlines()),
         _how(made.commands, made.runs),
         *(markup.missing(line) for line in made.missing),
-        markup.findings(map(markup.escape, made.findings)),
+        *([markup.findings(map(markup.escape, made.findings))] if made.findings else []),
         *(_drawing(drawing, identifier) for drawing in made.drawings),
-        *map(_table, made.tables),
+        *(part for table in made.tables for part in _table(table)),
         *_notes(made, results_dir),
-        _data_files(made),
+        markup.data_files(list(made.files)),
     ]
     return Section(identifier, title, "\n".join(parts), made.runs, made.findings)
 
@@ -65,45 +62,6 @@ def in_short(parts: Sequence[Section]) -> Section:
     ]
     nothing = markup.missing("there are no records yet")
     return Section("in-short", "In short", markup.findings(found) if found else nothing)
-
-
-def figure_3(results_dir: str, scale: str) -> Section:
-    """The table of steps to the target, written beside figure 2, and the paper's own.
-
-    Raises:
-        RecordError: if a record cannot be read.
-    """
-    identifier, title = "figure-3", "Figure 3: steps to the target"
-    try:
-        chosen = select("figure_2", results_dir, (f"scale={scale}",))
-        table = tables.table(chosen.runs, chosen.curves)
-    except ConfigError as error:
-        return Section(identifier, title, markup.missing(str(error)))
-    folder = exhibits.folder("figure_2", scale)
-    verdicts = figure_2_verdicts(chosen.runs, chosen.curves)
-    place = Path(results_dir) / folder
-    write_atomically(place / "table.csv", tables.to_csv(table))
-    write_atomically(place / "verdicts.csv", verdicts.to_csv(index=False, lineterminator="\n"))
-    columns, *rows = tables.printed_lines(table)
-    parts = [
-        *(markup.paragraph(line, "setting") for line in table.header),
-        _how([chosen.command, f"bnrepro table study=figure_2 scale={scale}"], chosen.runs),
-        markup.table(columns, rows, "Ours, beside the paper's on ImageNet."),
-        markup.notes(table.notes),
-        markup.table(list(verdicts.columns), verdicts.to_numpy().tolist(), "Verdicts."),
-        markup.table(*_paper_figure_3(), "The paper's figure 3, on ImageNet."),
-        markup.data_files([f"{folder}/table.csv", f"{folder}/verdicts.csv"]),
-    ]
-    return Section(identifier, title, "\n".join(parts), chosen.runs)
-
-
-def _paper_figure_3() -> tuple[list[str], list[list[object]]]:
-    columns = ["network", "learning_rate", "steps to 72.2 %", "best_accuracy"]
-    rows: list[list[object]] = [
-        [row.label, row.learning_rate, row.steps_to_target or "never", row.best_accuracy]
-        for row in paper.FIGURE_3
-    ]
-    return columns, rows
 
 
 def settings(scale: str) -> Section:
@@ -152,20 +110,15 @@ def _drawing(drawing: Drawing, identifier: str) -> str:
     )
 
 
-def _table(table: Table) -> str:
+def _table(table: Table) -> list[str]:
     """A long one is opened on demand, so that the page can be read from top to bottom."""
     shown = markup.table(table.columns, table.rows, table.caption)
-    if len(table.rows) <= _LONG:
-        return shown
-    subject = re.split("[.:;]", table.caption)[0]
-    return markup.details(shown, f"{subject} ({len(table.rows)} rows)")
+    if len(table.rows) > _LONG:
+        subject = re.split("[.:;]", table.caption)[0]
+        shown = markup.details(shown, f"{subject} ({len(table.rows)} rows)")
+    return [shown, markup.notes(table.notes)] if table.notes else [shown]
 
 
 def _notes(made: Exhibit, results_dir: str) -> list[str]:
     name = f"{made.name}/NOTES.md"
     return [markup.notes_file(name)] if (Path(results_dir) / name).exists() else []
-
-
-def _data_files(made: Exhibit) -> str:
-    names = [table.name for table in (*made.tables, *made.series)]
-    return markup.data_files([f"{made.name}/{name}.csv" for name in names])

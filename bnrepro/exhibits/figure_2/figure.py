@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bnrepro import paper, statistics
-from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.drawing.curves import (
     Label,
     draw_mean,
@@ -48,14 +47,13 @@ _TARGETS_CAPTION = (
 )
 
 
-def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
+def exhibit(results_dir: str, scale: str) -> Exhibit:
     """Figure 2 from the records of the study `figure_2` at `scale`.
 
     Raises:
         ConfigError: if the scale is refused or none of the runs is there.
         RecordError: if a record or a curve cannot be read.
     """
-    scale = scale or DEFAULT_SCALE
     chosen = select("figure_2", results_dir, (f"scale={scale}",))
     mean = statistics.mean_curves(chosen.curves, chosen.num_classes)
     against = _steps_against_target(chosen)

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bnrepro import paper
-from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.drawing.curves import percent_axis, write_beside
 from bnrepro.drawing.style import BLUE, VERMILLION, Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder
@@ -36,14 +35,13 @@ class SameSeedRow(NamedTuple):
     gap: float
 
 
-def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
+def exhibit(results_dir: str, scale: str) -> Exhibit:
     """Figure 4 from the predictions of the study `figure_4`'s networks.
 
     Raises:
         ConfigError: if fewer than two networks are there, or they were not scored on the same.
         RecordError: if a record or predictions cannot be read.
     """
-    scale = scale or DEFAULT_SCALE
     chosen = select("figure_4", results_dir, (f"scale={scale}",))
     trained = chosen.runs[chosen.runs["status"] == "completed"].sort_values("seed", kind="stable")
     rows = predictions.error_rows(
