@@ -13,16 +13,20 @@ from hand_made_records import HandMade, write_run
 from bnrepro import claims
 from bnrepro.config import ConfigError, study
 from bnrepro.exhibits import claims as studies
+from bnrepro.exhibits.claims import CRITERIA as SEEDS
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
+from bnrepro.exhibits.figure_2.claims import FIGURE_2
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.placement import claims as placement
+from bnrepro.exhibits.selection import selection_of
 from bnrepro.lab import figures
 from bnrepro.lab.experiments import EXPERIMENTS
 from bnrepro.paper import CLAIMS
-from bnrepro.statistics import Interval, speedup
+from bnrepro.records.predictions import ErrorRow
+from bnrepro.statistics import Interval, judged, speedup
 from bnrepro.verdicts.comparison import judge_seeds, nothing, of_steps, of_values
-from bnrepro.verdicts.criteria import EXACT, FIGURE_2, SEEDS
+from bnrepro.verdicts.criteria import EXACT
 from bnrepro.verdicts.reasons import CAUTION, reason
 from bnrepro.verdicts.untested import REASONS
 from bnrepro.verdicts.verdict import COLUMNS, Verdict, all_of, count_outcomes, judge
@@ -79,7 +83,7 @@ def crossed(*steps, last=1000):
 
 
 def verdict_of(key, *comparisons):
-    return judge_seeds(key, *comparisons).verdict
+    return judge_seeds(SEEDS[key], *comparisons).verdict
 
 
 def ratio_of(name, reference, experiment):
@@ -87,7 +91,7 @@ def ratio_of(name, reference, experiment):
 
 
 def of_figure_2(runs, curves):
-    table = figure_2.figure_2_verdicts(runs, curves)
+    table = figure_2.figure_2_verdicts(selection_of(runs, curves))
     assert tuple(table.columns) == ("claim", "verdict", "measured", "criterion")
     return dict(zip(FIGURE_2, table["verdict"], strict=True)), table
 
@@ -258,7 +262,6 @@ def test_missing_networks_leave_their_claims_open_and_are_named():
     assert set(verdicts.values()) == {"reproduced"}
     measured = table["measured"][FIGURE_2.index("C16.inception_sigmoid")]
     assert measured == "no records of Inception, sigmoid"
-    assert set(of_figure_2(pd.DataFrame(), pd.DataFrame())[0].values()) == {"inconclusive"}
     only_x5 = frames({"bn_x5": (0.73, 100)})
     assert set(of_figure_2(*only_x5)[0].values()) == {"inconclusive"}
 
@@ -287,7 +290,7 @@ def test_runs_of_two_data_sets_are_refused():
     first, second = frames(PAPER_LIKE), frames(PAPER_LIKE, seeds=(3, 4, 5), sha256="b")
     together = [pd.concat(pair, ignore_index=True) for pair in zip(first, second, strict=True)]
     with pytest.raises(ConfigError, match="one data set"):
-        figure_2.figure_2_verdicts(*together)
+        figure_2.figure_2_verdicts(selection_of(*together))
 
 
 def test_a_stable_distribution_wanders_less():
@@ -309,9 +312,13 @@ def test_a_stable_distribution_wanders_less():
 
 def test_figure_1_is_judged_by_steps_and_final_accuracy():
     networks = {"figure_1_plain": (0.97, 1000), "figure_1_bn": (0.98, 200)}
-    assert [v.verdict for v in figure_1.accuracy(*frames(networks))] == ["reproduced"] * 2
+    assert [v.verdict for v in figure_1.accuracy(selection_of(*frames(networks)))] == [
+        "reproduced"
+    ] * 2
     networks = {"figure_1_plain": (0.98, 200), "figure_1_bn": (0.97, 1000)}
-    assert [v.verdict for v in figure_1.accuracy(*frames(networks))] == ["not reproduced"] * 2
+    assert [v.verdict for v in figure_1.accuracy(selection_of(*frames(networks)))] == [
+        "not reproduced"
+    ] * 2
 
 
 def scales(plain, normalized, seeds=SIX):
@@ -333,7 +340,7 @@ def scales(plain, normalized, seeds=SIX):
                         **dict.fromkeys(ACCURACIES, accuracy_of(scale)),
                     }
                 )
-    return pd.DataFrame(rows)
+    return judged(pd.DataFrame(rows))
 
 
 def test_the_initial_scale_is_judged_by_the_range_over_scales():
@@ -369,7 +376,8 @@ def test_placements_are_compared_for_each_network_and_activation():
                         **dict.fromkeys(ACCURACIES, accuracy),
                     }
                 )
-    found = {v.measured.split(":")[0]: v.verdict for v in placement.verdicts(pd.DataFrame(rows))}
+    runs = judged(pd.DataFrame(rows))
+    found = {v.measured.split(":")[0]: v.verdict for v in placement.verdicts(runs)}
     assert found == {"mlp, sigmoid": "reproduced", "mlp, relu": "not reproduced"}
 
 
@@ -380,17 +388,16 @@ def test_placements_are_compared_for_each_network_and_activation():
 def test_an_ensemble_must_beat_each_of_its_networks(ensemble, verdict):
     errors = [0.22, 0.23, 0.25] * 2
     rows = [
-        *((f"network {position}", 1, error, 0.0) for position, error in enumerate(errors)),
-        ("mean of the single networks", 1, np.mean(errors), 0.0),
-        ("ensemble", 6, ensemble, 0.0),
+        *(ErrorRow(f"network {index}", 1, error, 0.0) for index, error in enumerate(errors)),
+        ErrorRow("mean of the single networks", 1, float(np.mean(errors)), 0.0),
+        ErrorRow("ensemble", 6, ensemble, 0.0),
     ]
-    table = pd.DataFrame(rows, columns=["model", "networks", "top1_error", "top5_error"])
-    judged = figure_4.verdict(table)
-    assert judged.verdict == verdict
+    found = figure_4.verdict(rows)
+    assert found.verdict == verdict
     # Six networks of one ensemble are no six ensembles.
-    assert "one ensemble of 6 networks" in judged.measured
-    assert "coverage" not in judged.measured
-    assert "interval" not in judged.criterion
+    assert "one ensemble of 6 networks" in found.measured
+    assert "coverage" not in found.measured
+    assert "interval" not in found.criterion
 
 
 def test_without_records_the_command_that_makes_them_is_named(tmp_path):

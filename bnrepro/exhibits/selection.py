@@ -49,14 +49,19 @@ def select(name: str, results_dir: str, overrides: tuple[str, ...] = ()) -> Sele
         RecordError: if a record cannot be read.
     """
     found = study_records.find(name, read_runs(results_dir), results_dir, overrides)
-    runs = statistics.judged(found.runs).reset_index(drop=True)
-    curves = read_curves(results_dir).merge(runs[["name", "seed"]])
-    return Selection(
-        runs=runs,
-        curves=statistics.extend_diverged(curves, runs),
-        missing=found.missing,
-        command=found.command,
-    )
+    return selection_of(found.runs, read_curves(results_dir), found.missing, found.command)
+
+
+def selection_of(
+    runs: pd.DataFrame, curves: pd.DataFrame, missing: str = "", command: str = ""
+) -> Selection:
+    """The finished ones among `runs`, judged, with theirs among `curves`.
+
+    Frames of `record.load_runs` and `record.load_curves`.
+    """
+    judged = statistics.judged(runs).reset_index(drop=True)
+    own = curves.merge(judged[["name", "seed"]])
+    return Selection(judged, statistics.extend_diverged(own, judged), missing, command)
 
 
 def select_optional(

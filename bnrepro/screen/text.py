@@ -5,7 +5,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterable
-from typing import TextIO
+from typing import IO
 
 # Where no terminal says how wide it is: a file, a pipe.
 _WIDTH = 100
@@ -14,7 +14,7 @@ _NARROWEST = 40
 _TIE = "\N{NO-BREAK SPACE}"
 
 
-def width(stream: TextIO | None = None) -> int:
+def width(stream: IO[str] | None = None) -> int:
     """The columns of the terminal that `stream` (standard output) is; 100 where it is none."""
     return _terminal_width(stream or sys.stdout) or _WIDTH
 
@@ -34,7 +34,7 @@ def wrapped(text: str, columns: int, indent: int = 0) -> str:
     return "\n".join(lines).replace(_TIE, " ")
 
 
-def printed(line: str, stream: TextIO) -> str:
+def printed(line: str, stream: IO[str]) -> str:
     """A line as `stream` gets it: wrapped in a terminal, else whole, for programs that read it."""
     columns = _terminal_width(stream)
     return line if columns is None else wrapped(line, columns, indent=2)
@@ -51,7 +51,7 @@ def beside(left: str, right: str, column: int, columns: int) -> str:
     return "\n".join([left.ljust(column) + lines[0][column:], *lines[1:]])
 
 
-def _terminal_width(stream: TextIO) -> int | None:
+def _terminal_width(stream: IO[str]) -> int | None:
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError, AttributeError):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bnrepro.statistics import Interval, Speedup, interval_of_median
-from bnrepro.verdicts.criteria import HINT_SEEDS, SEEDS, VERDICT_SEEDS, SeedCriterion
+from bnrepro.verdicts.criteria import HINT_SEEDS, VERDICT_SEEDS, SeedCriterion
 from bnrepro.verdicts.verdict import Outcome, Verdict, all_of
 
 _NOTHING = Interval(None, None, 0.0)
@@ -49,9 +49,8 @@ class Comparison:
         return f"{self.name} {self.text}, n = {len(self.low)}" if len(self.low) else self.text
 
 
-def judge_seeds(key: str, *comparisons: Comparison, setting: str = "") -> Verdict:
-    """The verdict by criterion `key` of `verdicts.criteria.SEEDS`, which all must meet."""
-    criterion = SEEDS[key]
+def judge_seeds(criterion: SeedCriterion, *comparisons: Comparison, setting: str = "") -> Verdict:
+    """The verdict by a criterion that all comparisons must meet."""
     measured = "; ".join(str(comparison) for comparison in comparisons)
     return Verdict(
         criterion.claim,
@@ -63,9 +62,8 @@ def judge_seeds(key: str, *comparisons: Comparison, setting: str = "") -> Verdic
     )
 
 
-def without_records(key: str, command: str) -> Verdict:
+def without_records(criterion: SeedCriterion, command: str) -> Verdict:
     """The verdict where nothing was run yet: how to make the records."""
-    criterion = SEEDS[key]
     measured = f"{criterion.sentence}: no records; {command}"
     return Verdict(
         criterion.claim,

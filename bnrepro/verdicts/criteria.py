@@ -1,7 +1,8 @@
 """When a claim counts as reproduced: what is measured and the bound it is held against.
 
-`EXACT` judges one computed number; `SEEDS` judges one number per seed, where every seed, or the
-whole interval of their median, must lie on the bound's side.
+A `Criterion` judges one computed number; a `SeedCriterion` judges one number per seed, where every
+seed, or the whole interval of their median, must lie on the bound's side. The criteria on records
+stand in `exhibits/<question>/claims.py`, beside what measures them.
 
 What is measured and the bounds were committed before the first record of any study, but for what
 says `after_records`. Later than the records, and only so that less is claimed: that fewer than
@@ -23,12 +24,6 @@ Group = Literal["exact experiment", "training", "beyond the claim", "after the r
 # side, a hint; at 6 it is 1.6 %, a verdict. Fewer than 3 give neither.
 HINT_SEEDS = 3
 VERDICT_SEEDS = 6
-# "At first" (section 4.2.2) is the way to this share of Inception's best accuracy. In the paper's
-# figure 2 that is 65 %, which BN-x30 reaches after 1.65 times as many steps as BN-x5.
-EARLY_SHARE = 0.9
-# Figure 1 is judged at this accuracy, which the paper's network without batch normalization
-# reaches at about 14,000 steps.
-FIGURE_1_TARGET = 0.95
 # A number of double precision below this is 0 but for rounding.
 ROUNDING = 1e-12
 # Whitening divides by the roots of the eigenvalues of the covariance, of which the smallest is a
@@ -340,159 +335,3 @@ EXACT = {
         _ROUNDING,
     ),
 }
-
-_STEPS = "steps to Inception's median best accuracy"
-_BEST = "difference of the best accuracies"
-
-SEEDS = {
-    "C11.median": SeedCriterion(
-        "C11",
-        "the median of the sigmoid's input wanders less",
-        "largest |median|, averaged over units, without over with batch normalization",
-        "above",
-        3,
-    ),
-    "C11.spread": SeedCriterion(
-        "C11",
-        "the spread of the sigmoid's input changes less",
-        "largest over smallest spread between the 15th and 85th percentile, averaged over units, "
-        "without over with batch normalization",
-        "above",
-        3,
-    ),
-    "C12.steps": SeedCriterion(
-        "C12",
-        "the network with batch normalization trains faster",
-        f"steps to {FIGURE_1_TARGET:g} without over with batch normalization",
-        "above",
-        1,
-    ),
-    "C12.accuracy": SeedCriterion(
-        "C12",
-        "the network with batch normalization ends at a higher accuracy",
-        "difference of the final accuracies",
-        "above",
-        0,
-    ),
-    "C13.steps": SeedCriterion(
-        "C13",
-        "BN-Baseline needs less than half the steps of Inception",
-        f"{_STEPS}, Inception over BN-Baseline",
-        "above",
-        2,
-    ),
-    "C14.x5": SeedCriterion(
-        "C14",
-        "BN-x5 trains",
-        "best accuracy as a share of the way from chance to Inception's",
-        "above",
-        0.5,
-    ),
-    "C14.x30": SeedCriterion(
-        "C14",
-        "BN-x30 trains",
-        "best accuracy as a share of the way from chance to Inception's",
-        "above",
-        0.5,
-    ),
-    "C14.inception_x5": SeedCriterion(
-        "C14",
-        "Inception at x5 diverges or does worse",
-        f"{_BEST} (diverged counts as chance), Inception minus Inception at x5",
-        "above",
-        0,
-    ),
-    "C14.x5_end": SeedCriterion(
-        "C14",
-        "BN-x5 ends higher than BN-Baseline",
-        f"{_BEST} (diverged counts as chance), BN-x5 minus BN-Baseline",
-        "above",
-        0,
-        after_records=True,
-    ),
-    "C15.first": SeedCriterion(
-        "C15",
-        "BN-x30 is slower than BN-x5 at first",
-        f"steps to {EARLY_SHARE:g} of Inception's median best accuracy, BN-x30 over BN-x5",
-        "above",
-        1,
-    ),
-    "C15.end": SeedCriterion(
-        "C15",
-        "BN-x30 ends higher than BN-x5",
-        f"{_BEST} (diverged counts as chance), BN-x30 minus BN-x5",
-        "above",
-        0,
-    ),
-    "C16.sigmoid": SeedCriterion(
-        "C16",
-        "BN-x5-Sigmoid trains well above chance",
-        "best accuracy as a share of the way from chance to Inception's",
-        "above",
-        0.5,
-    ),
-    "C16.inception_sigmoid": SeedCriterion(
-        "C16",
-        "Inception with sigmoids stays at chance",
-        "best accuracy as a share of the way from chance to Inception's",
-        "below",
-        0.05,
-    ),
-    "C20.scale": SeedCriterion(
-        "C20",
-        "the initial scale matters less with batch normalization",
-        "range of the final accuracies over the initial scales, without minus with batch "
-        "normalization",
-        "above",
-        0,
-    ),
-    "C21.placement": SeedCriterion(
-        "C21",
-        "batch normalization before the activation is better than after it",
-        "difference of the final accuracies, before minus after",
-        "above",
-        0,
-    ),
-    "C23.ensemble": SeedCriterion(
-        "C23",
-        "the ensemble beats every one of its networks",
-        "top-1 error of each network minus the ensemble's",
-        "above",
-        0,
-        each="network",
-    ),
-    "figure_2.baseline": SeedCriterion(
-        "C13",
-        "BN-Baseline needs fewer steps than Inception",
-        f"{_STEPS}, Inception over BN-Baseline",
-        "above",
-        1,
-    ),
-    "figure_2.x5": SeedCriterion(
-        "C14",
-        "BN-x5 needs fewer steps than Inception and BN-Baseline",
-        f"{_STEPS}, each of the two over BN-x5",
-        "above",
-        1,
-    ),
-    "figure_2.x30": SeedCriterion(
-        "C15",
-        "BN-x30 ends highest of the five",
-        f"{_BEST} (diverged counts as chance), BN-x30 minus each of the other four",
-        "above",
-        0,
-    ),
-}
-
-# The paper's sentences about figures 2 and 3, in the order of its section 4.2.2; last what only its
-# figure 3 shows (73.0 % against 72.7 %).
-FIGURE_2 = (
-    "figure_2.baseline",
-    "figure_2.x5",
-    "figure_2.x30",
-    "C15.first",
-    "C16.sigmoid",
-    "C14.inception_x5",
-    "C16.inception_sigmoid",
-    "C14.x5_end",
-)

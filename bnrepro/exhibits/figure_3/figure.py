@@ -46,7 +46,7 @@ def exhibit(results_dir: str, scale: str) -> Exhibit:
 
 
 def _verdicts(chosen: Selection) -> Table:
-    verdicts = figure_2_verdicts(chosen.runs, chosen.curves)
+    verdicts = figure_2_verdicts(chosen)
     return Table("verdicts", list(verdicts.columns), verdicts.to_numpy().tolist(), "Verdicts.")
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +11,7 @@ from bnrepro import paper
 from bnrepro.drawing.curves import percent_axis, write_beside
 from bnrepro.drawing.style import BLUE, VERMILLION, Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder
+from bnrepro.exhibits.figure_4.errors import completed, error_rows
 from bnrepro.exhibits.selection import select, select_optional
 from bnrepro.exhibits.wording import percent, points, setting_of_one_each
 from bnrepro.records import predictions
@@ -43,11 +43,8 @@ def exhibit(results_dir: str, scale: str) -> Exhibit:
         RecordError: if a record or predictions cannot be read.
     """
     chosen = select("figure_4", results_dir, (f"scale={scale}",))
-    trained = chosen.runs[chosen.runs["status"] == "completed"].sort_values("seed", kind="stable")
-    rows = predictions.error_rows(
-        predictions.read(*map(Path, trained["directory"])),
-        [_variation(run) for run in trained.to_dict("records")],
-    )
+    trained = completed(chosen)
+    rows = error_rows(trained)
     plain, _ = select_optional("figure_2", results_dir, (f"scale={scale}",))
     same_seed = _same_seed(trained["seed"], rows, None if plain is None else plain.runs)
     return Exhibit(
@@ -108,18 +105,6 @@ def _without_control(table: Table) -> Iterator[str]:
             "This is one ensemble; of as many plain networks the mean has not been taken, so that "
             "it does not show what the variations add."
         )
-
-
-def _variation(run: Mapping[Hashable, Any]) -> str:
-    """The ways of section 4.2.3 in which a network differs from BN-x30, in words."""
-    ways = []
-    if run["config.initializer.convolution_gain"] != 1:
-        ways.append(f"initial weights x{run['config.initializer.convolution_gain']:g}")
-    if "dropout" not in run["config.accelerate"]:
-        ways.append(f"dropout {percent(run['config.dropout'], 0)}")
-    if run["config.batch_normalization.statistics"] != "per_feature_map":
-        ways.append("BN per activation")
-    return ", ".join(ways) or "BN-x30"
 
 
 def _paper_table() -> Table:
