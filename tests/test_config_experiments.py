@@ -2,11 +2,11 @@
 
 import pytest
 
-from bnrepro import paper
 from bnrepro.config import GROUPS, to_flat
 from bnrepro.config.composition import compose
 from bnrepro.config.files import AT_SCALE
 from bnrepro.config.overrides import choices_of, configs_directory
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.schedules import learning_rates
 
 ROWS = ["inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid"]
@@ -137,7 +137,7 @@ def test_scale_cpu_is_the_published_study(experiment):
 
 def test_scale_proportional_has_the_papers_proportions():
     # Where figure 2's curves end in the paper, in millions of steps.
-    ends = {row: paper.curve_of(row)["step"].iloc[-1] / 1e6 for row in ROWS}
+    ends = {row: EXPERIMENTS[row].paper_curve["step"].iloc[-1] / 1e6 for row in ROWS}
     configs = {row: config_of(f"experiment={row}", "scale=proportional") for row in ROWS}
     steps = {row: config.train_steps for row, config in configs.items()}
     longest = steps["inception"] / ends["inception"]

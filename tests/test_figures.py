@@ -22,6 +22,7 @@ from bnrepro.exhibits.exhibit import Exhibit, Table
 from bnrepro.exhibits.figure_2.tables import ROWS
 from bnrepro.exhibits.selection import select
 from bnrepro.exhibits.wording import points, setting
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.records.record import RecordError
 
 SEEDS = (0, 1, 2)
@@ -419,7 +420,7 @@ def test_a_control_without_a_line_of_its_own_is_drawn_under_its_name(
 ) -> None:
     shutil.copytree(figure_2_dir / "runs", tmp_path / "runs")
     for name in ("inception_x5", "inception_sigmoid"):
-        monkeypatch.delitem(style.LINES, name)
+        monkeypatch.delitem(EXPERIMENTS, name)
     made = making.exhibit("2", str(tmp_path))
     controls = next(panel for panel in made.drawings[0].panels if panel.name == "controls")
     assert "inception_x5 28.3 %" in controls.description
@@ -428,7 +429,7 @@ def test_a_control_without_a_line_of_its_own_is_drawn_under_its_name(
         name: next(line for line in lines if line.get_label() == name)
         for name in ("inception_x5", "inception_sigmoid")
     }
-    known = {line.marker for line in style.LINES.values()}
+    known = {line.marker for line in EXPERIMENTS.values()}
     markers = {line.get_marker() for line in unknown.values()}
     assert len(markers) == 2
     assert not markers & known
@@ -676,11 +677,11 @@ def test_bad_input_is_refused_with_the_remedy(
 
 def test_every_network_of_figure_2_has_its_own_line() -> None:
     experiments = {run.experiment for run in study.planned_runs("figure_2", CPU)}
-    assert experiments <= set(style.LINES)
-    five = [line for name, line in style.LINES.items() if name in ROWS]
+    assert experiments <= set(EXPERIMENTS)
+    five = [line for name, line in EXPERIMENTS.items() if name in ROWS]
     controls = [
-        style.LINES[name]
-        for name in style.LINES
+        EXPERIMENTS[name]
+        for name in EXPERIMENTS
         if name in {"inception", *experiments} - set(ROWS[1:])
     ]
     for lines in (five, controls):
@@ -690,9 +691,9 @@ def test_every_network_of_figure_2_has_its_own_line() -> None:
     assert len(set(every.values())) == len(every)
 
 
-@pytest.mark.parametrize("name", list(style.LINES))
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
 def test_words_have_enough_contrast_on_white(name: str) -> None:
-    color = style.LINES[name].text_color
+    color = EXPERIMENTS[name].text_color
     parts = np.array([int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)])
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
     luminance = float(np.dot(linear, [0.2126, 0.7152, 0.0722]))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bnrepro import paper
+from bnrepro.experiments import EXPERIMENTS, FIGURE_3
 
 
 def test_figure_3_is_the_papers_table():
@@ -18,18 +19,26 @@ def test_figure_3_is_the_papers_table():
         ("BN-x30", 0.045, 2.7e6, 0.748),
         ("BN-x5-Sigmoid", 0.0075, None, 0.698),
     ]
-    assert paper.row("inception").best_accuracy == paper.TARGET_ACCURACY
+    assert EXPERIMENTS["inception"].paper_row.best_accuracy == paper.TARGET_ACCURACY
 
 
 def test_an_experiment_of_our_own_has_nothing_of_the_paper():
-    for lookup in (paper.row, paper.label, paper.best_accuracy, paper.curve_of):
-        assert lookup("inception_tuned") is None
+    for own in (EXPERIMENTS["inception_tuned"], EXPERIMENTS["mlp-digits-x1"]):
+        assert own.paper_row is own.paper_curve is own.paper_best_accuracy is None
+    assert "mlp-digits-x1" not in EXPERIMENTS
+    with pytest.raises(KeyError, match="BN-x5, BN-x30"):
+        paper.row("BN-x7")
+
+
+def test_figure_3s_experiments_are_its_rows_in_the_papers_order():
+    assert tuple(FIGURE_3.values()) == paper.FIGURE_3
+    assert list(FIGURE_3) == ["inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid"]
 
 
 def test_the_best_of_figure_1_is_the_top_of_its_drawn_curve():
-    assert paper.best_accuracy("figure_1_plain") == pytest.approx(0.972, abs=1e-3)
-    assert paper.best_accuracy("figure_1_bn") == pytest.approx(0.982, abs=1e-3)
-    assert paper.row("figure_1_bn") is None
+    assert EXPERIMENTS["figure_1_plain"].paper_best_accuracy == pytest.approx(0.972, abs=1e-3)
+    assert EXPERIMENTS["figure_1_bn"].paper_best_accuracy == pytest.approx(0.982, abs=1e-3)
+    assert EXPERIMENTS["figure_1_bn"].paper_row is None
 
 
 def test_figure_4_ends_with_the_ensemble_of_six():
@@ -39,13 +48,14 @@ def test_figure_4_ends_with_the_ensemble_of_six():
     assert (single.top1_error, single.top5_error) == (0.252, 0.0782)
 
 
-@pytest.mark.parametrize("experiment", list(paper.LABELS))
+@pytest.mark.parametrize(
+    "experiment", [name for name, one in EXPERIMENTS.items() if one.paper_series]
+)
 def test_every_experiment_of_the_paper_has_a_drawn_curve(experiment):
-    drawn = paper.curve_of(experiment)
+    drawn = EXPERIMENTS[experiment].paper_curve
     assert list(drawn.columns) == ["step", "value"]
     assert drawn["step"].is_monotonic_increasing
     assert drawn["value"].between(0.39, 1).all()
-    assert paper.label(experiment) == paper.LABELS[experiment]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +70,7 @@ def test_every_experiment_of_the_paper_has_a_drawn_curve(experiment):
     ],
 )
 def test_the_drawn_curves_cross_where_the_figure_does(experiment, accuracy, steps):
-    drawn = paper.curve_of(experiment)
+    drawn = EXPERIMENTS[experiment].paper_curve
     assert np.interp(steps, drawn["step"], drawn["value"]) == pytest.approx(accuracy, abs=2e-3)
 
 

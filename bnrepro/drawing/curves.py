@@ -13,7 +13,8 @@ from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from bnrepro.drawing.style import INK, SURFACE, Line
+from bnrepro.drawing.style import SURFACE
+from bnrepro.experiments.line import INK, Line
 
 # Of the labels beside lines, in points: height of a line, width of a letter.
 _LINE_POINTS, _LETTER_POINTS, _SPACE_POINTS = 10.5, 4.6, 8

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import matplotlib.style
 import numpy as np
@@ -24,31 +23,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from bnrepro.experiments.line import INK
 from bnrepro.records.record import write_atomically
 
-# The report replaces all colours by those of the reader's page, light or dark.
-INK = "#1b1b1b"
+# The report replaces these and all other colours by those of the reader's page, light or dark.
 GRID = "#dcdcdc"
 SURFACE = "#ffffff"
-
-# Okabe and Ito 2008; yellow and sky blue are too faint for a line on white.
-ORANGE, GREEN, BLUE = "#e69f00", "#009e73", "#0072b2"
-VERMILLION, PURPLE = "#d55e00", "#cc79a7"
-# For networks beside those of the palette: no colour stands for two networks of one figure.
-WINE, BROWN, OLIVE, GRAY = "#882255", "#7a4a1e", "#8f8a1c", "#808080"
-# The same for text, dark enough to be read on white.
-_TEXT = {
-    ORANGE: "#8f6300",
-    GREEN: "#00714f",
-    BLUE: "#00629a",
-    VERMILLION: "#ac4b00",
-    PURPLE: "#96527a",
-    WINE: "#7a1f4c",
-    BROWN: "#6b4019",
-    OLIVE: "#6d690f",
-    GRAY: "#666666",
-}
-PALETTE = (*_TEXT, *_TEXT.values())
 
 SIZE = (4.4, 3.2)  # of one panel, in inches
 # Of the title above the panels and the caption below: points, letters an inch, inches a line.
@@ -89,62 +69,6 @@ _PLACES = re.compile(r'\b(?:d|x|y|width|height|viewBox)="[^"]+"|translate\([^)]+
 _COORDINATE = re.compile(r"-?\d+\.\d+")
 # What matplotlib calls clip paths, markers and shapes: hashes of their coordinates' last bits.
 _HASHES = re.compile(r"\b(?:[pm]|C[0-9a-f]+_[0-9a-f]+_)[0-9a-f]{10}\b")
-
-
-@dataclass(frozen=True)
-class Line:
-    """How one series is drawn."""
-
-    label: str
-    color: str
-    style: str | tuple[int, tuple[float, ...]]
-    marker: str
-
-    @property
-    def text_color(self) -> str:
-        """The colour of words about the line."""
-        return _TEXT.get(self.color, self.color)
-
-
-# As in the paper's figures, networks without batch normalization are dashed.
-_DASHED, _DOTTED, _DASH_DOTTED = (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5))
-# Of an experiment without a line below: markers and styles that no line has, and colours.
-_FREE_MARKERS = ("h", "*", "<", ">", "d", "H", "8")
-_FREE_COLORS = (ORANGE, GREEN, BLUE, VERMILLION, PURPLE)
-_FREE_STYLES = ((0, (2, 1)), (0, (12, 2, 2, 2)), (0, (4, 1, 2, 1)))
-
-
-class Lines(dict[str, Line]):
-    """Lines by experiment; an experiment that has none is drawn all the same, under its name.
-
-    How such a line looks is a function of the name alone, so that a figure is the same whatever
-    was drawn before it.
-    """
-
-    def __missing__(self, label: str) -> Line:
-        """A line of the experiment's own name; nothing is added to the known ones."""
-        rest, marker = divmod(crc32(label.encode()), len(_FREE_MARKERS))
-        rest, color = divmod(rest, len(_FREE_COLORS))
-        style = _FREE_STYLES[rest % len(_FREE_STYLES)]
-        return Line(label, _FREE_COLORS[color], style, _FREE_MARKERS[marker])
-
-
-LINES = Lines(
-    {
-        "figure_1_plain": Line("without BN", VERMILLION, _DASHED, "o"),
-        "figure_1_bn": Line("with BN", BLUE, "-", "s"),
-        "inception": Line("Inception", INK, _DASHED, "o"),
-        "bn_baseline": Line("BN-Baseline", VERMILLION, _DASH_DOTTED, "s"),
-        "bn_x5": Line("BN-x5", BLUE, "-", "^"),
-        "bn_x30": Line("BN-x30", GREEN, (0, (9, 1.5)), "D"),
-        "bn_x5_sigmoid": Line("BN-x5-Sigmoid", PURPLE, _DOTTED, "v"),
-        "inception_tuned": Line("Inception, tuned rate", ORANGE, "-", "p"),
-        "inception_x5": Line("Inception x5", WINE, _DOTTED, "X"),
-        "bn_baseline_x5": Line("BN-Baseline x5", BROWN, _DASH_DOTTED, "s"),
-        "inception_accelerated": Line("Inception, accelerated", OLIVE, (0, (9, 1.5)), "P"),
-        "inception_sigmoid": Line("Inception, sigmoid", GRAY, (0, (3, 1, 1, 1, 1, 1)), "v"),
-    }
-)
 
 
 @contextmanager

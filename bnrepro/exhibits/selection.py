@@ -6,7 +6,7 @@ import pandas as pd
 
 from bnrepro import statistics
 from bnrepro.config import ConfigError
-from bnrepro.drawing.style import LINES
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.records import study_records
 from bnrepro.records.record import read_curves, read_runs
 
@@ -32,7 +32,7 @@ class Selection:
     @property
     def labels(self) -> list[str]:
         """The experiments of which there are runs, in the order in which they are drawn."""
-        order = list(LINES)
+        order = list(EXPERIMENTS)
         there = set(self.runs["label"])
         return [*filter(there.__contains__, order), *sorted(there.difference(order))]
 

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bnrepro.drawing.curves import Label, label_ends, percent_axis, step_axis
-from bnrepro.drawing.style import BLUE, GREEN, INK, ORANGE, VERMILLION, Line, Panel, build, write
+from bnrepro.drawing.style import Panel, build, write
+from bnrepro.experiments.line import BLUE, GREEN, INK, ORANGE, VERMILLION, Line
 
 _DASHED, _DOTTED = (0, (5, 2)), (0, (1, 1.3))
 _NAIVE = (

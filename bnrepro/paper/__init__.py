@@ -6,15 +6,13 @@ steps. All numbers are of ImageNet and of the authors' machines, but for figure 
 """
 
 from bnrepro.paper.claims import CLAIMS, Claim, claim
-from bnrepro.paper.curves import SERIES, best_accuracy, curve, curve_of
+from bnrepro.paper.curves import curve, highest
 from bnrepro.paper.results import (
     FIGURE_3,
     FIGURE_4,
-    LABELS,
     TARGET_ACCURACY,
     EnsembleRow,
     Row,
-    label,
     row,
 )
 
@@ -22,16 +20,12 @@ __all__ = [
     "CLAIMS",
     "FIGURE_3",
     "FIGURE_4",
-    "LABELS",
-    "SERIES",
     "TARGET_ACCURACY",
     "Claim",
     "EnsembleRow",
     "Row",
-    "best_accuracy",
     "claim",
     "curve",
-    "curve_of",
-    "label",
+    "highest",
     "row",
 ]

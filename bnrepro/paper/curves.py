@@ -9,21 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnrepro.paper.results import LABELS, row
-
 if TYPE_CHECKING:
     import pandas as pd
 
-# Which drawn curve, (figure, series), is the accuracy of which of our experiments.
-SERIES = {
-    "figure_1_plain": ("fig1a", "without_bn"),
-    "figure_1_bn": ("fig1a", "with_bn"),
-    **{
-        experiment: ("fig2", label)
-        for experiment, label in LABELS.items()
-        if not experiment.startswith("figure_1")
-    },
-}
 # Steps per unit of the drawn x-axis.
 _STEPS = {
     "fig1a": 1_000,
@@ -54,19 +42,8 @@ def curve(figure: str, series: str) -> "pd.DataFrame":
     return frame
 
 
-def curve_of(experiment: str) -> "pd.DataFrame | None":
-    """The paper's accuracy curve of our experiment, or None for one that was not drawn."""
-    return curve(*SERIES[experiment]) if experiment in SERIES else None
-
-
-def best_accuracy(experiment: str) -> float | None:
-    """The paper's best accuracy: figure 3's column, or the top of a curve of figure 1(a)."""
-    found = row(experiment)
-    if found:
-        return found.best_accuracy
-    if experiment not in SERIES:
-        return None
-    figure, series = SERIES[experiment]
+def highest(figure: str, series: str) -> float:
+    """The highest accuracy of a drawn curve; arguments as `curve`'s."""
     return max(accuracy for _, accuracy in _digitised()[figure][series])
 
 

@@ -5,41 +5,25 @@ from dataclasses import dataclass
 # Figure 3's target: the best accuracy of the paper's Inception.
 TARGET_ACCURACY = 0.722
 
-# Our experiments and what the paper's figures call them.
-LABELS = {
-    "inception": "Inception",
-    "bn_baseline": "BN-Baseline",
-    "bn_x5": "BN-x5",
-    "bn_x30": "BN-x30",
-    "bn_x5_sigmoid": "BN-x5-Sigmoid",
-    "figure_1_plain": "Without BN",
-    "figure_1_bn": "With BN",
-}
-
 
 @dataclass(frozen=True)
 class Row:
     """A row of figure 3; `steps_to_target` is None where 72.2 % was never reached."""
 
-    experiment: str
+    label: str
     learning_rate: float
     steps_to_target: int | None
     best_accuracy: float
     section: str = "4.2.2"
 
-    @property
-    def label(self) -> str:
-        """The paper's name of the network."""
-        return LABELS[self.experiment]
-
 
 # In the paper's order. BN-x30 has its best accuracy after 6,000,000 steps.
 FIGURE_3 = (
-    Row("inception", 0.0015, 31_000_000, 0.722),
-    Row("bn_baseline", 0.0015, 13_300_000, 0.727),
-    Row("bn_x5", 0.0075, 2_100_000, 0.730),
-    Row("bn_x30", 0.045, 2_700_000, 0.748),
-    Row("bn_x5_sigmoid", 0.0075, None, 0.698),
+    Row("Inception", 0.0015, 31_000_000, 0.722),
+    Row("BN-Baseline", 0.0015, 13_300_000, 0.727),
+    Row("BN-x5", 0.0075, 2_100_000, 0.730),
+    Row("BN-x30", 0.045, 2_700_000, 0.748),
+    Row("BN-x5-Sigmoid", 0.0075, None, 0.698),
 )
 
 
@@ -69,11 +53,13 @@ FIGURE_4 = (
 )
 
 
-def label(experiment: str) -> str | None:
-    """What the paper calls our experiment, or None for one that is not the paper's."""
-    return LABELS.get(experiment)
+def row(label: str) -> Row:
+    """The row of figure 3 of a network, by the paper's name of it.
 
-
-def row(experiment: str) -> Row | None:
-    """The row of figure 3 of our experiment, or None for one that has none."""
-    return next((row for row in FIGURE_3 if row.experiment == experiment), None)
+    Raises:
+        KeyError: if it has none.
+    """
+    for candidate in FIGURE_3:
+        if candidate.label == label:
+            return candidate
+    raise KeyError(f"{label}: expected one of {', '.join(each.label for each in FIGURE_3)}")

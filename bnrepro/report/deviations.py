@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bnrepro import paper
 from bnrepro.config import study, to_flat
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.paper import settings
 from bnrepro.paper.settings import Setting
 from bnrepro.tables import markdown_table
@@ -54,8 +54,10 @@ def compare_all(scale: str) -> dict[str, list[Comparison]]:
     Raises:
         ConfigError: if a study or the scale is refused.
     """
-    figure_2 = [row.experiment for row in paper.FIGURE_3]
-    figure_1 = [label for label in paper.LABELS if label not in figure_2]
+    drawn = {name: one.paper_series[0] for name, one in EXPERIMENTS.items() if one.paper_series}
+    figure_1, figure_2 = (
+        [name for name, figure in drawn.items() if figure == wanted] for wanted in ("fig1a", "fig2")
+    )
     return {
         "Figure 1": compare(settings.FIGURE_1, _configs("figure_1", [], figure_1)),
         "Figure 2": compare(settings.FIGURE_2, _configs("figure_2", [f"scale={scale}"], figure_2)),

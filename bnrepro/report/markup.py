@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bnrepro.drawing.style import GRID, INK, LINES, PALETTE, SURFACE, Panel, build, to_bytes
+from bnrepro.drawing.style import GRID, SURFACE, Panel, build, to_bytes
+from bnrepro.experiments import EXPERIMENTS
+from bnrepro.experiments.line import INK, PALETTE
 
 _PERCENT = ("accuracy", "error")
 _POINTS = ("gap",)
@@ -18,7 +20,7 @@ _SHORT = 14
 # Smaller than in a file, so that the words can be read where the page is 360 pixels wide.
 PANEL_SIZE = (3.9, 2.9)
 # Longer names first: `bn_x5_sigmoid` is not `bn_x5`.
-_EXPERIMENT = re.compile(rf"\b({'|'.join(sorted(LINES, key=len, reverse=True))})\b")
+_EXPERIMENT = re.compile(rf"\b({'|'.join(sorted(EXPERIMENTS, key=len, reverse=True))})\b")
 _NUMBER_AND_PERCENT = re.compile(r"(\d) %")
 # In columns of these names.
 _VERDICT_COLUMNS = ("verdict", "as_expected")
@@ -134,7 +136,7 @@ def readable(value: Any, unit: str = "") -> str:
         if unit:
             return f"{100 * value:.2f}{unit}"
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return _EXPERIMENT.sub(lambda found: LINES[found[0]].label, str(value))
+    return _EXPERIMENT.sub(lambda found: EXPERIMENTS[found[0]].label, str(value))
 
 
 def panel(drawn: Panel, prefix: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from bnrepro import paper
 from bnrepro.config import ConfigError, did_you_mean, first_few
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.records.record import RecordError
 from bnrepro.statistics import (
     Speedup,
@@ -211,7 +211,7 @@ def _steps(crossed: pd.DataFrame) -> Steps:
 
 def _in_order(results: pd.DataFrame) -> list[str]:
     """The labels: the paper's networks first, as it has them, then by name."""
-    order = list(paper.LABELS)
+    order = [name for name, one in EXPERIMENTS.items() if one.paper_series]
     of_label = results.drop_duplicates("label")[["label", "experiment"]].to_numpy()
     places = {
         str(label): order.index(experiment) if experiment in order else len(order)

@@ -9,7 +9,7 @@ from functools import partial
 
 import pandas as pd
 
-from bnrepro import paper
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.screen import percent
 from bnrepro.statistics import Interval, Speedup
 from bnrepro.tables.markdown import markdown_table
@@ -153,7 +153,7 @@ def _printed(row: TableRow, asked: dict[str, bool]) -> tuple[str, ...]:
 
     `asked` is which columns say something in this table that they do not say in every one.
     """
-    best = paper.best_accuracy(row.paper_experiment)
+    best = EXPERIMENTS[row.paper_experiment].paper_best_accuracy
     return (
         row.experiment,
         "" if asked["reached"] else f"{row.n}",  # else in that cell
@@ -195,7 +195,7 @@ def _speedup(speedup: Speedup | None) -> str:
 
 
 def _paper_steps(experiment: str) -> str:
-    printed = paper.row(experiment)
+    printed = EXPERIMENTS[experiment].paper_row
     if printed is None:
         return ""
     return f"{printed.steps_to_target:,}" if printed.steps_to_target else "never"

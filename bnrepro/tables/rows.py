@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bnrepro import paper
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.statistics import Interval, Speedup
 
 # The columns of `bnrepro table --format csv`: a contract, changed only with an entry in
@@ -72,7 +72,8 @@ class TableRow:
 
     def contract(self, data: str) -> tuple[object, ...]:
         """The values of `COLUMNS`."""
-        steps, faster, printed = self.steps, self.speedup, paper.row(self.paper_experiment)
+        steps, faster, known = self.steps, self.speedup, EXPERIMENTS[self.paper_experiment]
+        printed = known.paper_row
         return (
             self.experiment,
             self.n,
@@ -87,7 +88,7 @@ class TableRow:
             self.best_accuracy_interval.high,
             len(self.diverged_at),
             printed.steps_to_target if printed else None,
-            paper.best_accuracy(self.paper_experiment),
+            known.paper_best_accuracy,
             self.target,
             self.reference,
             data,

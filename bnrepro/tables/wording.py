@@ -8,6 +8,7 @@ import pandas as pd
 
 from bnrepro import paper
 from bnrepro.config import ConfigError, first_few
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.records.again import command
 from bnrepro.records.record import read_record
 from bnrepro.screen import count, percent
@@ -259,7 +260,7 @@ def _coverages(intervals: Iterable[tuple[int, Interval]]) -> str:
 
 
 def _paper_columns(rows: Iterable[TableRow]) -> list[str]:
-    if not any(paper.row(row.paper_experiment) for row in rows):
+    if not any(EXPERIMENTS[row.paper_experiment].paper_row for row in rows):
         return []
     target = f"{100 * paper.TARGET_ACCURACY:.1f} %"
     return [f"paper: figure 3, steps to {target} and best accuracy on ImageNet"]

@@ -10,13 +10,15 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bnrepro import statistics
 from bnrepro.drawing.curves import Label, label_ends, percent_axis
-from bnrepro.drawing.style import INK, LINES, Line, Panel
+from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, rows_of
 from bnrepro.exhibits.paired import PAIRED_COLUMNS, paired_caption, paired_row
 from bnrepro.exhibits.selection import Selection, select
 from bnrepro.exhibits.wording import listed, percent, points, setting
+from bnrepro.experiments import EXPERIMENTS
+from bnrepro.experiments.line import INK, Line
 
-_NETWORKS = {"without BN": LINES["figure_1_plain"], "with BN": LINES["figure_1_bn"]}
+_NETWORKS = {"without BN": EXPERIMENTS["figure_1_plain"], "with BN": EXPERIMENTS["figure_1_bn"]}
 _MINUS = "\N{MINUS SIGN}"
 _QUANTITIES = ("accuracy", "train_accuracy", "gap")
 _CAPTION = (

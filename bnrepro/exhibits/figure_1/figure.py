@@ -16,7 +16,7 @@ from bnrepro.drawing.curves import (
     step_axis,
     thin_and_thick,
 )
-from bnrepro.drawing.style import INK, LINES, Panel
+from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, rows_of
 from bnrepro.exhibits.figure_1 import sensitivity as figure_1_sensitivity
 from bnrepro.exhibits.figure_1.summary import (
@@ -30,6 +30,8 @@ from bnrepro.exhibits.figure_1.summary import (
 from bnrepro.exhibits.selection import select
 from bnrepro.exhibits.sensitivity import with_sensitivity
 from bnrepro.exhibits.wording import percent, setting
+from bnrepro.experiments import EXPERIMENTS
+from bnrepro.experiments.line import INK
 from bnrepro.records.record import PERCENTILE_COLUMNS, RecordError
 
 _CAPTION = (
@@ -122,7 +124,7 @@ def _drawing(title: str, mean: pd.DataFrame, percentiles: pd.DataFrame) -> Drawi
                 continue
             seed = rows["seed"].min()
             whose, rows = _of_unit(rows, seed) if kind == "unit" else _of_all_units(rows)
-            label = LINES[experiment].label.capitalize().replace("bn", "BN")
+            label = EXPERIMENTS[experiment].label.capitalize().replace("bn", "BN")
             seen = f"({letter}) {label}, {whose}: median up to {abs(_farthest(rows)):.2f} from 0"
             draw = partial(_draw_percentiles, rows=rows, experiment=experiment, limits=limits)
             panels.append(Panel(f"{kind}_{experiment}", seen, _describe_percentiles(rows), draw))
@@ -145,9 +147,9 @@ def _of_all_units(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
 def _draw_accuracy(axes: Axes, mean: pd.DataFrame, low: float, high: float) -> None:
     labels = []
     for phase, (experiment, rows) in enumerate(mean.groupby("experiment", sort=True)):
-        line = LINES[str(experiment)]
+        line = EXPERIMENTS[str(experiment)]
         labels.append(draw_mean(axes, rows, line, phase=phase / 2))
-        drawn = paper.curve_of(str(experiment))
+        drawn = EXPERIMENTS[str(experiment)].paper_curve
         if drawn is not None:
             draw_paper(axes, drawn, line)
     axes.set_ylim(low, high)
@@ -168,7 +170,7 @@ def _percentile_limits(percentiles: pd.DataFrame) -> tuple[float, float]:
 def _draw_percentiles(
     axes: Axes, rows: pd.DataFrame, experiment: str, limits: tuple[float, float]
 ) -> None:
-    color = LINES[experiment].color
+    color = EXPERIMENTS[experiment].color
     axes.fill_between(rows["step"], rows["p15"], rows["p85"], color=color, alpha=0.12, linewidth=0)
     labels = []
     for level in _LEVELS:
@@ -178,7 +180,7 @@ def _draw_percentiles(
         axes.plot(drawn["step"], drawn["value"], color=INK, linewidth=0.6)
         name = _LEVEL_NAMES[level]
         end = rows["step"].iloc[-1], rows[level].iloc[-1]
-        labels.append(Label(*end, name, LINES[experiment].text_color))
+        labels.append(Label(*end, name, EXPERIMENTS[experiment].text_color))
     axes.set_ylim(*limits)
     axes.set_ylabel("input to the sigmoid")
     step_axis(axes)
@@ -190,7 +192,7 @@ def _ends(mean: pd.DataFrame) -> str:
     ends = mean.sort_values("step", kind="stable").groupby("experiment").tail(1)
     rows = ends.sort_values("accuracy_mean", ascending=False, kind="stable").to_dict("records")
     return ", ".join(
-        f"{percent(row['accuracy_mean'])} {LINES[row['experiment']].label}" for row in rows
+        f"{percent(row['accuracy_mean'])} {EXPERIMENTS[row['experiment']].label}" for row in rows
     )
 
 
@@ -202,7 +204,7 @@ def _farthest(rows: pd.DataFrame) -> float:
 def _describe_accuracy(mean: pd.DataFrame) -> str:
     ends = mean.sort_values("step", kind="stable").groupby("experiment").tail(1)
     each = "; ".join(
-        f"{LINES[row['experiment']].label} it ends at {percent(row['accuracy_mean'])} "
+        f"{EXPERIMENTS[row['experiment']].label} it ends at {percent(row['accuracy_mean'])} "
         f"(seeds {percent(row['accuracy_low'])} to {percent(row['accuracy_high'])})"
         for row in ends.to_dict("records")
     )

@@ -13,6 +13,7 @@ from bnrepro import paper, statistics
 from bnrepro.exhibits.exhibit import Table
 from bnrepro.exhibits.selection import Selection
 from bnrepro.exhibits.wording import points
+from bnrepro.experiments import EXPERIMENTS
 
 PLAIN, NORMALIZED = "figure_1_plain", "figure_1_bn"
 PERCENTILE_CURVES = {PLAIN: "fig1b_without_bn", NORMALIZED: "fig1c_with_bn"}
@@ -186,7 +187,7 @@ def _over_seeds(values: pd.Series) -> dict[str, Any]:
 def _accuracies(chosen: Selection, mean: pd.DataFrame) -> Iterator[Quantity]:
     for experiment in chosen.labels:
         final = chosen.runs["judged_final"][chosen.runs["label"] == experiment]
-        drawn, ours = paper.curve_of(experiment), mean[mean["experiment"] == experiment]
+        drawn, ours = EXPERIMENTS[experiment].paper_curve, mean[mean["experiment"] == experiment]
         end = None if drawn is None else float(drawn["value"].iloc[-1])
         yield Quantity("final accuracy", experiment, **_over_seeds(final), paper=end)
         if drawn is not None and ours["step"].max() >= COMPARED_FROM:
@@ -202,7 +203,7 @@ def _accuracies(chosen: Selection, mean: pd.DataFrame) -> Iterator[Quantity]:
 
 
 def _paper_gap() -> float:
-    ends = [paper.curve_of(experiment) for experiment in (PLAIN, NORMALIZED)]
+    ends = [EXPERIMENTS[experiment].paper_curve for experiment in (PLAIN, NORMALIZED)]
     plain, normalized = (float(end["value"].iloc[-1]) for end in ends if end is not None)
     return normalized - plain
 
@@ -243,7 +244,7 @@ def _ratio(target: float, plain: pd.DataFrame, normalized: pd.DataFrame) -> Quan
 
 def _paper_crossing(experiment: str, target: float) -> tuple[float, bool]:
     """The first drawn step at or above the target, and whether it is where the curve begins."""
-    drawn = paper.curve_of(experiment)
+    drawn = EXPERIMENTS[experiment].paper_curve
     if drawn is None:
         raise KeyError(f"{experiment}: the paper drew no curve of it")
     first = int((drawn["value"] >= target).to_numpy().argmax())

@@ -6,10 +6,10 @@ from functools import partial
 import pandas as pd
 
 from bnrepro.config import ConfigError, first_few
-from bnrepro.drawing.style import LINES
 from bnrepro.exhibits.figure_2.findings import REFERENCE
 from bnrepro.exhibits.judged_claim import JudgedClaim
 from bnrepro.exhibits.selection import Selection
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.statistics import crossings, pair, speedup_to_best
 from bnrepro.verdicts.comparison import Comparison, judge_seeds, nothing, of_steps, of_values
 from bnrepro.verdicts.criteria import SeedCriterion
@@ -191,14 +191,15 @@ class Records:
         """Ratio of the steps to a share of Inception's median best accuracy."""
         for label in (REFERENCE, reference, experiment):
             if not self._has(label):
-                return nothing(LINES[label].label)
+                return nothing(EXPERIMENTS[label].label)
         curves = self.chosen.curves
         slow, fast = (curves[curves["label"] == label] for label in (reference, experiment))
         of_target = self.chosen.runs[self.chosen.runs["label"] == REFERENCE]
         best = of_target.set_index("seed")["best_accuracy"]
         target = share * best.median()
         return of_steps(
-            f"{LINES[reference].label} over {LINES[experiment].label} to {100 * target:.1f} %:",
+            f"{EXPERIMENTS[reference].label} over {EXPERIMENTS[experiment].label} to "
+            f"{100 * target:.1f} %:",
             crossings(slow, target),
             crossings(fast, target),
             speedup_to_best(slow, fast, best, share),
@@ -208,22 +209,22 @@ class Records:
         """The difference of the best accuracies, on the seeds that both have."""
         for label in (first, second):
             if not self._has(label):
-                return nothing(LINES[label].label)
+                return nothing(EXPERIMENTS[label].label)
         pairs = pair(self.chosen.runs, first, second, "judged_best")
-        name = f"{LINES[first].label} minus {LINES[second].label}:"
+        name = f"{EXPERIMENTS[first].label} minus {EXPERIMENTS[second].label}:"
         return of_values(name, pairs["first"] - pairs["second"], points=True)
 
     def _share(self, label: str) -> Comparison:
         """How far the best accuracy has come from chance to Inception's, on each seed."""
         for needed in (REFERENCE, label):
             if not self._has(needed):
-                return nothing(LINES[needed].label)
+                return nothing(EXPERIMENTS[needed].label)
         pairs = pair(self.chosen.runs, label, REFERENCE, "judged_best")
         chance = self.chosen.runs["chance"].iloc[0]
         way = pairs["second"] - chance
         # An Inception at chance itself is no way to go: no share follows.
         shares = (pairs["first"] - chance) / way.where(way > 0)
-        return of_values(f"{LINES[label].label}, on each seed:", shares)
+        return of_values(f"{EXPERIMENTS[label].label}, on each seed:", shares)
 
     def _has(self, label: str) -> bool:
         return bool((self.chosen.runs["label"] == label).any())

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bnrepro import paper, statistics
+from bnrepro import statistics
 from bnrepro.config import RunConfig, study
-from bnrepro.drawing.style import LINES
 from bnrepro.exhibits.figure_2.findings import REFERENCE
 from bnrepro.exhibits.figure_2.tables import MORE_COMPARISONS, ROWS, with_accuracy_after_equal_steps
 from bnrepro.exhibits.selection import Selection
 from bnrepro.exhibits.wording import listed, percent, points
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.schedules import learning_rates
 
 # Steps between which a curve's roughness is measured: past the steepest rise, on the fine grid.
@@ -40,13 +40,13 @@ def _order(runs: pd.DataFrame) -> Iterator[str]:
     """Who ends above whom, which the paper's table says too."""
     each = []
     for first, second in MORE_COMPARISONS:
-        rows = [paper.row(label) for label in (first, second)]
+        rows = [EXPERIMENTS[label].paper_row for label in (first, second)]
         gaps = _gaps(runs, first, second, "judged_best")
         theirs = [row.best_accuracy for row in rows if row]
         if len(gaps) and len(theirs) == 2:
             each.append(
-                f"{LINES[first].label} minus {LINES[second].label} {_range(gaps)}, above 0 on "
-                f"{(gaps > 0).sum()} of {len(gaps)} seeds, in the paper "
+                f"{EXPERIMENTS[first].label} minus {EXPERIMENTS[second].label} {_range(gaps)}, "
+                f"above 0 on {(gaps > 0).sum()} of {len(gaps)} seeds, in the paper "
                 f"{points(theirs[0] - theirs[1], 1)}"
             )
     if each:
@@ -95,8 +95,10 @@ def _after_equal_steps(chosen: Selection, configs: dict[str, RunConfig]) -> Iter
     shares: dict[str, list[str]] = {}
     for label in medians:
         first, now = (learning_rates(configs[label], at, at + 1)[0] for at in (0, steps))
-        shares.setdefault(f"{100 * now / first:.2g} %", []).append(LINES[label].label)
-    each = ", ".join(f"{LINES[label].label} {percent(value)}" for label, value in medians.items())
+        shares.setdefault(f"{100 * now / first:.2g} %", []).append(EXPERIMENTS[label].label)
+    each = ", ".join(
+        f"{EXPERIMENTS[label].label} {percent(value)}" for label, value in medians.items()
+    )
     rates = "; ".join(f"{share} for {listed(names)}" for share, names in shares.items())
     yield (
         f"After {steps:,} steps, as many as the shortest training has: {each}. The learning rate "

@@ -20,13 +20,15 @@ from bnrepro.drawing.curves import (
     short_steps,
     step_axis,
 )
-from bnrepro.drawing.style import INK, LINES, Panel
+from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder, rows_of
 from bnrepro.exhibits.figure_2.differences import differences
 from bnrepro.exhibits.figure_2.findings import REFERENCE, fewest_steps, findings, sooner
 from bnrepro.exhibits.figure_2.tables import ROWS, tables
 from bnrepro.exhibits.selection import Selection, select
 from bnrepro.exhibits.wording import percent, setting
+from bnrepro.experiments import EXPERIMENTS, FIGURE_3
+from bnrepro.experiments.line import INK
 
 # Where the curves of the first steps end: up to there the grid of evaluations is the finer one.
 _EARLY_STEPS = 5_000
@@ -157,7 +159,7 @@ def _reaching(labels: Sequence[str], diamonds: dict[str, float], target: float |
 
 
 def _reaching_in_the_paper() -> str:
-    others = [row for row in paper.FIGURE_3 if row.experiment != REFERENCE]
+    others = [row for name, row in FIGURE_3.items() if name != REFERENCE]
     reaching = sum(row.steps_to_target is not None for row in others)
     return f"{reaching} of {len(others)} reach Inception's {percent(paper.TARGET_ACCURACY)}"
 
@@ -168,14 +170,14 @@ def _range_of_ends(mean: pd.DataFrame) -> str:
     ends = ends.sort_values("accuracy_mean", kind="stable")
     lowest, highest = ends.iloc[0], ends.iloc[-1]
     return (
-        f"{LINES[lowest['experiment']].label} {percent(lowest['accuracy_mean'], 0)}, "
-        f"{LINES[highest['experiment']].label} {percent(highest['accuracy_mean'], 0)}"
+        f"{EXPERIMENTS[lowest['experiment']].label} {percent(lowest['accuracy_mean'], 0)}, "
+        f"{EXPERIMENTS[highest['experiment']].label} {percent(highest['accuracy_mean'], 0)}"
     )
 
 
 def _highest(mean: pd.DataFrame, target: float | None) -> float:
     """The highest accuracy, ours or the paper's, as a share of its target."""
-    curves = (paper.curve_of(row.experiment) for row in paper.FIGURE_3)
+    curves = (EXPERIMENTS[name].paper_curve for name in FIGURE_3)
     theirs = max(float(curve["value"].max()) for curve in curves if curve is not None)
     ours = mean["accuracy_high"].max() / target if target else 0.0
     return max(ours, theirs / paper.TARGET_ACCURACY)
@@ -215,7 +217,7 @@ def _draw_curves(
         rows = mean[mean["experiment"] == label]
         if rows.empty:
             continue
-        ends.append(draw_mean(axes, rows, LINES[label], phase=index / len(labels)))
+        ends.append(draw_mean(axes, rows, EXPERIMENTS[label], phase=index / len(labels)))
     axes.set_ylim(limits or (0, 1.08 * mean["accuracy_high"].max()))
     axes.set_ylabel("test accuracy")
     percent_axis(axes.yaxis)
@@ -241,25 +243,25 @@ def _draw_diamonds(axes: Axes, steps: dict[str, float], target: float) -> None:
             [target],
             marker="D",
             markersize=7 + 4 * covering,
-            markerfacecolor=LINES[label].color,
+            markerfacecolor=EXPERIMENTS[label].color,
             markeredgecolor=INK,
             linestyle="none",
-            label=f"{LINES[label].label} reaches {percent(target)}",
+            label=f"{EXPERIMENTS[label].label} reaches {percent(target)}",
             zorder=4,
         )
 
 
 def _draw_paper(axes: Axes, limits: tuple[float, float]) -> None:
     ends, steps = [], {}
-    for row in paper.FIGURE_3:
-        line, drawn = LINES[row.experiment], paper.curve_of(row.experiment)
+    for name, row in FIGURE_3.items():
+        line, drawn = EXPERIMENTS[name], EXPERIMENTS[name].paper_curve
         if drawn is None:
             continue
         axes.plot(drawn["step"], drawn["value"], color=line.color, linestyle=line.style, lw=1)
         last = drawn.iloc[-1]
         ends.append(Label(last["step"], last["value"], line.label, line.text_color))
         if row.steps_to_target is not None:
-            steps[row.experiment] = float(row.steps_to_target)
+            steps[name] = float(row.steps_to_target)
     axes.axhline(paper.TARGET_ACCURACY, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
     _draw_diamonds(axes, steps, paper.TARGET_ACCURACY)
     axes.set_ylim(limits)
@@ -300,7 +302,7 @@ def _draw_targets(axes: Axes, against: pd.DataFrame) -> None:
         rows = against[(against["experiment"] == label) & against["steps"].notna()]
         if rows.empty:
             continue
-        line = LINES[label]
+        line = EXPERIMENTS[label]
         high = rows["steps_high"].fillna(against["steps_high"].max())
         axes.fill_between(
             rows["target"], rows["steps_low"], high, color=line.color, alpha=0.18, linewidth=0
@@ -313,7 +315,7 @@ def _draw_targets(axes: Axes, against: pd.DataFrame) -> None:
 def _draw_paper_targets(axes: Axes) -> None:
     ends = []
     for index, label in enumerate(ROWS):
-        drawn = paper.curve_of(label)
+        drawn = EXPERIMENTS[label].paper_curve
         if drawn is None:
             continue
         # A curve that falls reaches nothing new.
@@ -326,7 +328,7 @@ def _draw_paper_targets(axes: Axes) -> None:
 def _draw_steps(
     axes: Axes, targets: pd.Series, steps: pd.Series, label: str, phase: float
 ) -> Label:
-    line = LINES[label]
+    line = EXPERIMENTS[label]
     axes.plot(
         targets,
         steps,
@@ -352,7 +354,7 @@ def _describe(mean: pd.DataFrame, chosen: Selection, target: float | None) -> st
     ends = mean.sort_values("step", kind="stable").groupby("experiment", sort=False).tail(1)
     diverged = chosen.runs[chosen.runs["status"] == "diverged"].groupby("label").size()
     each = "; ".join(
-        f"{LINES[row['experiment']].label} {percent(row['accuracy_mean'])} after "
+        f"{EXPERIMENTS[row['experiment']].label} {percent(row['accuracy_mean'])} after "
         f"{row['step']:,} steps"
         + (f" ({diverged[row['experiment']]} diverged)" if row["experiment"] in diverged else "")
         for row in ends.to_dict("records")

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bnrepro import paper, statistics
-from bnrepro.drawing.style import LINES
+from bnrepro import statistics
 from bnrepro.exhibits.exhibit import Table
 from bnrepro.exhibits.selection import Selection
 from bnrepro.exhibits.wording import listed, percent
+from bnrepro.experiments import EXPERIMENTS, FIGURE_3
 
 REFERENCE = "inception"
 _NEVER = "never gets there"
@@ -39,10 +39,10 @@ def sooner(curves: pd.DataFrame, target: float | None) -> str:
         return "Test accuracy against training steps"
     crossings = dict(iter(statistics.crossings(curves, target).groupby("label")))
     factors, never = [], []
-    for row in paper.FIGURE_3:
-        if row.experiment == REFERENCE or row.experiment not in crossings:
+    for name, row in FIGURE_3.items():
+        if name == REFERENCE or name not in crossings:
             continue
-        own = crossings[row.experiment]
+        own = crossings[name]
         faster = statistics.speedup(crossings[REFERENCE], own)
         if not own["reached"].any():
             never.append(row.label)
@@ -61,7 +61,7 @@ def fewest_steps(against: pd.DataFrame) -> str:
     if REFERENCE not in steps:
         return plain
     steps = steps[steps[REFERENCE].notna()]
-    rows = [row.experiment for row in paper.FIGURE_3 if row.experiment in steps]
+    rows = [name for name in FIGURE_3 if name in steps]
     fewest = steps[rows].idxmin(axis=1).value_counts()
     if fewest.empty or fewest.index[0] == REFERENCE:
         return plain
@@ -69,8 +69,8 @@ def fewest_steps(against: pd.DataFrame) -> str:
     ratios = (steps[REFERENCE] / steps[label]).dropna()
     targets = ratios.index
     return (
-        f"{LINES[label].label} needs {ratios.min():.1f} to {ratios.max():.1f} times fewer steps "
-        f"than Inception to every accuracy from {percent(targets.min(), 0)} to "
+        f"{EXPERIMENTS[label].label} needs {ratios.min():.1f} to {ratios.max():.1f} times fewer "
+        f"steps than Inception to every accuracy from {percent(targets.min(), 0)} to "
         f"{percent(targets.max(), 0)}"
     )
 
@@ -83,11 +83,10 @@ def _at_fixed_targets(rows: pd.DataFrame) -> Iterator[str]:
     reached = steps[steps[REFERENCE].notna()]
     if reached.empty:
         return
-    others = [row for row in paper.FIGURE_3 if row.experiment in steps]
     each = [
-        f"{row.label} {listed(map(_ratio, reached[REFERENCE] / reached[row.experiment]))}"
-        for row in others
-        if row.experiment != REFERENCE
+        f"{row.label} {listed(map(_ratio, reached[REFERENCE] / reached[name]))}"
+        for name, row in FIGURE_3.items()
+        if name in steps and name != REFERENCE
     ]
     if not each:
         return
@@ -104,11 +103,11 @@ def _ratio(value: float) -> str:
 
 def _speedups(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str]:
     ours, theirs, smaller = [], [], []
-    reference = paper.row(REFERENCE)
-    for row in paper.FIGURE_3:
-        if row.experiment == REFERENCE or row.experiment not in crossings:
+    reference = EXPERIMENTS[REFERENCE].paper_row
+    for name, row in FIGURE_3.items():
+        if name == REFERENCE or name not in crossings:
             continue
-        own = crossings[row.experiment]
+        own = crossings[name]
         faster = statistics.speedup(crossings[REFERENCE], own)
         if not own["reached"].any():
             ours.append(f"{row.label} {_NEVER}")
@@ -134,7 +133,7 @@ def _first(crossings: dict[str, pd.DataFrame]) -> str:
     """Which of the two accelerated networks is there first, here and in the paper."""
     ours, theirs = [], []
     for label in ("bn_x5", "bn_x30"):
-        row, runs = paper.row(label), crossings.get(label)
+        row, runs = EXPERIMENTS[label].paper_row, crossings.get(label)
         median = (
             None if runs is None else statistics.kaplan_meier_median(runs["steps"], runs["reached"])
         )
@@ -142,7 +141,7 @@ def _first(crossings: dict[str, pd.DataFrame]) -> str:
             return ""
         ours.append(f"{median:,.0f}")
         theirs.append(f"{row.steps_to_target / 1e6:.1f}")
-    names = " and ".join(LINES[label].label for label in ("bn_x5", "bn_x30"))
+    names = " and ".join(EXPERIMENTS[label].label for label in ("bn_x5", "bn_x30"))
     return (
         f" {names} get there after {' and '.join(ours)} steps, in the paper after "
         f"{' and '.join(theirs)} million."

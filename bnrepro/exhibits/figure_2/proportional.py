@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnrepro.paper.curves import curve_of
+from bnrepro.experiments import EXPERIMENTS
 from bnrepro.verdicts.criteria import SeedCriterion
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def paper_factor(experiment: str, share: float) -> float | None:
     The accuracy is `share` of the best of the paper's Inception; both curves of figure 2 are read
     on straight lines between their points. None where the network never reaches it.
     """
-    reference, own = curve_of("inception"), curve_of(experiment)
+    reference, own = EXPERIMENTS["inception"].paper_curve, EXPERIMENTS[experiment].paper_curve
     if reference is None or own is None:
         raise KeyError(f"{experiment}: figure 2 has no such curve")
     target = share * reference["value"].max()

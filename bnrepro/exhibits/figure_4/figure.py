@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 
 from bnrepro import paper
 from bnrepro.drawing.curves import percent_axis, write_beside
-from bnrepro.drawing.style import BLUE, VERMILLION, Panel
+from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder
 from bnrepro.exhibits.figure_4.errors import completed, error_rows
 from bnrepro.exhibits.selection import select, select_optional
 from bnrepro.exhibits.wording import percent, points, setting_of_one_each
+from bnrepro.experiments.line import BLUE, VERMILLION
 from bnrepro.records import predictions
 from bnrepro.records.predictions import ErrorRow
 

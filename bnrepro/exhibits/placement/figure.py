@@ -8,7 +8,7 @@ from matplotlib.ticker import NullLocator
 
 from bnrepro import statistics
 from bnrepro.drawing.curves import write_beside
-from bnrepro.drawing.style import BLUE, GREEN, INK, VERMILLION, Panel
+from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
 from bnrepro.exhibits.paired import PAIRED_COLUMNS, paired_caption, paired_row
 from bnrepro.exhibits.placement import sensitivity as placement_sensitivity
@@ -16,6 +16,7 @@ from bnrepro.exhibits.placement.sensitivity import MEASURES
 from bnrepro.exhibits.selection import select
 from bnrepro.exhibits.sensitivity import with_sensitivity
 from bnrepro.exhibits.wording import percent, setting
+from bnrepro.experiments.line import BLUE, GREEN, INK, VERMILLION
 
 # From top to bottom.
 _PLACEMENTS = {"before": (BLUE, "s"), "after": (GREEN, "^"), "none": (VERMILLION, "o")}
