@@ -6,8 +6,8 @@ from bnrepro.config import GROUPS, to_flat
 from bnrepro.config.composition import compose
 from bnrepro.config.files import AT_SCALE
 from bnrepro.config.overrides import choices_of, configs_directory
+from bnrepro.config.schedules import learning_rates
 from bnrepro.experiments import EXPERIMENTS
-from bnrepro.schedules import learning_rates
 
 ROWS = ["inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid"]
 CONTROLS = [

@@ -5,8 +5,8 @@ import numpy as np
 import numpy_training
 import pytest
 
-from bnrepro import optimizers, schedules
-from bnrepro.config import OPTIMIZERS, SCHEDULES
+from bnrepro import optimizers
+from bnrepro.config import OPTIMIZERS, SCHEDULES, schedules
 from bnrepro.config.composition import compose
 
 DECAY = ("schedule.decay_steps=100", "schedule.decay_rate=0.25")

@@ -16,13 +16,13 @@ import keras
 import numpy as np
 
 from bnrepro.config import RunConfig
+from bnrepro.config.schedules import learning_rates
 from bnrepro.data import Dataset, Split
 from bnrepro.data.distortion import draw
 from bnrepro.data.order import BatchOrder
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.models import Network
 from bnrepro.normalization.population import batch_moments
-from bnrepro.schedules import learning_rates
 
 Arrays = dict[str, np.ndarray]
 

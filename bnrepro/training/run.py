@@ -14,6 +14,7 @@ import numpy as np
 from bnrepro import seconds_since_import
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import Composition
+from bnrepro.config.schedules import learning_rates
 from bnrepro.engine import Engine, Segment
 from bnrepro.measures import Observer
 from bnrepro.measures.evaluation import evaluate, evaluate_population
@@ -21,7 +22,6 @@ from bnrepro.measures.percentiles import percentile_rows, watched_images
 from bnrepro.measures.progress import ProgressObserver
 from bnrepro.records import checkpoint
 from bnrepro.records.record import CurveRow, RunRecord
-from bnrepro.schedules import learning_rates
 from bnrepro.screen.foot import foot
 from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (

@@ -6,12 +6,12 @@ import pandas as pd
 
 from bnrepro import statistics
 from bnrepro.config import RunConfig, study
+from bnrepro.config.schedules import learning_rates
 from bnrepro.exhibits.figure_2.findings import REFERENCE
 from bnrepro.exhibits.figure_2.tables import MORE_COMPARISONS, ROWS, with_accuracy_after_equal_steps
 from bnrepro.exhibits.selection import Selection
 from bnrepro.exhibits.wording import listed, percent, points
 from bnrepro.experiments import EXPERIMENTS
-from bnrepro.schedules import learning_rates
 
 # Steps between which a curve's roughness is measured: past the steepest rise, on the fine grid.
 _ROUGH_FROM, _ROUGH_TO = 2_000, 5_000
