@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from exact_criteria import EXACT
 from keras import ops
 
 from bnrepro.engine import contract as engine
@@ -18,7 +19,6 @@ from bnrepro.lab import (
 )
 from bnrepro.lab.naive_normalization import NaiveNormalization
 from bnrepro.normalization.group import GroupNormalization
-from bnrepro.verdicts.criteria import EXACT
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,16 @@
-"""The verdicts that follow from records, on hand-made ones; nothing here loads TensorFlow."""
+"""The verdicts that follow from records, on hand-made ones, and what all verdicts share."""
 
+import csv
 import itertools
 import subprocess
 import sys
 from dataclasses import astuple, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from exact_criteria import EXACT
 from hand_made_records import HandMade, write_run
 
 from bnrepro import claims
@@ -26,7 +29,7 @@ from bnrepro.paper import CLAIMS
 from bnrepro.records.predictions import ErrorRow
 from bnrepro.statistics import Interval, judged, speedup
 from bnrepro.verdicts.comparison import judge_seeds, nothing, of_steps, of_values
-from bnrepro.verdicts.criteria import EXACT
+from bnrepro.verdicts.criteria import Criterion
 from bnrepro.verdicts.reasons import CAUTION, reason
 from bnrepro.verdicts.untested import REASONS
 from bnrepro.verdicts.verdict import COLUMNS, Verdict, all_of, count_outcomes, judge
@@ -105,6 +108,24 @@ def test_every_criterion_belongs_to_a_claim_that_is_tested():
     assert [key for key in FIGURE_2 if SEEDS[key].after_records] == ["C14.x5_end"]
 
 
+def published():
+    """The lines of the published `verdicts.csv` that are of a claim with a verdict."""
+    path = Path(__file__).parent.parent / "results" / "published" / "claims" / "verdicts.csv"
+    with path.open(newline="") as file:
+        return [Verdict(**row) for row in csv.DictReader(file) if row["verdict"] != "no verdict"]
+
+
+@pytest.mark.parametrize("verdict", published(), ids=lambda verdict: verdict.measured[:40])
+def test_every_published_verdict_is_by_a_criterion_that_still_reads_so(verdict):
+    said = (verdict.claim, verdict.section, verdict.group, verdict.criterion)
+    known = [
+        each.measure if isinstance(each, Criterion) else each.sentence
+        for each in (*EXACT.values(), *SEEDS.values())
+        if (each.claim, each.section, each.group, each.text) == said
+    ]
+    assert [words for words in known if f"{words}: " in verdict.measured]
+
+
 def test_measures_of_exact_criteria_are_distinct():
     assert len({criterion.measure for criterion in EXACT.values()}) == len(EXACT)
 
@@ -123,7 +144,7 @@ def test_measures_of_exact_criteria_are_distinct():
     ],
 )
 def test_a_number_is_held_against_its_bound(key, value, verdict):
-    assert judge(key, value).verdict == verdict
+    assert judge(EXACT[key], value).verdict == verdict
 
 
 def test_of_several_parts_one_failure_decides():
@@ -512,8 +533,8 @@ def test_verdicts_are_counted_by_what_they_rest_on():
 def test_criteria_say_what_they_ask_beyond_the_paper_and_which_came_after_the_records():
     beyond = {key for key, criterion in EXACT.items() if criterion.group == "beyond the claim"}
     assert beyond == {"C4.relu", "C4.depth"}
-    assert "beyond the claim: the paper conjectures" in judge("C4.relu", 0.3).criterion
-    assert "beyond" not in judge("C4.layer", 0.6).criterion
+    assert "beyond the claim: the paper conjectures" in judge(EXACT["C4.relu"], 0.3).criterion
+    assert "beyond" not in judge(EXACT["C4.layer"], 0.6).criterion
     (after,) = [key for key, criterion in SEEDS.items() if criterion.group == "after the records"]
     assert SEEDS[after].text.endswith("; written after the records were seen")
     assert "after the records" not in SEEDS["C15.end"].text

@@ -2,5 +2,5 @@
 
 Each file holds one family, checked against an independent computation; `experiments` says which
 claim is whose, `setting` gives them networks and data, `tables` and `figures` what they leave on
-disk. The bounds stand in `verdicts.criteria`.
+disk. The criteria stand in each file.
 """

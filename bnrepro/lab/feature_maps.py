@@ -12,7 +12,30 @@ import tensorflow as tf
 
 from bnrepro.lab.identities import draw_state
 from bnrepro.lab.setting import batch_normalization, random
+from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
+
+CRITERIA = {
+    "C8.parameters": Criterion(
+        "C8", "learned parameters of batch normalization, per feature map", "exactly", 2
+    ),
+    "C8.joint": Criterion(
+        "C8",
+        "output against normalization over batch and locations jointly: largest error",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C8.shift": Criterion(
+        "C8",
+        "circular convolution and batch normalization of a shifted image against the shifted "
+        "output: largest error",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C8.per_activation": Criterion(
+        "C8", "the same with normalization per activation: largest error", "at least", 0.01
+    ),
+}
 
 _BATCH, _SIZE, _CHANNELS, _MAPS, _KERNEL_SIZE = 16, 8, 3, 6, 3
 _SHIFT = (2, 3)
@@ -25,10 +48,10 @@ def verdicts(_: Path) -> list[Verdict]:
     parameters = number_of_parameters(joint) / _MAPS
     others = number_of_parameters(per_activation) / _MAPS
     return [
-        judge("C8.parameters", parameters, f"{others:.0f} per activation"),
-        judge("C8.joint", joint_error(joint)),
-        judge("C8.shift", shift_error(joint)),
-        judge("C8.per_activation", shift_error(per_activation)),
+        judge(CRITERIA["C8.parameters"], parameters, f"{others:.0f} per activation"),
+        judge(CRITERIA["C8.joint"], joint_error(joint)),
+        judge(CRITERIA["C8.shift"], shift_error(joint)),
+        judge(CRITERIA["C8.per_activation"], shift_error(per_activation)),
     ]
 
 

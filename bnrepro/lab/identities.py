@@ -20,7 +20,59 @@ from bnrepro.lab.setting import (
     trained,
 )
 from bnrepro.models import Network
+from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
+
+CRITERIA = {
+    "C5.layer": Criterion(
+        "C5",
+        "gamma = sqrt(variance + epsilon), beta = mean: largest |y - x|",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C5.network": Criterion(
+        "C5",
+        "trained network with such layers put in: change of its loss",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C6.gradient": Criterion(
+        "C6",
+        "gradient of a bias before batch normalization over that of its kernel",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C6.output": Criterion("C6", "any other bias: largest change of y", "at most", ROUNDING_BOUND),
+    "C6.training": Criterion(
+        "C6",
+        "training with and without the bias: difference of the final losses",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C7.mean": Criterion("C7", "largest |mean| of a normalized unit", "at most", ROUNDING_BOUND),
+    "C7.variance": Criterion(
+        "C7", "largest |variance - 1| of a normalized unit, epsilon = 0", "at most", ROUNDING_BOUND
+    ),
+    "C7.epsilon": Criterion(
+        "C7",
+        "epsilon = 1e-3: largest |variance - v / (v + epsilon)|, v the variance before",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C10.mlp": Criterion(
+        "C10",
+        "fully connected network with its normalization folded into W and b: largest "
+        "relative difference of the class scores",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C10.cnn": Criterion(
+        "C10",
+        "convolutional network, likewise folded: largest relative difference of the class scores",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+}
 
 _EXAMPLES, _UNITS = 64, 8
 _TRAIN_STEPS = 300
@@ -45,8 +97,8 @@ def identity(_: Path) -> list[Verdict]:
     )
     before, after = losses_with_identity_put_in(plain)
     return [
-        judge("C5.layer", difference),
-        judge("C5.network", abs(after - before), f"loss {before:.4f}"),
+        judge(CRITERIA["C5.layer"], difference),
+        judge(CRITERIA["C5.network"], abs(after - before), f"loss {before:.4f}"),
     ]
 
 
@@ -64,9 +116,9 @@ def redundant_bias(_: Path) -> list[Verdict]:
     moved = values + random("another bias", _UNITS)
     change = np.asarray(layer(moved, training=True)) - np.asarray(layer(values, training=True))
     return [
-        judge("C6.gradient", ratio),
-        judge("C6.output", np.abs(change).max()),
-        judge("C6.training", abs(losses[0] - losses[1]), f"both end at {losses[0]:.4f}"),
+        judge(CRITERIA["C6.gradient"], ratio),
+        judge(CRITERIA["C6.output"], np.abs(change).max()),
+        judge(CRITERIA["C6.training"], abs(losses[0] - losses[1]), f"both end at {losses[0]:.4f}"),
     ]
 
 
@@ -78,10 +130,10 @@ def mean_and_variance(_: Path) -> list[Verdict]:
     variance = values.var(axis=0)
     expected = variance / (variance + 1e-3)
     return [
-        judge("C7.mean", np.abs(exact.mean(axis=0)).max()),
-        judge("C7.variance", np.abs(exact.var(axis=0) - 1).max()),
+        judge(CRITERIA["C7.mean"], np.abs(exact.mean(axis=0)).max()),
+        judge(CRITERIA["C7.variance"], np.abs(exact.var(axis=0) - 1).max()),
         judge(
-            "C7.epsilon",
+            CRITERIA["C7.epsilon"],
             np.abs(smoothed.var(axis=0) - expected).max(),
             f"the variance itself falls to {smoothed.var(axis=0).min():.2f}",
         ),
@@ -91,7 +143,9 @@ def mean_and_variance(_: Path) -> list[Verdict]:
 def folding(_: Path) -> list[Verdict]:
     """C10, section 3.1: with frozen statistics normalization is affine, as the layer before it."""
     images = random("images", 32, *IMAGE_SHAPE)
-    return [judge(f"C10.{model}", folding_error(model, images)) for model in ("mlp", "cnn")]
+    return [
+        judge(CRITERIA[f"C10.{model}"], folding_error(model, images)) for model in ("mlp", "cnn")
+    ]
 
 
 def pre_activations() -> np.ndarray:

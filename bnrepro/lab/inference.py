@@ -18,7 +18,35 @@ from bnrepro.engine.batch import read_images
 from bnrepro.lab.setting import config_of, flat, trained
 from bnrepro.lab.tables import write_table
 from bnrepro.measures.evaluation import score
+from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
+
+CRITERIA = {
+    "C9.variance": Criterion(
+        "C9",
+        "Algorithm 2's variance of the first layer, batches of 2 to 128: largest relative error",
+        "at most",
+        0.05,
+    ),
+    "C9.correction": Criterion(
+        "C9",
+        "the same variance without m/(m-1), batches of 2: relative error",
+        "at least",
+        0.4,
+    ),
+    "C9.accuracy": Criterion(
+        "C9",
+        "accuracy by population statistics minus by the statistics of batches of 2",
+        "at least",
+        0.05,
+    ),
+    "C9.alone": Criterion(
+        "C9",
+        "class scores of an example alone against the same in a batch: largest difference",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+}
 
 _BATCH_SIZES = (2, 4, 8, 16, 32, 60, 128)
 _MOST_BATCHES = 360
@@ -57,10 +85,10 @@ def verdicts(folder: Path) -> list[Verdict]:
     gap = corrected.accuracy - smallest["mini-batch"].accuracy
     losses = f"test loss {uncorrected.loss:.3f}, with it {corrected.loss:.3f}"
     return [
-        judge("C9.variance", float(np.abs(ratios - 1).max())),
-        judge("C9.correction", abs(uncorrected.variance_over_true - 1), losses),
-        judge("C9.accuracy", gap, f"{100 * corrected.accuracy:.1f} % by the former"),
-        judge("C9.alone", difference_alone(engine)),
+        judge(CRITERIA["C9.variance"], float(np.abs(ratios - 1).max())),
+        judge(CRITERIA["C9.correction"], abs(uncorrected.variance_over_true - 1), losses),
+        judge(CRITERIA["C9.accuracy"], gap, f"{100 * corrected.accuracy:.1f} % by the former"),
+        judge(CRITERIA["C9.alone"], difference_alone(engine)),
     ]
 
 

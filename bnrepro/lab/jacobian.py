@@ -18,7 +18,53 @@ import tensorflow as tf
 
 from bnrepro.lab.setting import batch_normalization, digits, random
 from bnrepro.lab.tables import write_table
+from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
+
+CRITERIA = {
+    "C4.gradient": Criterion(
+        "C4",
+        "gradient through the layer against the Jacobian of Algorithm 1 as a matrix: largest "
+        "relative error",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C4.layer": Criterion(
+        "C4",
+        "Jacobian of one linear layer at initialization, statistics frozen: share of its "
+        "singular values between 1/2 and 2",
+        "at least",
+        0.9,
+    ),
+    "C4.orthogonal": Criterion(
+        "C4",
+        "Jacobian of one linear layer of orthogonal weights, which keep uncorrelated values so, "
+        "as the paper's argument assumes: the same share",
+        "at least",
+        0.9,
+    ),
+    "C4.relu": Criterion(
+        "C4",
+        "Jacobian of one layer with ReLU: the same share",
+        "at least",
+        0.9,
+        beyond="the paper conjectures it of a linear map between uncorrelated Gaussian layers",
+    ),
+    "C4.batch": Criterion(
+        "C4",
+        "Jacobian of one linear layer through the statistics of the batch, without the "
+        "directions that they remove: the same share",
+        "at least",
+        0.9,
+    ),
+    "C4.depth": Criterion(
+        "C4",
+        "Jacobian of 20 layers with ReLU together: the same share",
+        "at least",
+        0.9,
+        beyond="the paper conjectures it of one such step, and of a linear one",
+    ),
+}
 
 HISTOGRAM_COLUMNS = ("network", "statistics", "log10_low", "log10_high", "share")
 DEPTH_COLUMNS = (
@@ -107,16 +153,16 @@ def verdicts(folder: Path) -> list[Verdict]:
     linear, orthogonal = layers["BN linear", "frozen"], layers["BN linear orthogonal", "frozen"]
     deep = courses["BN ReLU", "frozen"][DEPTH]
     return [
-        judge("C4.gradient", backpropagation_error()),
+        judge(CRITERIA["C4.gradient"], backpropagation_error()),
         judge(
-            "C4.layer",
+            CRITERIA["C4.layer"],
             share_within(linear),
             f"root mean square {np.sqrt((linear**2).mean()):.2f}",
         ),
-        judge("C4.orthogonal", share_within(orthogonal)),
-        judge("C4.relu", share_within(layers["BN ReLU", "frozen"])),
-        judge("C4.batch", share_within(layers["BN linear", "batch"])),
-        judge("C4.depth", share_within(deep), f"the largest is {deep.max():.3g}"),
+        judge(CRITERIA["C4.orthogonal"], share_within(orthogonal)),
+        judge(CRITERIA["C4.relu"], share_within(layers["BN ReLU", "frozen"])),
+        judge(CRITERIA["C4.batch"], share_within(layers["BN linear", "batch"])),
+        judge(CRITERIA["C4.depth"], share_within(deep), f"the largest is {deep.max():.3g}"),
     ]
 
 

@@ -15,8 +15,42 @@ from keras import ops
 from bnrepro.lab.descent import HiddenLayerNetwork
 from bnrepro.lab.setting import batch_normalization, digits, random
 from bnrepro.lab.tables import write_table
-from bnrepro.verdicts.criteria import ROUNDING
+from bnrepro.verdicts.criteria import ROUNDING, ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
+
+CRITERIA = {
+    "C1.toy_bias": Criterion(
+        "C1",
+        "toy x = u + b: growth of b in the second half of training over that in the first",
+        "at least",
+        0.9,
+    ),
+    "C1.toy_loss": Criterion(
+        "C1", "toy x = u + b: relative change of the loss", "at most", ROUNDING_BOUND
+    ),
+    "C1.network_bias": Criterion(
+        "C1",
+        "network, mean outside the gradient: growth of |b| in the second half over the first",
+        "at least",
+        0.5,
+    ),
+    "C1.network_loss": Criterion(
+        "C1",
+        "network, mean outside the gradient: fall of the loss in the second half",
+        "at most",
+        0.05,
+    ),
+    "C1.network_scale": Criterion(
+        "C1",
+        "network, mean and variance outside the gradient: growth of |W|, |b| over that with "
+        "batch normalization",
+        "at least",
+        2.0,
+    ),
+    "C1.batch_normalization": Criterion(
+        "C1", "the same network with batch normalization: growth of |b|", "at most", ROUNDING_BOUND
+    ),
+}
 
 # So few hidden units that the loss cannot reach 0, where all gradients would end.
 _HIDDEN_UNITS, _NUM_EXAMPLES = 2, 300
@@ -72,13 +106,17 @@ def verdicts(folder: Path) -> list[Verdict]:
     write_table(folder / "naive_normalization.csv", COLUMNS, rows, digits=_DIGITS)
     centred, scaled, true = courses.values()
     return [
-        judge("C1.toy_bias", late_growth(toy)),
-        judge("C1.toy_loss", abs(toy[-1].loss / toy[0].loss - 1)),
-        judge("C1.network_bias", late_growth(centred), f"|b| ends at {centred[-1].bias:.1f}"),
-        judge("C1.network_loss", late_fall(centred), f"loss ends at {centred[-1].loss:.3f}"),
-        judge("C1.network_scale", growth(scaled) / growth(true)),
+        judge(CRITERIA["C1.toy_bias"], late_growth(toy)),
+        judge(CRITERIA["C1.toy_loss"], abs(toy[-1].loss / toy[0].loss - 1)),
         judge(
-            "C1.batch_normalization",
+            CRITERIA["C1.network_bias"], late_growth(centred), f"|b| ends at {centred[-1].bias:.1f}"
+        ),
+        judge(
+            CRITERIA["C1.network_loss"], late_fall(centred), f"loss ends at {centred[-1].loss:.3f}"
+        ),
+        judge(CRITERIA["C1.network_scale"], growth(scaled) / growth(true)),
+        judge(
+            CRITERIA["C1.batch_normalization"],
             abs(true[-1].bias - true[0].bias),
             f"loss ends at {true[-1].loss:.3f}",
         ),

@@ -18,7 +18,52 @@ import tensorflow as tf
 from bnrepro.lab.descent import HiddenLayerNetwork
 from bnrepro.lab.setting import batch_normalization, digits, random
 from bnrepro.lab.tables import write_table
+from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
+
+CRITERIA = {
+    "C2.output": Criterion(
+        "C2",
+        "BN(aWu) against BN(Wu), a = 0.1 to 100, epsilon = 0: largest relative error",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C2.gradient_of_input": Criterion(
+        "C2",
+        "gradient to u through BN(aWu) against that through BN(Wu): largest relative error",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C2.gradient_of_weights": Criterion(
+        "C2",
+        "a times the gradient of aW against the gradient of W: largest relative error",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C2.epsilon": Criterion(
+        "C2",
+        "epsilon = 1e-3, 1e-5: largest error of BN(aWu) against the exact law "
+        "BN(Wu; epsilon / a^2)",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C2.orthogonal": Criterion(
+        "C2",
+        "gradient of each unit's weights: largest cosine with these weights",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C2.growth": Criterion(
+        "C2",
+        "|W|^2 after a step of gradient descent against |W|^2 + rate^2 |gradient|^2: "
+        "largest relative error",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+    "C2.monotone": Criterion(
+        "C2", "share of 100 steps of gradient descent in which |W| grows", "exactly", 1
+    ),
+}
 
 _SCALES, _EPSILONS = (0.1, 1.0, 10.0, 100.0), (0.0, 1e-5, 1e-3)
 _EXAMPLES, _INPUTS, _UNITS = 64, 20, 8
@@ -47,13 +92,15 @@ def verdicts(folder: Path) -> list[Verdict]:
     broken = errors[1e-3, 0.1].output
     cosine, growth_error, growing = follow_weights()
     return [
-        judge("C2.output", exact.output, f"with epsilon = 1e-3 and a = 0.1: {broken:.2g}"),
-        judge("C2.gradient_of_input", exact.gradient_of_input),
-        judge("C2.gradient_of_weights", exact.gradient_of_weights),
-        judge("C2.epsilon", law_of_epsilon),
-        judge("C2.orthogonal", cosine),
-        judge("C2.growth", growth_error),
-        judge("C2.monotone", growing),
+        judge(
+            CRITERIA["C2.output"], exact.output, f"with epsilon = 1e-3 and a = 0.1: {broken:.2g}"
+        ),
+        judge(CRITERIA["C2.gradient_of_input"], exact.gradient_of_input),
+        judge(CRITERIA["C2.gradient_of_weights"], exact.gradient_of_weights),
+        judge(CRITERIA["C2.epsilon"], law_of_epsilon),
+        judge(CRITERIA["C2.orthogonal"], cosine),
+        judge(CRITERIA["C2.growth"], growth_error),
+        judge(CRITERIA["C2.monotone"], growing),
     ]
 
 

@@ -10,8 +10,40 @@ import numpy as np
 
 from bnrepro.lab.setting import batch_normalization, random
 from bnrepro.lab.tables import write_table
-from bnrepro.verdicts.criteria import WHITENING_ROUNDING
+from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
+
+# Whitening divides by the roots of the eigenvalues of the covariance, of which the smallest is a
+# thirty-millionth of the largest where there is one example more than features.
+WHITENING_ROUNDING = 1e-7
+
+CRITERIA = {
+    "C22.rank": Criterion(
+        "C22",
+        "rank of the covariance of m examples against min(features, m - 1): largest difference",
+        "exactly",
+        0,
+    ),
+    "C22.whitening": Criterion(
+        "C22",
+        "as many examples as features, whitened: distance of their covariance from the identity",
+        "at least",
+        0.5,
+    ),
+    "C22.enough": Criterion(
+        "C22",
+        "one example more than features, whitened: the same distance",
+        "at most",
+        1e-6,
+        rounding=WHITENING_ROUNDING,
+    ),
+    "C22.elementwise": Criterion(
+        "C22",
+        "each feature normalized by itself, 2 or more examples: largest |variance - 1|",
+        "at most",
+        ROUNDING_BOUND,
+    ),
+}
 
 _FEATURES = 32
 _EXAMPLES = (2, 4, 8, 16, 31, 32, 33, 48, 64, 128)
@@ -37,10 +69,10 @@ def verdicts(folder: Path) -> list[Verdict]:
     whitened = {row.examples: row.whitened_error for row in rows}
     rank_error = max(abs(row.rank - min(_FEATURES, row.examples - 1)) for row in rows)
     return [
-        judge("C22.rank", rank_error, f"m = 2 to {_EXAMPLES[-1]}, {_FEATURES} features"),
-        judge("C22.whitening", whitened[_FEATURES]),
-        judge("C22.enough", whitened[_FEATURES + 1]),
-        judge("C22.elementwise", max(row.normalized_error for row in rows)),
+        judge(CRITERIA["C22.rank"], rank_error, f"m = 2 to {_EXAMPLES[-1]}, {_FEATURES} features"),
+        judge(CRITERIA["C22.whitening"], whitened[_FEATURES]),
+        judge(CRITERIA["C22.enough"], whitened[_FEATURES + 1]),
+        judge(CRITERIA["C22.elementwise"], max(row.normalized_error for row in rows)),
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from bnrepro.verdicts.criteria import EXACT
+from bnrepro.verdicts.criteria import Criterion
 
 Outcome = Literal[
     "reproduced",
@@ -51,9 +51,8 @@ _DECIDING: tuple[Outcome, ...] = (
 )
 
 
-def judge(key: str, value: float, detail: str = "") -> Verdict:
-    """The verdict on one number, by the criterion called `key` in `verdicts.criteria.EXACT`."""
-    criterion = EXACT[key]
+def judge(criterion: Criterion, value: float, detail: str = "") -> Verdict:
+    """The verdict on one number."""
     outcome: Outcome = "reproduced" if criterion.holds(value) else "not reproduced"
     # What is only rounding differs from processor to processor, and is 0 on some.
     is_rounding = criterion.relation == "at most" and abs(value) < criterion.rounding

@@ -1,0 +1,8 @@
+"""The criteria of all exact experiments; loads TensorFlow with them."""
+
+from importlib import import_module
+
+from bnrepro.lab.experiments import EXPERIMENTS
+
+MODULES = [import_module(f"bnrepro.lab.{module}") for module, _ in EXPERIMENTS.values()]
+EXACT = {key: criterion for module in MODULES for key, criterion in module.CRITERIA.items()}
