@@ -1,7 +1,8 @@
 """Update rules; the learning rates that they are given are those of `schedules`."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,40 @@ def _constants(config: RunConfig) -> OptimizerConfig:
         if isinstance(value, float)
     }
     return replace(rule, **numbers)
+
+
+@contextmanager
+def momentum_of(optimizer: keras.optimizers.Optimizer, value: Any) -> Iterator[None]:
+    """Inside, an update rule with momentum has `value`, a tensor above 0; None: its own.
+
+    A rule without momentum (`momentum` is 0, or there is none) stays as it is.
+    """
+    own = getattr(optimizer, "momentum", 0)
+    if value is None or own == 0:
+        yield
+        return
+    optimizer.momentum = _AboveZero(value)
+    try:
+        yield
+    finally:
+        optimizer.momentum = own
+
+
+class _AboveZero:
+    """A tensor whose number is not known yet, while Keras asks whether it is 0."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self.dtype = value.dtype
+
+    def __jax_array__(self) -> Any:
+        return self._value
+
+    def __gt__(self, _: float) -> bool:
+        return True
+
+    __ne__ = __gt__  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _sgd(_: OptimizerConfig) -> keras.optimizers.Optimizer:

@@ -183,17 +183,19 @@ def recorded_under_another_name(overrides: Sequence[str]) -> Answer:
         return recorded(overrides)
 
 
-def seeds_at_once(overrides: Sequence[str], seeds: Sequence[int]) -> list[tuple[Arrays, Arrays]]:
-    """Per seed, all variables after three steps among the others, and of the seed alone."""
+def as_one_program(
+    overrides: Sequence[str], members: Sequence[Sequence[str]]
+) -> list[tuple[Arrays, Arrays]]:
+    """Per member, all variables after three steps among the others, and of the member alone."""
     # Only a process of the JAX backend can import it.
-    from bnrepro.engine.replicas import Replicas
+    from bnrepro.engine.group import Group
 
-    engines = [_engine([*overrides, f"seed={seed}"]) for seed in seeds]
-    first = cast(Any, _engine([*overrides, f"seed={seeds[0]}"]))
-    group = Replicas(first, [one.config for one in engines])
+    engines = [_engine([*overrides, *own]) for own in members]
+    first = cast(Any, _engine([*overrides, *members[0]]))
+    group = Group(first, [one.config for one in engines])
     for engine in engines:
         engine.train(0, 3)
-    group.train(0, 3)
+    group.train(0, 3, range(len(members)))
     together = [engine.variables() for engine in group.engines]
     return list(zip(together, (engine.variables() for engine in engines), strict=True))
 

@@ -204,16 +204,16 @@ def test_a_quick_call_shows_of_a_second_backend_only_that_it_works():
     assert len(plan.QUICK.members("jax", inception, ["jax"], False)) > 1
 
 
-def test_replicas_of_convolutional_networks_are_timed_on_accelerators_alone():
+def test_groups_of_convolutional_networks_are_timed_on_accelerators_alone():
     dense_network, inception = workloads.WORKLOADS[:2]
-    replicas = ("replicas_16", True)
-    assert replicas in plan.FULL.members("jax", dense_network, [], False)
-    assert replicas not in plan.FULL.members("jax", inception, [], False)
-    assert replicas in plan.FULL.members("jax", inception, [], True)
+    together = ("group_16", True)
+    assert together in plan.FULL.members("jax", dense_network, [], False)
+    assert together not in plan.FULL.members("jax", inception, [], False)
+    assert together in plan.FULL.members("jax", inception, [], True)
 
 
-def test_the_steps_of_replicas_are_counted_together():
-    made = ready("replicas_16", framework="jax")
+def test_the_steps_of_a_group_are_counted_together():
+    made = ready("group_16", framework="jax")
     made.runs = 16
     play_rounds([made], 1)
     assert made.steps_per_second["median"] == pytest.approx(1600)

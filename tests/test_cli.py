@@ -147,7 +147,7 @@ def test_a_sweep_gets_its_flags(monkeypatch):
                 "retry_failed": True,
                 "fail_fast": True,
                 "max_failures": 4,
-                "replicas": False,
+                "as_one_program": False,
             },
         )
     ]

@@ -157,7 +157,6 @@ def test_the_defaults_are_valid(config):
         ({"batch_size": 1, "normalization": "batch_renorm"}, "the variance of one value is 0"),
         ({"data.name": "cifar10", "data.binary": True}, "expected grey images"),
         ({"data.name": "image_folder"}, "add data.root=FOLDER"),
-        ({"replicas": 2}, "add backend=jax"),
     ],
 )
 def test_what_the_types_let_pass_is_refused(config, values, message):

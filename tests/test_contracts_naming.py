@@ -84,18 +84,16 @@ def test_a_difference_takes_the_experiment_away():
         ["force=true"],
         ["data.root=/somewhere"],
         ["checkpoint_every=3"],
-        ["replicas=2", "backend=jax"],
         ["threads=1"],
         ["device=gpu:1"],
     ],
 )
 def test_where_and_how_to_run_does_not_matter(words):
-    rest = [word for word in words if word.startswith("backend")]
-    assert name(*words) == name(*rest)
+    assert name(*words) == name()
 
 
 def test_the_keys_that_do_not_matter_are_those_of_the_contract():
-    excluded = "seed results_dir force data.root checkpoint_every replicas tensorboard"
+    excluded = "seed results_dir force data.root checkpoint_every tensorboard"
     launch = "threads device"
     assert sorted(NOT_IDENTITY) == sorted(f"{excluded} {launch}".split())
 

@@ -115,10 +115,20 @@ def test_a_batch_is_of_the_runs_precision(backend):
         assert batch.dtype == precision
 
 
-def test_seeds_that_train_as_one_program_are_those_that_train_alone():
+@pytest.mark.parametrize("rule", ["sgd", "momentum", "nesterov", "rmsprop"])
+def test_runs_that_train_as_one_program_are_those_that_train_alone(rule):
     """Their weights, moving averages and dropout's random states."""
     seeds = (3, 4, 8)
-    pairs = ask("seeds_at_once", MLP_DROPOUT, seeds, backend="jax")
+    members = [
+        (f"seed={seed}", f"learning_rate={rate}", f"l2={l2}", f"initializer.scale={scale}")
+        for seed, rate, l2, scale in zip(seeds, (0.1, 0.2, 0.1), (1, 2, 3), (1, 1, 2), strict=True)
+    ]
+    if rule != "sgd":
+        momenta = (0.9, 0.5, 0.7)
+        members = [
+            (*own, f"optimizer.momentum={m}") for own, m in zip(members, momenta, strict=True)
+        ]
+    pairs = ask("as_one_program", (*MLP_DROPOUT, f"optimizer={rule}"), members, backend="jax")
     for seed, (together, alone) in zip(seeds, pairs, strict=True):
         assert together.keys() == alone.keys()
         for path, value in alone.items():

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_sweep import completed_record, launcher
 
 from bnrepro.config import ConfigError
+from bnrepro.config.group import members
+from bnrepro.config.merging import merge
 from bnrepro.records.lock import claim, run_lock
 from bnrepro.records.record import load_curves, load_runs, read_record, write_record
 from bnrepro.sweep import run_sweep, show_folder
@@ -425,7 +428,7 @@ def test_in_a_terminal_a_live_table_is_shown_and_the_terminal_left_as_it_was(
 
 
 class Groups:
-    """Starts stand-ins for replicas: each leaves the records of its seeds, or is killed."""
+    """Starts stand-ins for groups: each leaves the records of its members, or is killed."""
 
     def __init__(self, folder: Folder, *, killed: bool = False) -> None:
         self.folder = folder
@@ -433,46 +436,54 @@ class Groups:
         self.lines: list[list[str]] = []
 
     def __call__(self, words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
-        self.lines.append([word for word in words if word.startswith(("seed=", "replicas="))])
-        first = completed_record([word for word in words if not word.startswith("replicas=")])
-        number = next((int(word[9:]) for word in words if word.startswith("replicas=")), 1)
-        for seed in range(first.seed, first.seed + (0 if self.killed else number)):
-            status = "diverged" if seed == 2 else "completed"
-            record = {**vars(first), "seed": seed, "status": status}
-            write_record(log.parent.with_name(f"seed_{seed}"), type(first)(**record))
-            (log.parent.with_name(f"seed_{seed}") / "curve.csv").write_text("")
+        told = ("--group", "seed=", "learning_rate=", "l2=")
+        self.lines.append([word for word in words if word.startswith(told)])
+        overrides = [word for word in words if word != "--group"]
+        for member in [] if self.killed else members(overrides, merge):
+            status = "diverged" if member.config.seed == 2 else "completed"
+            write_record(member.directory, replace(completed_record(member.given), status=status))
+            (member.directory / "curve.csv").write_text("")
         end = "kill -9 $$" if self.killed else "exit 0"
         return start(["bash", "-c", end], log, environment)
 
 
-def test_replicas_are_the_seeds_of_one_config_that_follow_one_another(folder: Folder) -> None:
-    words = folder.words("bn=none,x1", "seed=5,0,1,2", "backend=jax")
+def test_a_group_is_of_runs_that_differ_in_numbers_alone(folder: Folder) -> None:
+    words = folder.words("bn=none,x1", "seed=5,0,2", "learning_rate=0.1,0.2", "backend=jax")
     groups = Groups(folder)
-    assert run_sweep(words, replicas=True, launcher=groups) == 0
-    assert sorted(groups.lines) == [["seed=0", "replicas=3"]] * 2 + [["seed=5"]] * 2
+    assert run_sweep(words, as_one_program=True, launcher=groups) == 0
+    seeds, rates = "seed=5,5,0,0,2,2", "learning_rate=0.1,0.2,0.1,0.2,0.1,0.2"
+    assert groups.lines == [["--group", seeds, rates]] * 2
     runs = load_runs(folder.results)
-    assert sorted(runs["seed"]) == [0, 0, 1, 1, 2, 2, 5, 5]
+    assert len(runs) == 12
     assert set(runs["seed"][runs["status"] == "diverged"]) == {2}
-    assert run_sweep(words, replicas=True, launcher=groups) == 0
-    assert len(groups.lines) == 4
+    assert run_sweep(words, as_one_program=True, launcher=groups) == 0
+    assert len(groups.lines) == 2
 
 
-def test_replicas_that_are_killed_have_all_failed_and_name_their_log(
+def test_a_number_that_is_0_makes_a_group_of_its_own(folder: Folder) -> None:
+    groups = Groups(folder)
+    words = folder.words("l2=0,0.1,0.2", "seed=1", "backend=jax")
+    assert run_sweep(words, as_one_program=True, launcher=groups) == 0
+    told = sorted(sorted(line) for line in groups.lines)
+    assert told == [["--group", "l2=0.1,0.2", "seed=1"], ["l2=0.0", "seed=1"]]
+
+
+def test_a_group_that_is_killed_has_failed_whole_and_names_its_log(
     folder: Folder, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = folder.words("seed=0,1", "backend=jax")
-    assert run_sweep(words, replicas=True, launcher=Groups(folder, killed=True)) == 1
+    assert run_sweep(words, as_one_program=True, launcher=Groups(folder, killed=True)) == 1
     assert list(load_runs(folder.results)["status"]) == ["failed", "failed"]
     (log,) = folder.results.glob("runs/*/seed_1/log.txt")
     assert "see its log.txt" in log.read_text()
     assert capfd.readouterr().out.count("killed by SIGKILL") == 2
 
 
-def test_replicas_of_a_backend_that_has_none_are_refused_before_anything_is_created(
+def test_groups_of_a_backend_that_has_none_are_refused_before_anything_is_created(
     folder: Folder,
 ) -> None:
     with pytest.raises(ConfigError, match="add backend=jax"):
-        run_sweep(folder.words("seed=0,1"), replicas=True, launcher=Groups(folder))
+        run_sweep(folder.words("seed=0,1"), as_one_program=True, launcher=Groups(folder))
     assert not folder.results.exists()
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from bnrepro.records.record import RunRecord, read_record
-from bnrepro.sweep import run_sweep
 from bnrepro.sweep.launcher import command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -140,18 +139,54 @@ def test_a_run_that_the_sweep_starts_twice_at_once_trains_once(sweeps: Sweeps) -
         assert sum(line.startswith("$ ") for line in log.splitlines()) == 1
 
 
-def test_replicas_leave_the_records_that_they_would_leave_alone(
+def test_a_group_leaves_the_records_that_its_members_would_leave_alone(
     sweeps: Sweeps, tmp_path: Path
 ) -> None:
+    """In every number that they may differ in; also where one diverges, or was begun alone."""
     pytest.importorskip("jax")
-    words = ["model=mlp", "backend=jax", "threads=1", "seed=0,1", "train_steps=200"]
-    assert run_sweep([*words, f"results_dir={sweeps.results}"], replicas=True) == 0
-    alone = Sweeps(tmp_path / "alone")
-    assert alone.finish(*words)[0] == 0
+    same = ["model=mlp", "backend=jax", "threads=1", "optimizer=momentum", "accelerate=[l2]"]
+    same += ["train_steps=60", "evaluate_every=20", f"results_dir={sweeps.results}"]
+    numbers = {
+        "seed": [0, 1, 0, 1],
+        "learning_rate": [0.1, 0.05, 0.2, 1e38],
+        "learning_rate_multiplier": [1.0, 2.0, 3.0, 1.0],
+        "initializer.scale": [0.1, 0.2, 0.3, 0.1],
+        "l2": [0.001, 0.002, 0.003, 0.01],
+        "optimizer.momentum": [0.9, 0.8, 0.7, 0.6],
+    }
+    together = [f"{key}={','.join(map(str, values))}" for key, values in numbers.items()]
+    started = subprocess.run(command(["--group", *same, *together]), check=False)
+    assert started.returncode == 0
+    found = {path: read_record(path) for path in sorted(sweeps.results.glob("runs/*/seed_*"))}
+    assert sorted(record.status for record in found.values()) == ["completed"] * 3 + ["diverged"]
+    alone = tmp_path / "alone"
+    for place in range(4):
+        own = [f"{key}={values[place]}" for key, values in numbers.items()]
+        subprocess.run(command([*same, *own, f"results_dir={alone}"]), check=True)
+    for path, record in found.items():
+        one = read_record(alone / path.relative_to(sweeps.results))
+        assert record.weights_digest == one.weights_digest
+        assert record.config == one.config
+        assert record.diverged_at_step == one.diverged_at_step
+        assert record.final_accuracy == one.final_accuracy
+
+
+def test_a_group_waits_for_a_member_that_is_behind(sweeps: Sweeps, tmp_path: Path) -> None:
+    """One of two members was begun alone and interrupted; both end as the runs alone."""
+    pytest.importorskip("jax")
+    same = ["model=mlp", "backend=jax", "threads=1", "train_steps=4000", "checkpoint_every=500"]
+    place = f"results_dir={sweeps.results}"
+    begun = subprocess.Popen(command([*same, "seed=0", place]))
+    wait_for(lambda: any(sweeps.results.glob("runs/*/seed_0/checkpoint/*.ckpt")))
+    begun.send_signal(signal.SIGTERM)
+    assert begun.wait(timeout=480) == 143
+    subprocess.run(command(["--group", *same, "seed=0,1", place]), check=True)
+    alone = tmp_path / "alone"
     for seed in (0, 1):
-        assert sweeps.record(seed).config == alone.record(seed).config
-        expected = alone.record(seed).final_accuracy
-        assert sweeps.record(seed).final_accuracy == pytest.approx(expected, abs=0.05)
+        subprocess.run(command([*same, f"seed={seed}", f"results_dir={alone}"]), check=True)
+        (path,) = sweeps.results.glob(f"runs/*/seed_{seed}")
+        one = read_record(alone / path.relative_to(sweeps.results))
+        assert read_record(path).weights_digest == one.weights_digest
 
 
 def test_damaged_data_fails_each_run_with_the_line_that_says_so(

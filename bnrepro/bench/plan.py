@@ -26,7 +26,7 @@ CONTENDERS = (
     Choice("keras_fit", "Keras `fit`", BACKENDS),
     # It saves Python between two steps, which is nothing beside a step of convolutions.
     Choice("keras_fit_50", "Keras `fit`, steps_per_execution=50", BACKENDS, dense_only=True),
-    Choice("replicas_16", "16 replicas as one program, all together", ("jax",), loops_only=True),
+    Choice("group_16", "16 seeds as one program, all together", ("jax",), loops_only=True),
     Choice("torch_eager", "PyTorch eager, channels last", ("torch",)),
 )
 

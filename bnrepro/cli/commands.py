@@ -59,6 +59,7 @@ COMMANDS = {
             prepare_run,
             (
                 Flag("--multirun", "the same as `bnrepro sweep`", short="-m"),
+                Flag("--group", "as one program: seed=0,1 l2=0.1,0.2 are two runs (backend=jax)"),
                 _CONFIG_DIR,
                 Flag("--cfg", "print the composed config", "PART", ("job", "hydra", "all")),
                 Flag("--info", "print versions, device, caches and data: for a bug report"),
@@ -88,7 +89,7 @@ COMMANDS = {
                 Flag("--retry-failed", "also run what failed before"),
                 Flag("--fail-fast", "stop at the first failure"),
                 Flag("--max-failures", "stop after so many failures", "N"),
-                Flag("--replicas", "seeds of one config as one program (backend=jax)"),
+                Flag("--as-one-program", "together what differs only in numbers (backend=jax)"),
                 _CONFIG_DIR,
             ),
             keys=None,

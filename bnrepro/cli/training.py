@@ -34,6 +34,8 @@ def prepare_run(words: Words) -> Work:
     from bnrepro.config.composition import compose
     from bnrepro.config.hydra_composition import config_of, show
 
+    if "--group" in words.flags:
+        return _prepare_group(words)
     composition = compose(words.overrides, config_of)
     if "--cfg" in words.flags:
         return partial(show, words.overrides, words.flags["--cfg"])
@@ -41,29 +43,40 @@ def prepare_run(words: Words) -> Work:
         from bnrepro.cli.information import show_information
 
         return partial(show_information, composition.config)
-    check_results_directory(composition.config.results_dir)
-    finished = _finished(composition)
-    if finished is not None:
-        return partial(_say_finished, composition, finished)
-    _check_surroundings(composition.config)
-    return partial(_run, composition)
+    return _prepare([composition])
 
 
-def _finished(composition: "Composition") -> "RunRecord | None":
-    """The record of a run that is done: it is known before anything heavy is loaded."""
+def _prepare_group(words: Words) -> Work:
+    """Train runs that differ only in numbers as one program."""
+    from bnrepro.config.group import members
+    from bnrepro.config.hydra_composition import config_of
+
+    for flag in ("--cfg", "--info"):
+        if flag in words.flags:
+            raise ConfigError(f"{flag} with --group: expected one run; leave --group out")
+    return _prepare(members(words.overrides, config_of))
+
+
+def _prepare(members: "list[Composition]") -> Work:
+    """Train what is not done: that is known before anything heavy is loaded."""
     from bnrepro.records.run_directory import find_finished
 
-    return find_finished(composition) if composition.config.replicas == 1 else None
+    check_results_directory(members[0].config.results_dir)
+    finished = [record for member in members if (record := find_finished(member)) is not None]
+    if len(finished) == len(members):
+        return partial(_say_finished, members, finished)
+    _check_surroundings(members[0].config)
+    return partial(_run, members)
 
 
-def _say_finished(composition: "Composition", record: "RunRecord") -> int:
+def _say_finished(members: "list[Composition]", records: "list[RunRecord]") -> int:
     print("done already; force=true trains it again", file=sys.stderr)
-    return _say(composition, record)
+    return max(map(_say, members, records))
 
 
-def _run(composition: "Composition") -> int:
-    records = _trained(composition)
-    code = max(_say(composition, record) for record in records)
+def _run(members: "list[Composition]") -> int:
+    records = _trained(members)
+    code = max(map(_say, members, records))
     steps = [record.train_steps for record in records if record.status == "interrupted"]
     if steps:
         print(f"the same command goes on from step {min(steps):,}", file=sys.stderr)
@@ -81,8 +94,8 @@ def _say(composition: "Composition", record: "RunRecord") -> int:
     return _EXIT_CODES.get(record.error or "", int(record.status == "failed"))
 
 
-def _trained(composition: "Composition") -> list["RunRecord"]:
-    """The record of the run, or of each replica; what is not finished is trained."""
+def _trained(members: "list[Composition]") -> "list[RunRecord]":
+    """The record of each run; what is not finished is trained, several as one program."""
     from dataclasses import replace
 
     from bnrepro.cli.summary import device_line, summary
@@ -91,11 +104,12 @@ def _trained(composition: "Composition") -> list["RunRecord"]:
     from bnrepro.screen import width
     from bnrepro.screen.foot import foot
 
-    check_writable(composition.config.results_dir)
-    threads = recorded_threads(composition) or composition.config.threads
-    composition = replace(composition, config=replace(composition.config, threads=threads))
-    config = composition.config
-    print(summary(composition, width()), flush=True)
+    first = members[0]
+    check_writable(first.config.results_dir)
+    threads = recorded_threads(first) or first.config.threads
+    members = [replace(one, config=replace(one.config, threads=threads)) for one in members]
+    config = members[0].config
+    print(summary(members[0], width()), flush=True)
     with _leaving_at_once():
         backend.select(config)
         with foot().doing(f"loading {_TITLES[config.backend]}"), _quiet():
@@ -105,11 +119,11 @@ def _trained(composition: "Composition") -> list["RunRecord"]:
             accelerator = engine.find_accelerator()
     print(device_line(accelerator, config, width()), flush=True)
 
-    if config.replicas == 1:
-        return [training.run(composition)]
-    from bnrepro.training.replicas import run_replicas
+    if len(members) == 1:
+        return [training.run(members[0])]
+    from bnrepro.training.group import run_group
 
-    return run_replicas(composition)
+    return run_group(members)
 
 
 @contextmanager
@@ -180,7 +194,7 @@ def prepare_sweep(words: Words) -> Work:
         retry_failed="--retry-failed" in words.flags,
         fail_fast="--fail-fast" in words.flags,
         max_failures=words.number("--max-failures"),
-        replicas="--replicas" in words.flags,
+        as_one_program="--as-one-program" in words.flags,
     )
 
 

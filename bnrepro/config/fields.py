@@ -365,14 +365,6 @@ class RunConfig:
     threads: int = field(
         metadata=about("0: all cores that the machine gives", at_least(0, 4096), ours=True)
     )
-    replicas: int = field(
-        metadata=about(
-            "seeds seed to seed + replicas - 1 as one program (backend=jax)",
-            at_least(1, 4096),
-            ours=True,
-            recorded=False,
-        )
-    )
     results_dir: str = field(metadata=about("where runs lie", ours=True, recorded=False))
     force: bool = field(
         metadata=about(

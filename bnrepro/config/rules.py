@@ -97,8 +97,3 @@ def _check_model(config: RunConfig) -> None:
             "data=image_folder without data.root: expected a folder with train/<class>/ and "
             "val/<class>/, or <class>/; add data.root=FOLDER"
         )
-    if config.replicas > 1 and config.backend != "jax":
-        raise ConfigError(
-            f"replicas={config.replicas} with backend={config.backend}: replicas train as one "
-            "program through jax.vmap; add backend=jax"
-        )

@@ -7,7 +7,7 @@ Python's, over donated buffers.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Arrays, Engine, Inputs
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.models import Network
+from bnrepro.optimizers import momentum_of
 from bnrepro.records.environment import processor
 
 _LOOP_SEGMENT_STEPS = 500
@@ -28,6 +29,18 @@ _STEP_SEGMENT_STEPS = 25
 
 # (trainable, non-trainable, optimizer) variables, each a list of arrays.
 State = tuple[list[Any], list[Any], list[Any]]
+
+
+class Constants(NamedTuple):
+    """The numbers of a recipe that stand in its program, which a group's program is given."""
+
+    l2: Any
+    momentum: Any
+
+    @classmethod
+    def of(cls, config: RunConfig) -> "Constants":
+        """Those of `config`."""
+        return cls(config.l2, config.optimizer.momentum)
 
 
 class JaxEngine(Engine):
@@ -59,6 +72,10 @@ class JaxEngine(Engine):
         self._train_segment = jax.jit(self.loop, donate_argnums=0)
         self._forward = jax.jit(self._infer)
         self._forward_all = jax.jit(self._infer_all)
+        self.compile_gradients()
+
+    def compile_gradients(self) -> None:
+        """Have the program of `gradients` compiled anew, at its first call, under this config."""
         self._loss_gradients = jax.jit(self._gradients_of_batch)
 
     def to_device(self, array: np.ndarray) -> Any:
@@ -177,35 +194,35 @@ class JaxEngine(Engine):
     ) -> tuple[State, Any, Any]:  # fmt: skip
         """The compiled program: `steps` updates, and each one's loss and number of hits."""
 
-        def body(step: Any, carry: tuple[State, Any, Any]) -> tuple[State, Any, Any]:
-            state, losses, corrects = carry
-            here = {name: value[step] for name, value in distortions.items()}
-            state, loss, correct = self._step(
-                state, table, labels, indices[step], rates[step], here
-            )
-            return state, losses.at[step].set(loss), corrects.at[step].set(correct)
+        def advance(state: State, indices: Any, rate: Any, here: Any) -> tuple[State, Any, Any]:
+            return self.step(state, table, labels, indices, rate, here)
 
-        losses = jnp.zeros(self.segment_steps, self.assembler.dtype)
-        corrects = jnp.zeros(self.segment_steps, jnp.int32)
-        return lax.fori_loop(0, steps, body, (state, losses, corrects))
+        return repeat(advance, state, (indices, rates, distortions), steps)
 
-    def _step(
-        self, state: State, table: Any, labels: Any, indices: Any, rate: Any, distortions: Any
-    ) -> tuple[State, Any, Any]:
-        """One update of the weights."""
+    def step(
+        self, state: State, table: Any, labels: Any, indices: Any, rate: Any, distortions: Any,
+        given: Constants | None = None,
+    ) -> tuple[State, Any, Any]:  # fmt: skip
+        """One update of the weights; its loss and number of hits.
+
+        `given` are tensors in place of the config's own numbers, of which none may be 0 where the
+        config's is not, or the other way round.
+        """
         trainable, _, optimizer = state
+        l2 = given.l2 if given and self.config.l2 else self.config.l2
         gradients, (loss, correct, non_trainable) = self._differentiate(
-            state, table, labels, indices, distortions
+            state, table, labels, indices, distortions, l2
         )
         # Keras's update rule reads the rate from a variable of the optimizer, a part of the state;
         # rates come from the host, the same numbers for both backends.
         optimizer = list(optimizer)
         optimizer[self._rate_position] = rate.astype(optimizer[self._rate_position].dtype)
-        trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+        with momentum_of(self.optimizer, given.momentum if given else None):
+            trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
         return (list(trainable), list(non_trainable), list(optimizer)), loss, correct
 
     def _differentiate(
-        self, state: State, table: Any, labels: Any, indices: Any, distortions: Any
+        self, state: State, table: Any, labels: Any, indices: Any, distortions: Any, l2: Any
     ) -> tuple[list[Any], tuple[Any, Any, list[Any]]]:
         trainable, non_trainable, _ = state
         images = self.assembler.assemble(table, indices, distortions)
@@ -219,13 +236,14 @@ class JaxEngine(Engine):
 
         differentiate = jax.value_and_grad(compute_loss, has_aux=True)
         (loss, (logits, updated)), gradients = differentiate(trainable)
-        gradients = add_l2_gradients(gradients, trainable, self._kernels, self.config.l2)
+        gradients = add_l2_gradients(gradients, trainable, self._kernels, l2)
         return gradients, (loss, num_correct(targets, logits), updated)
 
     def _gradients_of_batch(
         self, state: State, table: Any, labels: Any, indices: Any, distortions: Any
     ) -> list[Any]:
-        return self._differentiate(state, table, labels, indices, distortions)[0]
+        l2 = self.config.l2
+        return self._differentiate(state, table, labels, indices, distortions, l2)[0]
 
     def _infer(self, state: State, images: Any) -> Any:
         trainable, non_trainable, _ = state
@@ -238,7 +256,7 @@ class JaxEngine(Engine):
     @cached_property
     def _train_step(self) -> Callable[..., tuple[State, Any, Any]]:
         """One step, compiled ahead of time."""
-        step = jax.jit(self._step, donate_argnums=0)
+        step = jax.jit(self.step, donate_argnums=0)
         return step.lower(self.state, *_row(self.inputs(0, 1), 0)).compile()
 
     def watcher(
@@ -257,6 +275,29 @@ class JaxEngine(Engine):
             return reduce(keras.tree.flatten(inner))
 
         return jax.jit(watch)
+
+
+def repeat(
+    advance: Callable[..., tuple[State, Any, Any]], state: State, rows: Any, steps: Any
+) -> tuple[State, Any, Any]:
+    """A loop of `steps` updates, each of them with its row of `rows`; all losses and hits.
+
+    They have a place for each row, whatever `steps` is.
+    """
+    length = len(rows[0])
+    _, *numbers = jax.eval_shape(advance, state, *_at(rows, 0))
+    empty = [jnp.zeros((length, *one.shape), one.dtype) for one in numbers]
+
+    def body(step: Any, carry: tuple[State, Any, Any]) -> tuple[State, Any, Any]:
+        state, losses, corrects = carry
+        state, loss, correct = advance(state, *_at(rows, step))
+        return state, losses.at[step].set(loss), corrects.at[step].set(correct)
+
+    return lax.fori_loop(0, steps, body, (state, *empty))
+
+
+def _at(rows: Any, step: Any) -> Any:
+    return jax.tree.map(lambda values: values[step], rows)
 
 
 def accelerator() -> str | None:

@@ -24,13 +24,14 @@ def num_correct(labels: Any, logits: Any) -> Any:
 
 
 def add_l2_gradients(
-    gradients: list[Any], weights: list[Any], kernels: list[int], l2: float
+    gradients: list[Any], weights: list[Any], kernels: list[int], l2: Any
 ) -> list[Any]:
     """Gradients of the loss plus `l2 * sum of squared kernels`; biases, gamma and beta are spared.
 
     Added here and not in the loss, so that the loss in a curve is the cross-entropy alone.
     """
-    if l2 == 0:
+    # A tensor is above 0; a number may leave the term out.
+    if isinstance(l2, int | float) and l2 == 0:
         return gradients
     return [
         gradient + 2 * l2 * weight if position in kernels else gradient

@@ -43,7 +43,7 @@ def run_sweep(
     retry_failed: bool = False,
     fail_fast: bool = False,
     max_failures: int | None = None,
-    replicas: bool = False,
+    as_one_program: bool = False,
     launcher: Launcher = local,
 ) -> int:
     """Run a grid (`["bn=none,x1", "seed=0,1"]`), or a study, whose runs all have the overrides.
@@ -59,7 +59,7 @@ def run_sweep(
         retry_failed: also run what failed before.
         fail_fast: stop at the first failure; the runs in progress save their work.
         max_failures: stop after so many.
-        replicas: train runs that differ only in their seed as one program (backend=jax).
+        as_one_program: train runs that differ only in numbers together (backend=jax).
         launcher: how a run's process is started.
 
     Returns:
@@ -72,7 +72,7 @@ def run_sweep(
     planned = plan(overrides, study_name)
     if max_failures is not None and max_failures < 1:
         raise ConfigError(f"max-failures={max_failures}: expected a whole number of at least 1")
-    num_jobs = len(jobs_of(planned, replicas=replicas))
+    num_jobs = len(jobs_of(planned, as_one_program=as_one_program))
     places = choose_slots(num_jobs, workers, gpus, per_gpu, _device_of(overrides, planned))
     threads = threads_per_run(len(places))
     if status:
@@ -82,7 +82,7 @@ def run_sweep(
         around = Surroundings(places, threads, launcher, retry_failed, probe)
         return _print(preview(planned, study_name, around))
     limit = 1 if fail_fast else max_failures
-    return _run(planned, places, launcher, Rules(retry_failed, limit, threads, replicas))
+    return _run(planned, places, launcher, Rules(retry_failed, limit, threads, as_one_program))
 
 
 def show_folder(results_dir: str) -> int:

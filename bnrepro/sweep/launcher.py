@@ -23,19 +23,19 @@ class Process(Protocol):
         """Send a signal, unless it has ended."""
 
 
-# The overrides of a run, where its output goes, and what its environment has beside ours.
+# The words of a run, where its output goes, and what its environment has beside ours.
 Launcher = Callable[[Sequence[str], Path, Mapping[str, str]], Process]
 
 
-def command(overrides: Sequence[str]) -> list[str]:
-    """The command line of a run: `bnrepro run <overrides>` in `ps`."""
+def command(words: Sequence[str]) -> list[str]:
+    """The command line of a run: `bnrepro run <words>` in `ps`."""
     # -P: a folder named bnrepro where the sweep was started must not be taken for the package.
-    return [sys.executable, "-P", "-m", "bnrepro", "run", *overrides]
+    return [sys.executable, "-P", "-m", "bnrepro", "run", *words]
 
 
-def local(overrides: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
+def local(words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
     """Start a run on this machine, in a session of its own."""
-    return start(command(overrides), log, environment)
+    return start(command(words), log, environment)
 
 
 def start(

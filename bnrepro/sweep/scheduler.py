@@ -30,7 +30,7 @@ class Rules:
     retry_failed: bool
     max_failures: int | None
     threads: int
-    replicas: bool
+    as_one_program: bool
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Scheduler:
             self._first_records[run.directory] = raw_record(run)
             self._outcomes[run.directory] = self._settled(run) or Outcome("waiting")
         left = [run for run, outcome in self.states() if outcome.status == "waiting"]
-        self._waiting.extend(jobs_of(left, replicas=self._rules.replicas))
+        self._waiting.extend(jobs_of(left, as_one_program=self._rules.as_one_program))
         for results_dir in {run.composition.config.results_dir for run in left}:
             check_writable(results_dir)
         announcement = announced(left, self._rules.threads)
@@ -166,7 +166,7 @@ class Scheduler:
         if job.runs[0].composition.config.force:
             overrides.append(Override("force", (False,)))
         job.point_to_log()
-        return self._launcher(list(map(str, overrides)), job.log, slot.environment)
+        return self._launcher([*job.flags, *map(str, overrides)], job.log, slot.environment)
 
     def _reap(self) -> None:
         """Conclude the jobs whose process has ended."""

@@ -22,10 +22,10 @@ def build(name: str, framework: str, task: Task) -> Contender:
         from bnrepro.bench.contenders.tensorflow_loop import TensorFlowLoop
 
         return TensorFlowLoop(task)
-    if name == "replicas_16":
-        from bnrepro.bench.contenders.replicas import ReplicasOfOne
+    if name == "group_16":
+        from bnrepro.bench.contenders.group import SeedsTogether
 
-        return ReplicasOfOne(task, 16)
+        return SeedsTogether(task, 16)
     if name == "torch_eager":
         from bnrepro.bench.contenders.torch_eager import TorchEager
 

@@ -6,14 +6,14 @@ from typing import cast
 
 from bnrepro import engine, optimizers
 from bnrepro.bench.contenders.task import Contender, Task, whole_segments
+from bnrepro.engine.group import Group
 from bnrepro.engine.jax import JaxEngine
-from bnrepro.engine.replicas import Replicas
 
 
-class ReplicasOfOne(Contender):
-    """What `bnrepro run replicas=...` trains between two evaluations, without the observers.
+class SeedsTogether(Contender):
+    """What `bnrepro run --group seed=...` trains between two evaluations, without the observers.
 
-    The first replica is the run that the other contenders train.
+    The first member is the run that the other contenders train.
     """
 
     def __init__(self, task: Task, count: int) -> None:
@@ -22,13 +22,13 @@ class ReplicasOfOne(Contender):
         first = engine.build(task.network(), optimizers.build(config), task.dataset, config)
         self._engine = cast(JaxEngine, first)
         seeds = range(config.seed, config.seed + count)
-        self._group = Replicas(self._engine, [replace(config, seed=seed) for seed in seeds])
+        self._group = Group(self._engine, [replace(config, seed=seed) for seed in seeds])
         self._config = config
         self._step = 0
 
     def losses(self, steps: int) -> list[float]:
         self._step = steps
-        return self._group.train(0, steps)[0].loss.tolist()
+        return self._group.train(0, steps, range(self.runs))[0].loss.tolist()
 
     def train(self, steps: int) -> float:
         goal = self._step + steps
@@ -36,7 +36,7 @@ class ReplicasOfOne(Contender):
         while self._step < goal:
             segment = self._step + self._engine.segment_steps
             stop = min(goal, segment, self._config.next_evaluation(self._step))
-            self._group.train(self._step, stop)
+            self._group.train(self._step, stop, range(self.runs))
             self._step = stop
         return time.perf_counter() - started
 

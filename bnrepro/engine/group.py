@@ -1,10 +1,11 @@
-"""Many runs as one program: the JAX engine's loop under `jax.vmap`.
+"""Many runs as one program: the JAX engine's step under `jax.vmap`, inside one compiled loop.
 
 Small networks leave an accelerator mostly idle. Runs of the same shapes that differ in their seed
-or in numbers train together, each with its own weights, batches, distortions and rates; the images
-are shared. One replica's weights never enter another's: a divergence stays where it is.
+or in numbers train together, each with its own weights, batches, distortions, rates and constants;
+the images are shared. One member's weights never enter another's: a divergence stays where it is.
 """
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -14,11 +15,11 @@ import numpy as np
 
 from bnrepro.config import DENSE_MODELS, ConfigError, RunConfig
 from bnrepro.engine.contract import Inputs, Segment, locate_divergence
-from bnrepro.engine.jax import JaxEngine, State
+from bnrepro.engine.jax import Constants, JaxEngine, State, repeat
 from bnrepro.models import initial_weights
 
 
-class Replicas:
+class Group:
     """Trains several engines in step; between two segments each is an engine of its own."""
 
     def __init__(self, first: JaxEngine, configs: list[RunConfig]) -> None:
@@ -29,45 +30,44 @@ class Replicas:
         """
         if not first.loops:
             raise ConfigError(
-                f"replicas={len(configs)} with model={first.config.model.name} on a CPU: expected "
-                f"model={' or '.join(DENSE_MODELS)}, or a GPU; run the seeds one by one with "
-                "`bnrepro sweep`"
+                f"{len(configs)} runs with model={first.config.model.name} as one program on a "
+                f"CPU: expected model={' or '.join(DENSE_MODELS)}, or a GPU; run them one by one "
+                "with `bnrepro sweep`"
             )
         self.engines = [first, *(_twin(first, config) for config in configs[1:])]
-        self._dead: set[int] = set()
-        self._train_all = jax.jit(
-            jax.vmap(first.loop, in_axes=(0, None, None, 0, 0, 0, None)), donate_argnums=0
+        self._constants = jax.tree.map(
+            lambda *numbers: jnp.asarray(numbers, first.assembler.dtype),
+            *(Constants.of(config) for config in configs),
         )
+        self._step = jax.vmap(first.step, in_axes=(0, None, None, 0, 0, 0, 0))
+        self._train_all = jax.jit(self._loop, donate_argnums=0)
 
     def compile(self) -> None:
         """Compile the program that trains all; nothing is trained."""
         inputs = [engine.inputs(0, 1) for engine in self.engines]
         self._run(self._stacked(), inputs, 0)
 
-    def train(self, start: int, stop: int) -> list[Segment]:
-        """Make the updates number `start + 1` to `stop` of every replica.
+    def train(self, start: int, stop: int, places: Sequence[int]) -> list[Segment]:
+        """Make the updates number `start + 1` to `stop` of the members at `places`.
 
-        A replica that has diverged before only fills its place: its segments say so again.
+        The program always trains all; the other members are left as they were.
         """
         inputs = [engine.inputs(start, stop) for engine in self.engines]
         states, losses, corrects = self._run(self._stacked(), inputs, stop - start)
         ends = _unstacked(states, len(self.engines))
         segments = []
-        for place, (end, loss, correct) in enumerate(zip(ends, losses, corrects, strict=True)):
-            steps = stop - start
-            diverged = place in self._dead or not _is_finite(end)
-            if diverged and place not in self._dead:
-                steps, end = self._locate(place, inputs, steps)
-                self._dead.add(place)
-            at = start + steps if diverged else None
-            segments.append(Segment(loss[:steps], correct[:steps], at))
-            ends[place] = end
-        for engine, end in zip(self.engines, ends, strict=True):
-            engine.state = end
+        for place in places:
+            steps, at = stop - start, None
+            if not _is_finite(ends[place]):
+                steps, ends[place] = self._locate(place, inputs, steps)
+                at = start + steps
+            segments.append(Segment(losses[place, :steps], corrects[place, :steps], at))
+        for place in places:
+            self.engines[place].state = ends[place]
         return segments
 
     def _locate(self, place: int, inputs: list[Inputs], steps: int) -> tuple[int, State]:
-        """The exact step of one replica's divergence, and its state there."""
+        """The exact step of one member's divergence, and its state there."""
 
         def end_after(steps: int) -> State:
             states, _, _ = self._run(self._stacked(), inputs, steps)
@@ -79,12 +79,25 @@ class Replicas:
     def _run(
         self, states: State, inputs: list[Inputs], steps: int
     ) -> tuple[State, np.ndarray, np.ndarray]:
+        """The states after `steps` updates, and (members, steps) losses and hits."""
         length = self.engines[0].segment_steps
         padded = [one.padded(length).arguments for one in inputs]
         table, labels = padded[0][:2]
-        own = jax.tree.map(lambda *arrays: np.stack(arrays), *(one[2:] for one in padded))
+        # (steps, members, ...): the loop takes a row a step.
+        own = jax.tree.map(lambda *arrays: np.stack(arrays, 1), *(one[2:] for one in padded))
         states, losses, corrects = self._train_all(states, table, labels, *own, steps)
-        return states, np.asarray(losses)[:, :steps], np.asarray(corrects)[:, :steps]
+        return states, np.asarray(losses)[:steps].T, np.asarray(corrects)[:steps].T
+
+    def _loop(
+        self, states: State, table: Any, labels: Any, indices: Any, rates: Any, distortions: Any,
+        steps: Any,
+    ) -> tuple[State, Any, Any]:  # fmt: skip
+        """The compiled program: `steps` updates of every member."""
+
+        def advance(states: State, indices: Any, rates: Any, here: Any) -> tuple[State, Any, Any]:
+            return self._step(states, table, labels, indices, rates, here, self._constants)
+
+        return repeat(advance, states, (indices, rates, distortions), steps)
 
     def _stacked(self) -> State:
         return jax.tree.map(lambda *arrays: jnp.stack(arrays), *(e.state for e in self.engines))
@@ -103,6 +116,7 @@ def _twin(first: JaxEngine, config: RunConfig) -> JaxEngine:
     twin = copy(first)
     twin.config = config
     twin.order = first.build_order(config)
+    twin.compile_gradients()
     trainable, non_trainable, optimizer = first.state
     model = first.network.model
     weights = [jnp.asarray(value) for value in initial_weights(model, config)]
