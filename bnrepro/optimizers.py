@@ -9,15 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from bnrepro.config import OptimizerConfig, RunConfig
+from bnrepro.config import OptimizerConfig, Recipe
 
 
-def build(config: RunConfig) -> keras.optimizers.Optimizer:
+def build(config: Recipe) -> keras.optimizers.Optimizer:
     """The update rule of `config`, with learning rate 0: the engine sets it at every step."""
     return _OPTIMIZERS[config.optimizer.name](_constants(config))
 
 
-def _constants(config: RunConfig) -> OptimizerConfig:
+def _constants(config: Recipe) -> OptimizerConfig:
     """The constants of the update rule; in double precision as NumPy's numbers.
 
     Where Keras casts a constant to the type of the weights, TensorFlow first makes a Python float a

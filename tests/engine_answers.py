@@ -356,7 +356,8 @@ def _engine(overrides: Sequence[str]) -> Engine:
 
 def _assembler(overrides: Sequence[str], images: np.ndarray) -> Assembler:
     labels = np.zeros(len(images), np.int32)
-    return Assembler.from_config(compose(list(overrides)).config, Split(images, labels))
+    recipe = compose(list(overrides)).config.accelerated()
+    return Assembler.from_config(recipe, Split(images, labels))
 
 
 def _interrupt(composition: Composition, step: int) -> None:

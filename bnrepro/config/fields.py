@@ -7,7 +7,7 @@ in steps, one step being one update of the weights.
 
 import dataclasses
 from dataclasses import MISSING, dataclass, field, replace
-from typing import Any
+from typing import Any, NewType
 
 from bnrepro.config.about import ABOUT, About, about
 from bnrepro.config.messages import ConfigError
@@ -391,8 +391,8 @@ class RunConfig:
         """The number format of weights, rates and images under `precision`."""
         return "float64" if self.precision == "float64" else "float32"
 
-    def accelerated(self) -> "RunConfig":
-        """The recipe that trains: this one after the changes named in `accelerate`.
+    def accelerated(self) -> "Recipe":
+        """What trains: this config after the changes named in `accelerate`.
 
         Paper: section 4.2.1. Where the paper gives no number the change is marked as ours.
         """
@@ -410,7 +410,7 @@ class RunConfig:
         if "distortion" in self.accelerate:
             # Paper: "reduce the photometric distortions", without a number. Ours: a quarter.
             changes["distortion"] = self.distortion / 4
-        return replace(self, **changes)
+        return Recipe(replace(self, **changes))
 
     def resolved(self) -> "RunConfig":
         """The same run in one spelling.
@@ -432,6 +432,11 @@ class RunConfig:
             return min(early, self.train_steps)
         later = (max(step, self.early_steps) // self.evaluate_every + 1) * self.evaluate_every
         return min(later, self.train_steps)
+
+
+# A config after the changes of section 4.2.1, as `accelerated` gives it: models, optimizers and
+# engines are built of it. Names, records and identity are of the config before them.
+Recipe = NewType("Recipe", RunConfig)
 
 
 def to_flat(config: RunConfig) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bnrepro.config import RunConfig, ScheduleConfig
+from bnrepro.config import Recipe, ScheduleConfig
 
 
-def learning_rates(config: RunConfig, start: int, stop: int) -> np.ndarray:
+def learning_rates(config: Recipe, start: int, stop: int) -> np.ndarray:
     """The learning rates of updates number `start + 1` to `stop`, (stop - start,).
 
     The peak rate (base times multiplier) times the schedule, in double precision, then cast to

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from bnrepro.config import RunConfig
+from bnrepro.config import Recipe
 from bnrepro.config.randomness import generator
 
 FULL_BRIGHTNESS = 0.2
@@ -20,7 +20,7 @@ _NUMBERS_PER_COUNT = 4
 
 
 def draw(
-    config: RunConfig, seed: int, start: int, stop: int, batch_size: int
+    config: Recipe, seed: int, start: int, stop: int, batch_size: int
 ) -> dict[str, np.ndarray]:
     """Distortions of the steps `start` to `stop`, (stop - start, batch) each; only what applies.
 

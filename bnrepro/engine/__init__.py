@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from bnrepro.config import ConfigError, RunConfig, one_line
+from bnrepro.config import ConfigError, Recipe, one_line
 from bnrepro.data import Dataset
 from bnrepro.engine.contract import Engine, Segment
 from bnrepro.models import Network
@@ -20,12 +20,9 @@ def build(
     network: Network,
     optimizer: keras.optimizers.Optimizer,
     dataset: Dataset,
-    config: RunConfig,
+    config: Recipe,
 ) -> Engine:
-    """The engine of the selected backend, its state the network's initial weights.
-
-    `config` is the recipe that trains (`RunConfig.accelerated`).
-    """
+    """The engine of the selected backend, its state the network's initial weights."""
     if config.backend == "jax":
         from bnrepro.engine.jax import JaxEngine
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from bnrepro.config import RunConfig
+from bnrepro.config import Recipe
 from bnrepro.data import Split
 
 # Luma weights of ITU-R BT.601, for the grey image that saturation fades to.
@@ -35,7 +35,7 @@ class Assembler:
     dtype: str
 
     @classmethod
-    def from_config(cls, config: RunConfig, train: Split) -> "Assembler":
+    def from_config(cls, config: Recipe, train: Split) -> "Assembler":
         """An assembler with the training images' mean and deviation, where `config` asks for it."""
         channels = train.images.shape[-1]
         mean, deviation = np.zeros(channels), np.ones(channels)

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from bnrepro.config import RunConfig
+from bnrepro.config import Recipe
 from bnrepro.config.schedules import learning_rates
 from bnrepro.data import Dataset, Split
 from bnrepro.data.distortion import draw
@@ -87,7 +87,7 @@ class Engine(ABC):
         network: Network,
         optimizer: keras.optimizers.Optimizer,
         dataset: Dataset,
-        config: RunConfig,
+        config: Recipe,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
@@ -205,7 +205,7 @@ class Engine(ABC):
             self.network.normalization_inputs, lambda inputs: batch_moments(layers, inputs)
         )
 
-    def build_order(self, config: RunConfig) -> BatchOrder:
+    def build_order(self, config: Recipe) -> BatchOrder:
         """Which training examples share a batch under `config`."""
         count = len(self.dataset.train.labels)
         return BatchOrder(count, config.batch_size, config.shuffle, config.seed)

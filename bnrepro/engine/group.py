@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bnrepro.config import DENSE_MODELS, ConfigError, RunConfig
+from bnrepro.config import DENSE_MODELS, ConfigError, Recipe
 from bnrepro.engine.contract import Inputs, Segment, locate_divergence
 from bnrepro.engine.jax import Constants, JaxEngine, State, repeat
 from bnrepro.models import initial_weights
@@ -22,8 +22,8 @@ from bnrepro.models import initial_weights
 class Group:
     """Trains several engines in step; between two segments each is an engine of its own."""
 
-    def __init__(self, first: JaxEngine, configs: list[RunConfig]) -> None:
-        """`configs` are the recipes that train, the first one that of `first`.
+    def __init__(self, first: JaxEngine, configs: list[Recipe]) -> None:
+        """`configs` are the members' recipes, the first one that of `first`.
 
         Raises:
             ConfigError: for convolutions on a CPU, which a compiled loop makes ten times slower.
@@ -111,7 +111,7 @@ def _is_finite(state: State) -> bool:
     return all(bool(jnp.isfinite(weight).all()) for weight in state[0])
 
 
-def _twin(first: JaxEngine, config: RunConfig) -> JaxEngine:
+def _twin(first: JaxEngine, config: Recipe) -> JaxEngine:
     """An engine of the same network and data, with the initial state and batches of `config`."""
     twin = copy(first)
     twin.config = config

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from jax import lax
 
-from bnrepro.config import RunConfig
+from bnrepro.config import Recipe
 from bnrepro.data import Dataset, Split
 from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Arrays, Engine, Inputs
@@ -38,7 +38,7 @@ class Constants(NamedTuple):
     momentum: Any
 
     @classmethod
-    def of(cls, config: RunConfig) -> "Constants":
+    def of(cls, config: Recipe) -> "Constants":
         """Those of `config`."""
         return cls(config.l2, config.optimizer.momentum)
 
@@ -51,7 +51,7 @@ class JaxEngine(Engine):
         network: Network,
         optimizer: keras.optimizers.Optimizer,
         dataset: Dataset,
-        config: RunConfig,
+        config: Recipe,
     ) -> None:
         super().__init__(network, optimizer, dataset, config)
         self.on_accelerator = jax.default_backend() != "cpu"

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bnrepro.config import RunConfig
+from bnrepro.config import Recipe
 from bnrepro.data import Dataset
 from bnrepro.engine.contract import Arrays, Engine, Inputs
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
@@ -33,7 +33,7 @@ class TensorFlowEngine(Engine):
         network: Network,
         optimizer: keras.optimizers.Optimizer,
         dataset: Dataset,
-        config: RunConfig,
+        config: Recipe,
     ) -> None:
         super().__init__(network, optimizer, dataset, config)
         self.loops = network.is_dense or bool(tf.config.list_physical_devices("GPU"))

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from bnrepro import data, models, normalization, optimizers
-from bnrepro.config import RunConfig
+from bnrepro.config import Recipe
 from bnrepro.config.composition import compose
 from bnrepro.config.randomness import generator
 from bnrepro.data import Split
@@ -42,9 +42,9 @@ def random(purpose: str, *shape: int) -> np.ndarray:
     return generator(_SEED, f"claims/{purpose}").standard_normal(shape)
 
 
-def config_of(*overrides: str, epsilon: float = 1e-5) -> RunConfig:
+def config_of(*overrides: str, epsilon: float = 1e-5) -> Recipe:
     """The config of `overrides` in double precision; unlike in a run, `epsilon` may be 0."""
-    config = compose(["data=digits", "precision=float64", *overrides]).config
+    config = compose(["data=digits", "precision=float64", *overrides]).config.accelerated()
     options = replace(config.batch_normalization, epsilon=epsilon)
     return replace(config, batch_normalization=options)
 
@@ -60,12 +60,12 @@ def batch_normalization(
     return make("normalization")
 
 
-def network(config: RunConfig) -> Network:
+def network(config: Recipe) -> Network:
     """A network for the digits, with initial weights."""
     return models.build(config, IMAGE_SHAPE, NUM_CLASSES)
 
 
-def trained(config: RunConfig) -> Engine:
+def trained(config: Recipe) -> Engine:
     """A network for the digits after `config.train_steps` steps."""
     engine = build_engine(network(config), optimizers.build(config), data.load(config.data), config)
     for start in range(0, config.train_steps, engine.segment_steps):

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from bnrepro.config import RunConfig
+from bnrepro.config import Recipe
 from bnrepro.models import cnn, inception_paper, inception_small, mlp
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.initializers import initial_weights
@@ -39,8 +39,8 @@ class Network:
         return [generator.state for generator in generators if generator is not None]
 
 
-def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int) -> Network:
-    """The network of `config`, which is the recipe that trains (`RunConfig.accelerated`).
+def build(config: Recipe, input_shape: tuple[int, int, int], num_classes: int) -> Network:
+    """The network of `config`, with initial weights.
 
     Precision is that of Keras's global dtype policy and `floatx`; logits are never of less than 32
     bits. Weights are drawn from `config.seed`.
@@ -67,12 +67,12 @@ def build(config: RunConfig, input_shape: tuple[int, int, int], num_classes: int
     )
 
 
-def _inception(images: Any, units: Units, config: RunConfig) -> Any:
+def _inception(images: Any, units: Units, config: Recipe) -> Any:
     paper = images.shape[1] >= PAPER_IMAGE_SIZE
     return (inception_paper if paper else inception_small).features(images, units, config)
 
 
-_FEATURES: dict[str, Callable[[Any, Units, RunConfig], Any]] = {
+_FEATURES: dict[str, Callable[[Any, Units, Recipe], Any]] = {
     "mlp": mlp.features,
     "cnn": cnn.features,
     "inception": _inception,

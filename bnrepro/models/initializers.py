@@ -10,11 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from bnrepro.config import InitializerConfig, RunConfig
+from bnrepro.config import InitializerConfig, Recipe
 from bnrepro.config.randomness import generator
 
 
-def initial_weights(model: keras.Model, config: RunConfig) -> list[np.ndarray]:
+def initial_weights(model: keras.Model, config: Recipe) -> list[np.ndarray]:
     """Values of `model.trainable_variables` before the first step, for the seed of `config`.
 
     Kernels are drawn; gamma is 1; beta and biases are 0.
@@ -22,7 +22,7 @@ def initial_weights(model: keras.Model, config: RunConfig) -> list[np.ndarray]:
     return [_initial_value(variable, config) for variable in model.trainable_variables]
 
 
-def _initial_value(variable: Any, config: RunConfig) -> np.ndarray:
+def _initial_value(variable: Any, config: Recipe) -> np.ndarray:
     if not variable.name.endswith("kernel"):
         return np.full(variable.shape, 1.0 if variable.name == "gamma" else 0.0, variable.dtype)
     draw = _INITIALIZERS[config.initializer.name]

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from bnrepro import models
-from bnrepro.config import RunConfig
+from bnrepro.config import Recipe
 from bnrepro.config.composition import Composition
 from bnrepro.data import Dataset
 from bnrepro.data.order import BatchOrder
@@ -25,7 +25,7 @@ class Task:
     scaled: np.ndarray  # (examples, height, width, channels) float32
 
     @property
-    def config(self) -> RunConfig:
+    def config(self) -> Recipe:
         """The recipe that trains."""
         return self.composition.config.accelerated()
 
@@ -64,7 +64,7 @@ def of_own_layers(model: keras.Model) -> keras.Model:
     return plain
 
 
-def scale(config: RunConfig, dataset: Dataset) -> np.ndarray:
+def scale(config: Recipe, dataset: Dataset) -> np.ndarray:
     """The training images as the engine's compiled program makes them of uint8."""
     assembler = Assembler.from_config(config, dataset.train)
     mean, deviation = assembler.mean.astype("float32"), assembler.deviation.astype("float32")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bnrepro import statistics
-from bnrepro.config import RunConfig, study
+from bnrepro.config import Recipe, study
 from bnrepro.config.schedules import learning_rates
 from bnrepro.exhibits.figure_2.findings import REFERENCE
 from bnrepro.exhibits.figure_2.tables import MORE_COMPARISONS, ROWS, with_accuracy_after_equal_steps
@@ -66,7 +66,7 @@ def _divergence(runs: pd.DataFrame) -> Iterator[str]:
     yield sentence
 
 
-def _sigmoid(chosen: Selection, reached: pd.Series, configs: dict[str, RunConfig]) -> Iterator[str]:
+def _sigmoid(chosen: Selection, reached: pd.Series, configs: dict[str, Recipe]) -> Iterator[str]:
     """Whether "never" is said of a network that had as many steps as the reference."""
     label = "bn_x5_sigmoid"
     if label not in reached or REFERENCE not in reached or reached[label]:
@@ -82,7 +82,7 @@ def _sigmoid(chosen: Selection, reached: pd.Series, configs: dict[str, RunConfig
         )
 
 
-def _after_equal_steps(chosen: Selection, configs: dict[str, RunConfig]) -> Iterator[str]:
+def _after_equal_steps(chosen: Selection, configs: dict[str, Recipe]) -> Iterator[str]:
     """The paper's five networks, and how far each has come in its schedule."""
     steps, runs = with_accuracy_after_equal_steps(chosen)
     medians = {
@@ -132,7 +132,7 @@ def _step_to_step(curves: pd.DataFrame, column: str) -> float | None:
 
 
 def _accelerated(
-    chosen: Selection, reached: pd.Series, configs: dict[str, RunConfig]
+    chosen: Selection, reached: pd.Series, configs: dict[str, Recipe]
 ) -> Iterator[str]:
     """The control of the recipe: faster decay at the base rate leaves little to learn with."""
     label = "inception_accelerated"
@@ -149,7 +149,7 @@ def _accelerated(
     )
 
 
-def _sum_of_rates(config: RunConfig) -> float:
+def _sum_of_rates(config: Recipe) -> float:
     return float(learning_rates(config, 0, config.train_steps).sum(dtype=float))
 
 
