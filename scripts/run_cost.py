@@ -76,7 +76,7 @@ def measure(name: str) -> list[tuple[str, str, str, str]]:
     from bnrepro import data, models, optimizers
     from bnrepro.engine import build as build_engine
     from bnrepro.measures.evaluation import evaluate
-    from bnrepro.measures.percentiles import percentile_rows, watched_images
+    from bnrepro.measures.percentiles import Percentiles, watched_images
 
     add("import TensorFlow and Keras", time.perf_counter() - began)
     began = time.perf_counter()
@@ -96,8 +96,10 @@ def measure(name: str) -> list[tuple[str, str, str, str]]:
     part("compile the watched activations", lambda: engine.pre_activations(few))
     again("score the evaluation split", lambda: evaluate(engine, config))
     if config.percentiles.every:
-        many = watched_images(engine, config.percentiles.num_examples)
-        again(f"percentiles over {len(many)} images", lambda: percentile_rows(engine, many, 0))
+        count = config.percentiles.num_examples
+        percentiles = Percentiles(count)
+        percentiles.prepare(engine)
+        again(f"percentiles over {count} images", lambda: percentiles.rows(engine, 0))
     again("gradient of one batch", lambda: engine.gradients(0))
     again("activations of 64 images", lambda: engine.pre_activations(few))
     steps = engine.segment_steps

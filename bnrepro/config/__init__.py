@@ -10,6 +10,7 @@ The values themselves stand in `conf/`.
 from bnrepro.config.fields import (
     CHOICES,
     KEYS,
+    MEASURES,
     NOT_IDENTITY,
     DataConfig,
     InitializerConfig,
@@ -67,6 +68,7 @@ __all__ = [
     "INITIALIZERS",
     "InitializerConfig",
     "KEYS",
+    "MEASURES",
     "MODELS",
     "NORMALIZATIONS",
     "NOT_IDENTITY",

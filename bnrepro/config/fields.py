@@ -29,7 +29,7 @@ from bnrepro.config.names import (
     STATISTICS,
 )
 from bnrepro.config.ranges import above, at_least, share_below_one
-from bnrepro.config.word import accelerations, itself, named, number, switch
+from bnrepro.config.word import accelerations, itself, listed, named, number, switch
 
 
 @dataclass(frozen=True)
@@ -232,6 +232,27 @@ class PercentilesConfig:
 
 
 @dataclass(frozen=True)
+class NormsConfig:
+    """Whether and how the norms of weights and gradients are watched."""
+
+    every: int = field(
+        default=0,
+        metadata=about(
+            "steps between two measurements; 0: none, or at each evaluation with measures=[norms]",
+            at_least(0, 10**9),
+            number(54, "norms", (0, "no_norms")),
+            absent=0,
+            ours=True,
+        ),
+    )
+
+
+# What can be measured while a run trains. Each has its options in a section of its name, and is
+# `bnrepro/measures/<name>.py`.
+MEASURES = ("percentiles", "norms")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """One training, whole. Built only by `composition.compose` and checked by `validate`."""
 
@@ -346,6 +367,15 @@ class RunConfig:
             ours=True,
         )
     )
+    measures: list[str] = field(
+        metadata=about(
+            "what is measured at each evaluation: percentiles, norms; each leaves a CSV file",
+            word=listed(53, "measure"),
+            choices=MEASURES,
+            absent=[],
+            ours=True,
+        )
+    )
     tensorboard: bool = field(metadata=about("write TensorBoard's event files", ours=True))
     precision: str = field(
         metadata=about(
@@ -380,6 +410,7 @@ class RunConfig:
     initializer: InitializerConfig
     batch_normalization: BatchNormalizationConfig
     percentiles: PercentilesConfig
+    norms: NormsConfig = field(default_factory=NormsConfig)
 
     @property
     def peak_learning_rate(self) -> float:
@@ -416,14 +447,26 @@ class RunConfig:
         """The same run in one spelling.
 
         Normalization exists unless `placement` is `none`, and is batch normalization unless said;
-        the changes of section 4.2.1 have no order.
+        the changes of section 4.2.1 and the measures have no order, and a measure with steps of its
+        own is not due at each evaluation.
         """
         given = self.normalization is not None or self.placement == "none"
+        on_grids = [name for name in MEASURES if self.measured_every(name)]
         return replace(
             self,
             normalization=self.normalization if given else "batch",
             accelerate=sorted(self.accelerate),
+            measures=sorted(set(self.measures).difference(on_grids)),
         )
+
+    def measured_every(self, measure: str) -> int:
+        """The steps between two rows of a measure; 0 if it has no steps of its own."""
+        every: int = getattr(self, measure).every
+        return every
+
+    def is_measured(self, measure: str) -> bool:
+        """Whether the run leaves the rows of a measure."""
+        return measure in self.measures or self.measured_every(measure) > 0
 
     def next_evaluation(self, step: int) -> int:
         """The first step after `step` at which the curve has a row (step 0 has one too)."""
@@ -504,7 +547,7 @@ WORDS = {key: said.word for key, said in KEYS.items() if said.word is not None}
 # Keys that say where or how to run, not what is computed: two runs that differ only in them share
 # a directory (but for the seed, which is a directory of its own).
 NOT_IDENTITY = tuple(key for key in KEYS if key not in WORDS)
-# The keys whose values are names, with those names; `accelerate` takes a list of them.
+# The keys whose values are names, with those names; `accelerate` and `measures` take lists of them.
 CHOICES = {key: said.choices for key, said in KEYS.items() if said.choices}
 # The numbers that a key takes, where its type takes more.
 RANGES = {key: said.allowed for key, said in KEYS.items() if said.allowed is not None}

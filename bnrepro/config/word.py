@@ -65,6 +65,11 @@ def switch(place: int, word: str) -> Word:
     return Word(place, lambda value: {True: word, False: f"no_{word}"}.get(value))
 
 
+def listed(place: int, word: str) -> Word:
+    """The parts of a list after the key's word, `none` for an empty one."""
+    return Word(place, lambda value: "_".join([word, *map(str, value)]) if value else f"no_{word}")
+
+
 def accelerations(place: int) -> Word:
     """The changes of section 4.2.1 that apply, or those that do not where these are fewer."""
     return Word(place, _accelerations)

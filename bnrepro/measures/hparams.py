@@ -131,4 +131,4 @@ def _choices(key: str) -> list[str]:
         return [*variants(), _NO_VARIANT]
     if key == "normalization":
         return [*CHOICES[key], "none"]
-    return [] if key == "accelerate" else list(CHOICES.get(key, ()))
+    return [] if key in ("accelerate", "measures") else list(CHOICES.get(key, ()))

@@ -2,21 +2,39 @@
 
 import numpy as np
 
+from bnrepro.config import RunConfig
 from bnrepro.engine import Engine
+from bnrepro.measures.measure import Measure, Rows
 
 
-def norms(arrays: dict[str, np.ndarray]) -> dict[str, float]:
-    """The norm of each array, by its name."""
-    return {name: float(np.linalg.norm(array.astype(np.float64))) for name, array in arrays.items()}
+class Norms(Measure):
+    """The norm of each trainable variable, and of its gradient on the batch that comes next."""
+
+    name = "norms"
+    columns = ("kind", "variable", "step", "norm")
+
+    def prepare(self, engine: Engine) -> None:
+        engine.gradients(0)
+
+    def rows(self, engine: Engine, step: int) -> Rows:
+        kinds = {"weight": _weights(engine), "gradient": engine.gradients(step)}
+        return [
+            [kind, path, step, _norm(array)]
+            for kind, arrays in kinds.items()
+            for path, array in arrays.items()
+        ]
 
 
-def gradient_norms(engine: Engine, step: int) -> dict[str, float]:
-    """Norms of the gradients of the batch that comes after `step`."""
-    return norms(engine.gradients(step))
+def build(config: RunConfig) -> Norms:
+    """The measure with the options of `config`."""
+    return Norms(config.norms.every)
 
 
-def weight_norms(engine: Engine) -> dict[str, float]:
-    """Norms of the trainable variables."""
-    weights = engine.network.model.trainable_variables
+def _weights(engine: Engine) -> dict[str, np.ndarray]:
     values = engine.variables()
-    return norms({variable.path: values[f"model/{variable.path}"] for variable in weights})
+    weights = engine.network.model.trainable_variables
+    return {variable.path: values[f"model/{variable.path}"] for variable in weights}
+
+
+def _norm(array: np.ndarray) -> float:
+    return float(np.linalg.norm(array.astype(np.float64)))

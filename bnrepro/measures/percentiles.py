@@ -6,10 +6,44 @@ run, and the average over all units. Normalization uses the images' own mini-bat
 
 import numpy as np
 
+from bnrepro.config import RunConfig
 from bnrepro.engine import Engine
 from bnrepro.engine.batch import read_images
+from bnrepro.measures.measure import Measure, Rows
+from bnrepro.records.record import PERCENTILE_COLUMNS
 
 PERCENTILES = (15, 50, 85)
+
+
+class Percentiles(Measure):
+    """Percentiles over images, for unit 0 and as the `mean` over the units."""
+
+    name = "percentiles"
+    columns = PERCENTILE_COLUMNS
+
+    def __init__(self, num_examples: int, every: int = 0) -> None:
+        super().__init__(every)
+        self._num_examples = num_examples
+        self._images: np.ndarray | None = None
+
+    def prepare(self, engine: Engine) -> None:
+        engine.pre_activations(self._watched(engine))
+
+    def rows(self, engine: Engine, step: int) -> Rows:
+        *_, last = engine.pre_activations(self._watched(engine)).values()
+        units = unit_percentiles(last)
+        return [["0", step, *units[0].tolist()], ["mean", step, *units.mean(axis=0).tolist()]]
+
+    def _watched(self, engine: Engine) -> np.ndarray:
+        # Images that are streamed are read once.
+        if self._images is None:
+            self._images = watched_images(engine, self._num_examples)
+        return self._images
+
+
+def build(config: RunConfig) -> Percentiles:
+    """The measure with the options of `config`."""
+    return Percentiles(config.percentiles.num_examples, config.percentiles.every)
 
 
 def watched_images(engine: Engine, num_examples: int) -> np.ndarray:
@@ -22,10 +56,3 @@ def unit_percentiles(values: np.ndarray) -> np.ndarray:
     """Percentiles over all axes but the last, (units, 3)."""
     flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
     return np.percentile(flat, PERCENTILES, axis=0).T
-
-
-def percentile_rows(engine: Engine, images: np.ndarray, step: int) -> list[list[float | str]]:
-    """Rows of `percentiles.csv` at `step`: unit 0, and `mean` over the units."""
-    *_, last = engine.pre_activations(images).values()
-    units = unit_percentiles(last)
-    return [["0", step, *units[0].tolist()], ["mean", step, *units.mean(axis=0).tolist()]]

@@ -36,7 +36,8 @@ from bnrepro.config import identity
 from bnrepro.config.composition import Composition
 from bnrepro.engine import Engine
 from bnrepro.measures import Observer, hparams
-from bnrepro.measures.norms import gradient_norms, weight_norms
+from bnrepro.measures.measure import Measure, Rows
+from bnrepro.measures.norms import Norms
 from bnrepro.measures.percentiles import PERCENTILES, unit_percentiles, watched_images
 from bnrepro.records.record import CurveRow, RunRecord
 
@@ -73,6 +74,11 @@ class TensorBoardObserver(Observer):
         if step >= self._next_detail:
             self._next_detail = step + self._detail_every
             self._write_details(engine, step)
+        self._flush()
+
+    def on_rows(self, measure: Measure, rows: Rows) -> None:
+        self._open()
+        self._write_rows(measure, rows)
         self._flush()
 
     def on_end(self, record: RunRecord) -> None:
@@ -137,16 +143,26 @@ class TensorBoardObserver(Observer):
         self._scalar("lr/learning_rate", row["learning_rate"], step)
 
     def _write_details(self, engine: Engine, step: int) -> None:
-        for name, norm in weight_norms(engine).items():
-            self._scalar(f"norms/weight/{name}", norm, step)
-        for name, norm in gradient_norms(engine, step).items():
-            self._scalar(f"norms/gradient/{name}", norm, step)
+        if not self._config.is_measured(Norms.name):
+            self._write_rows(Norms(), Norms().rows(engine, step))
         images = watched_images(engine, _WATCHED_EXAMPLES)
         for name, values in engine.pre_activations(images).items():
             self._add(histogram_pb(f"pre_activation/{name}", thinned(values)), step)
             percentiles = unit_percentiles(values).mean(axis=0)
             for percent, value in zip(PERCENTILES, percentiles, strict=True):
                 self._scalar(f"pre_activation_percentile/{name}/p{percent}", value, step)
+
+    def _write_rows(self, measure: Measure, rows: Rows) -> None:
+        """A curve per value, `norms/weight/hidden_1/kernel`; several values are told by column."""
+        for row in rows:
+            of_column = dict(zip(measure.columns, row, strict=True))
+            step = of_column.pop("step")
+            words = [cell for cell in of_column.values() if isinstance(cell, str)]
+            values = {key: cell for key, cell in of_column.items() if not isinstance(cell, str)}
+            for column, value in values.items():
+                told = [column] if len(values) > 1 or not words else []
+                if math.isfinite(value):
+                    self._scalar("/".join([measure.name, *words, *told]), value, step)
 
     def _scalar(self, tag: str, value: float, step: int) -> None:
         self._add(scalar_pb(tag, float(value)), step)

@@ -10,7 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from bnrepro.config import NOT_IDENTITY, ConfigError, absent_values, did_you_mean, first_few
+from bnrepro.config import (
+    MEASURES,
+    NOT_IDENTITY,
+    ConfigError,
+    absent_values,
+    did_you_mean,
+    first_few,
+)
 
 INCEPTION = "inception"
 # What normalization brings with it, and what changes nothing that is computed.
@@ -18,7 +25,7 @@ OPTIONS = ("group_size", "batch_normalization")
 _OF_NORMALIZATION = (
     "placement", "normalization", *OPTIONS, "learning_rate_multiplier", "accelerate",
 )  # fmt: skip
-_OF_WATCHING = ("save_predictions", "percentiles")
+_OF_WATCHING = ("save_predictions", "measures", *MEASURES)
 
 Run = Mapping[Any, Any]
 

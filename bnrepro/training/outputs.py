@@ -4,7 +4,7 @@ import hashlib
 import io
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,25 +16,24 @@ from bnrepro.config.composition import Composition
 from bnrepro.data import Dataset
 from bnrepro.engine import Engine
 from bnrepro.measures.evaluation import probabilities
+from bnrepro.measures.measure import Measure
 from bnrepro.records.environment import environment
 from bnrepro.records.record import (
     CURVE_COLUMNS,
-    PERCENTILE_COLUMNS,
     RunRecord,
     write_atomically,
-    write_record,
     write_rows,
 )
 from bnrepro.records.run_directory import recorded_config
 from bnrepro.training.progress import Progress
 
 
-def write_results(directory: Path, record: RunRecord, progress: Progress) -> None:
-    """Write the curve, percentiles if there are any, and the record."""
+def write_tables(directory: Path, measures: Iterable[Measure], progress: Progress) -> None:
+    """Write `curve.csv` and `<name>.csv` of each measure, with all rows so far."""
     write_rows(directory / "curve.csv", CURVE_COLUMNS, progress.curve)
-    if progress.percentiles:
-        write_rows(directory / "percentiles.csv", PERCENTILE_COLUMNS, progress.percentiles)
-    write_record(directory, record)
+    for measure in measures:
+        rows = progress.rows.get(measure.name, [])
+        write_rows(directory / f"{measure.name}.csv", measure.columns, rows)
 
 
 def write_predictions(directory: Path, engine: Engine) -> None:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
+from bnrepro.measures.measure import Rows
 from bnrepro.records.record import CurveRow
 
 CLOCKS = ("train", "evaluate", "compile", "checkpoint", "population")
@@ -20,7 +20,8 @@ class Progress:
     num_correct: int = 0
     num_batches: int = 0
     curve: list[CurveRow] = field(default_factory=list)
-    percentiles: list[list[Any]] = field(default_factory=list)
+    rows: dict[str, Rows] = field(default_factory=dict)  # by the name of their measure
+    measured: dict[str, int] = field(default_factory=dict)  # the last step at which each was asked
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CLOCKS, 0.0))
     diverged_at_step: int | None = None
     earlier_seconds: float = 0.0  # of the processes that were interrupted

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from bnrepro import seconds_since_import
+from bnrepro import measures, seconds_since_import
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import Composition
 from bnrepro.config.schedules import learning_rates
 from bnrepro.engine import Engine, Segment
 from bnrepro.measures import Observer
 from bnrepro.measures.evaluation import evaluate, evaluate_population
-from bnrepro.measures.percentiles import percentile_rows, watched_images
+from bnrepro.measures.measure import Measure
 from bnrepro.measures.progress import ProgressObserver
 from bnrepro.records import checkpoint
-from bnrepro.records.record import CurveRow, RunRecord
+from bnrepro.records.record import CurveRow, RunRecord, write_record
 from bnrepro.screen.foot import foot
 from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (
@@ -29,7 +29,7 @@ from bnrepro.training.outputs import (
     make_record,
     write_model,
     write_predictions,
-    write_results,
+    write_tables,
 )
 from bnrepro.training.progress import Progress
 
@@ -56,8 +56,7 @@ class Run:
         self._found = checkpoint.load(self._checkpoints, lambda line: print(line, file=sys.stderr))
         self._refuse_other_data()
         self._observers: list[Observer] = []
-        count = self._config.percentiles.num_examples
-        self._watched = watched_images(engine, count) if self._config.percentiles.every else None
+        self._measures = measures.build(self._config)
 
     @property
     def is_done(self) -> bool:
@@ -90,11 +89,11 @@ class Run:
 
         Segments end at fixed steps, so that a resumed run has the same ones.
         """
-        step, grids = self.progress.step, [self.engine.segment_steps, self._config.checkpoint_every]
-        if self._config.percentiles.every:
-            grids.append(self._config.percentiles.every)
+        step, config = self.progress.step, self._config
+        grids = self.engine.segment_steps, config.checkpoint_every
         ends = [(step // every + 1) * every for every in grids]
-        return min(*ends, self._config.next_evaluation(step))
+        due = [measure.next_due(step, config) for measure in self._measures]
+        return min(*ends, *due, config.next_evaluation(step))
 
     def advance(self, segment: Segment, stop: int) -> None:
         """Count a segment's losses and hits, and do whatever is scheduled at `stop`."""
@@ -154,11 +153,12 @@ class Run:
         return record
 
     def write_outputs(self, status: str, **facts: Any) -> RunRecord:
-        """Tell the observers how the run ended, and write curve, percentiles and record."""
+        """Tell the observers how the run ended, and write curve, measures and record."""
         record = make_record(self._composition, self.engine, self.progress, status, **facts)
         for observer in self._observers:
             observer.on_end(record)
-        write_results(self._directory, record, self.progress)
+        write_tables(self._directory, self._measures, self.progress)
+        write_record(self._directory, record)
         return record
 
     def save_checkpoint(self) -> None:
@@ -211,8 +211,8 @@ class Run:
         """Compile every program before its clock runs."""
         self.engine.compile()
         self.engine.compile_scoring()
-        if self._watched is not None:
-            self.engine.pre_activations(self._watched)
+        for measure in self._measures:
+            measure.prepare(self.engine)
         for observer in self._observers:
             observer.prepare(self.engine)
 
@@ -225,16 +225,16 @@ class Run:
         progress.step = stop if segment.diverged_at_step is None else segment.diverged_at_step
 
     def _observe(self) -> None:
-        """What is due at this step, unless it was done: a row of the curve, percentiles."""
+        """What is due at this step, unless it was done: a row of the curve, rows of measures."""
         progress, config = self.progress, self._config
-        step, images = progress.step, self._watched
+        step = progress.step
         with self._timed("evaluate", "evaluating"):
             is_due = step == 0 or step == config.next_evaluation(step - 1)
             if is_due and step not in [row.step for row in progress.curve[-1:]]:
                 self._evaluate()
-            done = [at for _, at, *_ in progress.percentiles[-1:]]
-            if images is not None and step % config.percentiles.every == 0 and step not in done:
-                progress.percentiles += percentile_rows(self.engine, images, step)
+            for measure in self._measures:
+                if measure.is_due(step, config) and progress.measured.get(measure.name) != step:
+                    self._measure(measure)
 
     def _evaluate(self) -> None:
         progress, config = self.progress, self.engine.config
@@ -254,6 +254,14 @@ class Run:
         progress.loss_sum, progress.num_correct, progress.num_batches = 0.0, 0, 0
         for observer in self._observers:
             observer.on_evaluation(self.engine, row._asdict())
+
+    def _measure(self, measure: Measure) -> None:
+        progress = self.progress
+        rows = measure.rows(self.engine, progress.step)
+        progress.rows.setdefault(measure.name, []).extend(rows)
+        progress.measured[measure.name] = progress.step
+        for observer in self._observers:
+            observer.on_rows(measure, rows)
 
     @contextmanager
     def _timed(self, clock: str, what: str) -> Iterator[None]:
