@@ -1,7 +1,8 @@
 """bnrepro reproduces the batch normalization paper (Ioffe and Szegedy, 2015).
 
-`load_runs` and `load_curves` give the records of finished runs as pandas data frames, `load_model`
-the network of one as a Keras model; everything else is reached through the command `bnrepro`.
+`load_runs` and `load_curves` give the records of runs as pandas data frames, `load_model` the
+network of one as a Keras model, `load_engine` the same with its data, to be measured or trained
+further; everything else is reached through the command `bnrepro`.
 """
 
 import importlib
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnrepro.records.record import load_curves, load_runs
-    from bnrepro.trained_model import load_model
+    from bnrepro.trained_model import load_engine, load_model
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load_curves", "load_model", "load_runs"]
+__all__ = ["__version__", "load_curves", "load_engine", "load_model", "load_runs"]
 
 _IMPORTED = time.perf_counter()
 _ROOM_OF = {
     "load_curves": "bnrepro.records.record",
+    "load_engine": "bnrepro.trained_model",
     "load_model": "bnrepro.trained_model",
     "load_runs": "bnrepro.records.record",
 }

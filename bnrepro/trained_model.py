@@ -1,13 +1,23 @@
-"""The network that a run has trained, as a Keras model, for a notebook."""
+"""The network that a run has trained: as a Keras model, or in an engine that can be asked."""
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from bnrepro.config import backend
+from bnrepro.config.composition import compose
+from bnrepro.config.overrides import overrides_of
+from bnrepro.records.run_directory import read_config, snapshot_path
+
 if TYPE_CHECKING:
     import keras
+
+    from bnrepro.engine import Engine
 
 MODEL = "model.keras"
 
@@ -49,6 +59,57 @@ def load_model(run: str | Path) -> "keras.Model":
     import bnrepro.models  # noqa: F401  The layers that a file names must be known to Keras.
 
     return keras.saving.load_model(path, compile=False)
+
+
+def load_engine(
+    run: str | Path, step: int | None = None, overrides: Sequence[str] = ()
+) -> "Engine":
+    """The engine of a run, with the weights of its last step or of a snapshot.
+
+    It holds the run's data, and scores, measures and trains as in the run; `engine.build_probe`
+    asks it about other weights. Only what the optimizer remembers is not there: it begins anew.
+
+        engine = bnrepro.load_engine("results/runs/mlp-digits-x1/seed_0")
+        loss, accuracy = bnrepro.measures.evaluation.evaluate(engine, engine.config)
+
+    Args:
+        run: the directory of a run.
+        step: one of the run's `snapshots`; without it the last step of a completed run.
+        overrides: what no run records, such as `data.root=FOLDER` or `device=cpu`.
+
+    Raises:
+        ConfigError: if the config or the data cannot be read, or Keras is loaded already with
+            another backend than the run's.
+        FileNotFoundError: if the weights are not there, such as in a published run.
+    """
+    directory = Path(run)
+    weights = directory / MODEL if step is None else snapshot_path(directory, step)
+    if not weights.is_file():
+        raise FileNotFoundError(
+            f"{weights}: no weights; expected those of a run that was trained here to its end, or "
+            "a step of its snapshots (neither is published with the records)"
+        )
+    composition = compose([*overrides_of(read_config(directory / "config.yaml")), *overrides])
+    backend.select(composition.config)
+    from bnrepro.training import build_engine
+
+    engine = build_engine(composition)
+    values = _model_values(engine, weights) if step is None else _snapshot_values(weights)
+    engine.assign({f"model/{path}": value for path, value in values.items()})
+    return engine
+
+
+def _model_values(engine: "Engine", path: Path) -> dict[str, np.ndarray]:
+    import keras
+
+    model = engine.network.model
+    model.load_weights(path)
+    return {each.path: keras.ops.convert_to_numpy(each) for each in model.variables}
+
+
+def _snapshot_values(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
 
 
 def _choose_backend() -> None:

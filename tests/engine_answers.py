@@ -17,7 +17,7 @@ from unittest.mock import patch
 import keras
 import numpy as np
 
-from bnrepro import models, normalization, training
+from bnrepro import load_curves, load_engine, load_runs, models, normalization, training
 from bnrepro.config import RunConfig
 from bnrepro.config.composition import Composition, compose
 from bnrepro.data import Split
@@ -28,7 +28,9 @@ from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
 from bnrepro.engine.probe import Batch, Probe
 from bnrepro.measures.evaluation import evaluate, evaluate_population
+from bnrepro.measures.measure import Measure
 from bnrepro.models.unit import Units
+from bnrepro.records.lock import run_lock
 from bnrepro.records.record import CURVE_COLUMNS, read_rows
 from bnrepro.records.run_directory import open_directory
 from bnrepro.screen.foot import Foot
@@ -174,6 +176,37 @@ def _signal_at_batch(number: int) -> Iterator[None]:
 
     with patch.object(Foot, "reached", reached):
         yield
+
+
+def measured(overrides: Sequence[str], program: str, interrupt_at: int | None) -> Answer:
+    """What a run leaves that also takes a measure defined by `program`, and is loaded again."""
+    namespace: dict[str, Any] = {}
+    exec(program, namespace)
+    with tempfile.TemporaryDirectory() as results:
+        composition = compose([*overrides, f"results_dir={results}", "tensorboard=false"])
+        directory = composition.directory
+        answer: Answer = {}
+        if interrupt_at is not None:
+            _go_to(composition, interrupt_at, [namespace["GradientCosine"](20)])
+            killed = load_curves(results)
+            answer["killed"] = list(killed["status"].unique()), list(killed["step"])
+            with run_lock(directory):
+                answer["going on"] = list(load_runs(results)["status"])
+        record = training.run(composition, [namespace["GradientCosine"](20)])
+        engine = load_engine(directory)
+        snapshot = load_engine(directory, step=100)
+        return answer | {
+            "record": asdict(record),
+            "files": {path.name: path.read_text() for path in directory.glob("*.csv")},
+            "snapshots": {path.name: path.read_bytes() for path in directory.glob("snapshots/*")},
+            "loaded": evaluate(engine, engine.config),
+            "at snapshot": evaluate(snapshot, snapshot.config),
+            "gradient": {step: _at(directory, step).gradients(step) for step in (80, 100)},
+        }
+
+
+def _at(directory: Path, step: int) -> Engine:
+    return load_engine(directory, step=step)
 
 
 def recorded_under_another_name(overrides: Sequence[str]) -> Answer:
@@ -362,12 +395,17 @@ def _assembler(overrides: Sequence[str], images: np.ndarray) -> Assembler:
 
 def _interrupt(composition: Composition, step: int) -> None:
     """Begin the run and stop it at the end of the segment that reaches `step`."""
-    run = Run(composition, open_directory(composition), build_engine(composition))
+    _go_to(composition, step).interrupt("SIGTERM")
+
+
+def _go_to(composition: Composition, step: int, measures: Sequence[Measure] = ()) -> Run:
+    """Begin the run and leave it at the end of the segment that reaches `step`."""
+    run = Run(composition, open_directory(composition), build_engine(composition), measures)
     run.begin()
     while run.progress.step < step:
         stop = run.next_stop()
         run.advance(run.engine.train(run.progress.step, stop), stop)
-    run.interrupt("SIGTERM")
+    return run
 
 
 def _weights(engine: Engine) -> Arrays:

@@ -80,6 +80,7 @@ precision mixed_bfloat16                        mixed_bfloat16
 backend jax                                     jax
 measures ['norms','percentiles']                measure_norms_percentiles
 norms.every 100                                 norms100
+snapshots [0,100]                               snapshots_0_100
 """
 
 
@@ -121,6 +122,7 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("percentiles.every", 0, "no_percentiles"),
         ("norms.every", 0, "no_norms"),
         ("measures", [], "no_measure"),
+        ("snapshots", [], "no_snapshots"),
         ("normalization", None, "unnormalized"),
         ("placement", "none", "unplaced"),
         ("accelerate", [], "accelerate_none"),
@@ -142,7 +144,7 @@ def values_of(key):
     if key in CHOICES and typing.get_origin(kind) is not list:
         return [*CHOICES[key], *([None] if key == "normalization" else [])]
     if typing.get_origin(kind) is list:
-        names = sorted(CHOICES[key])
+        names = sorted(CHOICES.get(key, numbers))
         of = itertools.chain.from_iterable(
             itertools.combinations(names, size) for size in range(len(names) + 1)
         )

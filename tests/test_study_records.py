@@ -37,7 +37,8 @@ def test_what_has_not_finished_is_missing_but_there(tmp_path: Path) -> None:
     assert len(found.runs) == 4
     assert found.missing == (
         "study=rows: 3 of 5 runs are missing (bn_x5-smoke seed 0; bn_x30-smoke seed 0; "
-        "bn_x5_sigmoid-smoke seed 0); make them with: "
+        "bn_x5_sigmoid-smoke seed 0); begun: bn_x30-smoke seed 0 interrupted at step 400; "
+        "make them with: "
         f"bnrepro sweep study=rows scale=smoke results_dir={tmp_path}"
     )
     assert found.command == "bnrepro sweep study=rows scale=smoke"

@@ -250,7 +250,9 @@ def test_runs_that_failed_or_were_interrupted_are_named_and_not_counted(study):
     leave(study, "bn_x5", 8, [0.1, 0.99], status="interrupted")
     made = table_of(study)
     assert rows(made)["bn_x5"][:2] == [3, 3]
-    assert made.notes[0] == "not counted: bn_x5 seed 7 (failed), bn_x5 seed 8 (interrupted)"
+    assert made.notes[0] == (
+        "not counted: bn_x5 seed 7 (failed), bn_x5 seed 8 (interrupted at step 4,000)"
+    )
 
 
 def test_no_completed_run_is_an_error(tmp_path):

@@ -14,7 +14,7 @@ from bnrepro.config.composition import compose
 
 
 def test_what_there_is_to_use_is_what_is_shown():
-    assert dir(bnrepro) == ["__version__", "load_curves", "load_model", "load_runs"]
+    assert dir(bnrepro) == ["__version__", "load_curves", "load_engine", "load_model", "load_runs"]
     assert [name for name in dir(bnrepro) if getattr(bnrepro, name).__doc__ is None] == []
 
 

@@ -376,6 +376,14 @@ class RunConfig:
             ours=True,
         )
     )
+    snapshots: list[int] = field(
+        metadata=about(
+            "steps at which the weights are kept, as in [0,100,1000]",
+            word=listed(55, "snapshots"),
+            absent=[],
+            ours=True,
+        )
+    )
     tensorboard: bool = field(metadata=about("write TensorBoard's event files", ours=True))
     precision: str = field(
         metadata=about(
@@ -447,8 +455,8 @@ class RunConfig:
         """The same run in one spelling.
 
         Normalization exists unless `placement` is `none`, and is batch normalization unless said;
-        the changes of section 4.2.1 and the measures have no order, and a measure with steps of its
-        own is not due at each evaluation.
+        the changes of section 4.2.1, measures and snapshots have no order, and a measure with steps
+        of its own is not due at each evaluation.
         """
         given = self.normalization is not None or self.placement == "none"
         on_grids = [name for name in MEASURES if self.measured_every(name)]
@@ -456,6 +464,7 @@ class RunConfig:
             self,
             normalization=self.normalization if given else "batch",
             accelerate=sorted(self.accelerate),
+            snapshots=sorted(set(self.snapshots)),
             measures=sorted(set(self.measures).difference(on_grids)),
         )
 

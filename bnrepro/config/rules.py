@@ -16,6 +16,7 @@ def validate(config: RunConfig) -> None:
     """
     _check_names(config)
     _check_numbers(config)
+    _check_snapshots(config)
     _check_normalization(config)
     _check_model(config)
 
@@ -49,6 +50,15 @@ def _check_numbers(config: RunConfig) -> None:
     size = config.batch_size
     if size != "all" and not (isinstance(size, int) and not isinstance(size, bool) and size >= 1):
         raise ConfigError(f"batch_size={size}: expected a whole number of at least 1, or 'all'")
+
+
+def _check_snapshots(config: RunConfig) -> None:
+    outside = [step for step in config.snapshots if not 0 <= step <= config.train_steps]
+    if outside:
+        raise ConfigError(
+            f"snapshots={config.snapshots}: expected steps from 0 to train_steps="
+            f"{config.train_steps}; leave {outside[0]} out"
+        )
 
 
 def _check_normalization(config: RunConfig) -> None:

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ def environment(backend: str, threads: int, engine: str, device: str) -> dict[st
     }
 
 
+@cache
 def software() -> dict[str, Any]:
     """The checkout's `commit` and whether it is `dirty`, and the `versions` of the packages."""
     commit, dirty = _commit()

@@ -1,9 +1,10 @@
 """What a run leaves behind, and how it is read again.
 
-`config.yaml`, `record.json`, `curve.csv` and, where asked for, `percentiles.csv` are the source of
-truth; TensorBoard's event files are an output only. Every file is written beside its place and
-renamed into it, so that a reader never meets half a file. The columns and fields are a contract:
-change one only with an entry in CHANGELOG.md.
+`config.yaml`, `record.json`, `curve.csv` and a CSV file per measure are the source of truth;
+TensorBoard's event files are an output only. Every file is written beside its place and renamed
+into it, so that a reader never meets half a file; while a run trains, rows are appended to its CSV
+files, whose last line counts once it is whole. The columns and fields are a contract: change one
+only with an entry in CHANGELOG.md.
 """
 
 import csv
@@ -13,7 +14,7 @@ import json
 import math
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bnrepro.config import flatten
+from bnrepro.records.lock import is_held
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 RESULTS, PUBLISHED = "results", "results/published"
 
 SCHEMA_VERSION = 1
-STATUSES = ("completed", "diverged", "failed", "interrupted")
-# A diverged run is a result; a failed or interrupted one is missing.
+# A process that is killed leaves a record that says `running`, which is read as `interrupted`.
+STATUSES = ("completed", "diverged", "failed", "interrupted", "running")
+# A diverged run is a result; any other is missing.
 FINISHED = ("completed", "diverged")
 
 
@@ -132,28 +135,44 @@ def read_record(directory: Path) -> RunRecord:
         missing = {known.name for known in dataclasses.fields(RunRecord)} - fields.keys()
         if missing:
             raise TypeError(f"without {', '.join(sorted(missing))}")
-        return RunRecord(**fields)
+        record = RunRecord(**fields)
     except TypeError as error:
         raise RecordError(f"{path}: not the fields of a record ({error})") from error
+    if record.status == "running" and not is_held(directory):
+        return dataclasses.replace(record, status="interrupted")
+    return record
 
 
-def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a CSV file; a number that is not finite is written `nan`, `inf` or `-inf`."""
+    write_atomically(path, _csv([columns, *rows]))
+
+
+def append_rows(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Add rows to a file of `write_rows`, in a single write."""
+    with path.open("ab", buffering=0) as stream:
+        stream.write(_csv(rows).encode())
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *(map(_cell, row) for row in rows)])
-    write_atomically(path, text.getvalue())
+    csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
+    return text.getvalue()
 
 
-def read_rows(path: Path, columns: Sequence[str]) -> list[list[float]]:
+def read_rows(path: Path, columns: Sequence[str], growing: bool = False) -> list[list[float]]:
     """Read a CSV file of numbers written by `write_rows`.
+
+    Of one that is `growing`, or stopped to when its process was killed, the last line is left out
+    unless it is whole.
 
     Raises:
         RecordError: if the file is absent, cut short, or has other columns.
     """
     try:
-        with path.open(newline="") as stream:
-            header, *rows = list(csv.reader(stream))
+        text = path.read_text()
+        lines = text[: text.rfind("\n") + 1] if growing else text
+        header, *rows = list(csv.reader(io.StringIO(lines)))
         if tuple(header) != tuple(columns) or any(len(row) != len(columns) for row in rows):
             raise ValueError(f"expected the columns {','.join(columns)}")
         return [[float(cell) for cell in row] for row in rows]
@@ -211,7 +230,8 @@ def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
 
     Columns: `label`, `name`, `experiment` (missing where the run is none), `seed`, `status`,
     `diverged_at_step`, and those of `curve.csv`. `name` and `seed` say which run a row belongs to,
-    so that anything else of `load_runs` is added by them:
+    so that anything else of `load_runs` is added by them. A run that trains now (`running`) or was
+    stopped (`interrupted`, `failed`) is there with the rows that it has:
 
         runs = load_runs()[["name", "seed", "config.activation", "config.learning_rate"]]
         curves = load_curves().merge(runs, on=["name", "seed"])
@@ -277,7 +297,9 @@ def _read_curves(results_dir: Path) -> "pd.DataFrame":
     rows: list[list[Any]] = []
     for directory, record in _once(_read_records, results_dir):
         facts = [getattr(record, key) for key in keys]
-        rows += [[*facts, *row] for row in read_rows(directory / "curve.csv", CURVE_COLUMNS)]
+        growing = record.status not in FINISHED
+        curve = read_rows(directory / "curve.csv", CURVE_COLUMNS, growing)
+        rows += [[*facts, *row] for row in curve]
     if not rows:
         return pd.DataFrame()
     return pd.DataFrame(rows, columns=[*keys, *CURVE_COLUMNS]).astype({"step": int})

@@ -94,6 +94,11 @@ def open_directory(composition: Composition) -> Path:
     return directory
 
 
+def snapshot_path(directory: Path, step: int) -> Path:
+    """Where the weights of `step` are kept, if the run was asked to (`snapshots`)."""
+    return directory / "snapshots" / f"{step:09d}.npz"
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """A recorded config.
 

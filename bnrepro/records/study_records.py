@@ -46,7 +46,7 @@ def find(
             f"make them with: {command}"
         )
     absent = [run for run in planned if (run.name, run.seed) not in finished]
-    missing = _missing_line(name, absent, len(planned), command)
+    missing = _missing_line(name, absent, len(planned), _begun(own), command)
     return StudyRecords(own, missing, study.command(name, chosen))
 
 
@@ -91,7 +91,19 @@ def _keys(runs: pd.DataFrame) -> list[tuple[str, int]]:
     return list(zip(runs["name"], runs["seed"], strict=True)) if len(runs) else []
 
 
-def _missing_line(name: str, absent: list[study.PlannedRun], planned: int, command: str) -> str:
+def _begun(own: pd.DataFrame) -> str:
+    """Which of the runs that are missing stand at which step."""
+    begun = own[own["status"].isin(["running", "interrupted"])].to_dict("records")
+    each = [
+        f"{run['name']} seed {run['seed']} {run['status']} at step {run['train_steps']:,}"
+        for run in begun
+    ]
+    return f"begun: {first_few(each)}; " if each else ""
+
+
+def _missing_line(
+    name: str, absent: list[study.PlannedRun], planned: int, begun: str, command: str
+) -> str:
     if not absent:
         return ""
     seeds: dict[str, list[str]] = {}
@@ -100,5 +112,5 @@ def _missing_line(name: str, absent: list[study.PlannedRun], planned: int, comma
     each = first_few((f"{run} seed {first_few(of)}" for run, of in seeds.items()), "; ")
     return (
         f"study={name}: {len(absent)} of {planned} runs are missing ({each}); "
-        f"make them with: {command}"
+        f"{begun}make them with: {command}"
     )

@@ -61,6 +61,8 @@ def on_disk(run: PlannedRun) -> Outcome:
         raise ConfigError(f"{error}; move the run's directory aside") from error
     config = replace(run.composition.config, force=False)
     find_finished(replace(run.composition, config=config))  # refuses another config
+    if record.status == "running":
+        return Outcome("waiting")
     return Outcome(record.status, record.error, record.best_accuracy)
 
 
@@ -88,7 +90,9 @@ def conclude(run: PlannedRun, ending: Ending, before: bytes | None) -> Outcome:
         outcome = on_disk(run)
     except ConfigError as error:
         return Outcome("failed", str(error))
-    if outcome.done or raw_record(run) not in (None, before):
+    # A process that was killed leaves a record of where it stood, without a reason.
+    has_ended = outcome.status != "interrupted" or outcome.error is not None
+    if outcome.done or (has_ended and raw_record(run) not in (None, before)):
         return outcome
     if ending.asked:
         return Outcome("interrupted")

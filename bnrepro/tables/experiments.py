@@ -21,7 +21,7 @@ from bnrepro.statistics import (
 from bnrepro.tables.data_sets import OneDataSet, by_data_set
 from bnrepro.tables.references import named_reference, no_such_reference, references
 from bnrepro.tables.rows import Steps, Table, TableRow
-from bnrepro.tables.wording import header, notes
+from bnrepro.tables.wording import header, left_out, notes
 
 
 def select(runs: pd.DataFrame, patterns: Sequence[str]) -> pd.DataFrame:
@@ -68,7 +68,8 @@ def tabulate(
     _check_target(target)
     sets = list(by_data_set(runs)) if len(runs) else []
     if not sets:
-        raise ConfigError("no completed run to tabulate; `bnrepro run` makes one")
+        begun = "".join(f" ({line})" for line in left_out(runs)) if len(runs) else ""
+        raise ConfigError(f"no completed run to tabulate{begun}; `bnrepro run` makes one")
     named = [named_reference(one.results, reference) if reference else None for one in sets]
     if reference is not None and not any(named):
         raise no_such_reference(pd.concat([one.results for one in sets]), reference)

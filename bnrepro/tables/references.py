@@ -25,7 +25,7 @@ OPTIONS = ("group_size", "batch_normalization")
 _OF_NORMALIZATION = (
     "placement", "normalization", *OPTIONS, "learning_rate_multiplier", "accelerate",
 )  # fmt: skip
-_OF_WATCHING = ("save_predictions", "measures", *MEASURES)
+_OF_WATCHING = ("save_predictions", "snapshots", "measures", *MEASURES)
 
 Run = Mapping[Any, Any]
 

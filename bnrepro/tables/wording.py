@@ -1,6 +1,6 @@
 """What must be said above and below a table: data, size and grid; censoring, intervals, gaps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def notes(one: OneDataSet, rows: Sequence[TableRow], *, given: bool) -> list[str
     """What the numbers leave out, and how they are meant; `given` is that of `header`."""
     return [
         *_variants(one.results),
-        *_left_out(one.others),
+        *left_out(one.others),
         *_divergences(rows),
         *_compared(rows),
         *([] if given else _near_chance(one.results, rows)),
@@ -129,10 +129,17 @@ def _base(run: "pd.Series[Any]") -> str:
     return "-".join(parts[: 2 if isinstance(run["scale"], str) else 1])
 
 
-def _left_out(runs: pd.DataFrame) -> list[str]:
+def left_out(runs: pd.DataFrame) -> list[str]:
+    """Which of the runs have not finished, in at most one line."""
     others = runs.sort_values(["label", "seed"]).to_dict("records")
-    names = [f"{run['label']} seed {run['seed']} ({run['status']})" for run in others]
+    names = [f"{run['label']} seed {run['seed']} ({_how_far(run)})" for run in others]
     return [f"not counted: {first_few(names)}"] if names else []
+
+
+def _how_far(run: Mapping[Any, Any]) -> str:
+    """`failed`, or where a run stands that goes on or can be gone on with."""
+    status = str(run["status"])
+    return status if status == "failed" else f"{status} at step {run['train_steps']:,}"
 
 
 def _divergences(rows: Iterable[TableRow]) -> list[str]:

@@ -5,6 +5,7 @@ and listens for a request to stop. The same command after any interruption goes 
 checkpoint and ends as if nothing had happened.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import keras
@@ -14,6 +15,7 @@ from bnrepro import engine as engines
 from bnrepro.config.backend import available_threads
 from bnrepro.config.composition import Composition
 from bnrepro.engine import Engine
+from bnrepro.measures.measure import Measure
 from bnrepro.records.lock import run_lock
 from bnrepro.records.record import RunRecord
 from bnrepro.records.run_directory import find_finished, open_directory
@@ -23,11 +25,14 @@ from bnrepro.training.precision import set_precision
 from bnrepro.training.run import Run
 
 
-def run(composition: Composition) -> RunRecord:
+def run(composition: Composition, measures: Iterable[Measure] = ()) -> RunRecord:
     """Train the run to its end, or resume it, and leave its record.
 
     A finished run is not trained again: its record is returned. `backend.select` must have been
     called with the same config before this module was imported.
+
+    `measures` are further ones, of your own, beside those that the config names. They belong to no
+    run's identity: a run that finished without them is not trained again for them.
 
     Raises:
         ConfigError: on bad input or bad data; nothing has been created then.
@@ -40,7 +45,7 @@ def run(composition: Composition) -> RunRecord:
         finished = find_finished(composition)
         if finished is not None:
             return finished
-        return _train(Run(composition, open_directory(composition), engine))
+        return _train(Run(composition, open_directory(composition), engine, measures))
 
 
 def build_engine(composition: Composition) -> Engine:

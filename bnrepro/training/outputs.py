@@ -24,7 +24,7 @@ from bnrepro.records.record import (
     write_atomically,
     write_rows,
 )
-from bnrepro.records.run_directory import recorded_config
+from bnrepro.records.run_directory import recorded_config, snapshot_path
 from bnrepro.training.progress import Progress
 
 
@@ -34,6 +34,17 @@ def write_tables(directory: Path, measures: Iterable[Measure], progress: Progres
     for measure in measures:
         rows = progress.rows.get(measure.name, [])
         write_rows(directory / f"{measure.name}.csv", measure.columns, rows)
+
+
+def write_snapshot(directory: Path, engine: Engine, step: int) -> None:
+    """Write `snapshots/<step>.npz`: the network's variables by path, which `load_engine` reads."""
+    path = snapshot_path(directory, step)
+    path.parent.mkdir(exist_ok=True)
+    values = engine.variables()
+    network = {each.path: values[f"model/{each.path}"] for each in engine.network.model.variables}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **network)
+    write_atomically(path, buffer.getvalue())
 
 
 def write_predictions(directory: Path, engine: Engine) -> None:

@@ -2,8 +2,9 @@
 
 import math
 import sys
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.measures.measure import Measure
 from bnrepro.measures.progress import ProgressObserver
 from bnrepro.records import checkpoint
-from bnrepro.records.record import CurveRow, RunRecord, write_record
+from bnrepro.records.record import CurveRow, RunRecord, append_rows, write_record
 from bnrepro.screen.foot import foot
 from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (
@@ -29,9 +30,15 @@ from bnrepro.training.outputs import (
     make_record,
     write_model,
     write_predictions,
+    write_snapshot,
     write_tables,
 )
 from bnrepro.training.progress import Progress
+
+# Before the names of what measures remember, among the arrays of a checkpoint.
+_OF_MEASURE = "measure/"
+# A disk may need a twentieth of a second to be sure of one.
+_SECONDS_BETWEEN_RECORDS = 1.0
 
 
 class Run:
@@ -41,8 +48,14 @@ class Run:
     "train", and hands the segment to `advance`, until `is_done`.
     """
 
-    def __init__(self, composition: Composition, directory: Path, engine: Engine) -> None:
-        """Look for a checkpoint to resume from.
+    def __init__(
+        self,
+        composition: Composition,
+        directory: Path,
+        engine: Engine,
+        further: Iterable[Measure] = (),
+    ) -> None:
+        """Look for a checkpoint to resume from; `further` are measures that no config names.
 
         Raises:
             ConfigError: if the data is not what the checkpoint was trained on.
@@ -56,7 +69,8 @@ class Run:
         self._found = checkpoint.load(self._checkpoints, lambda line: print(line, file=sys.stderr))
         self._refuse_other_data()
         self._observers: list[Observer] = []
-        self._measures = measures.build(self._config)
+        self._shown_at = -math.inf
+        self._measures = [*measures.build(self._config), *further]
 
     @property
     def is_done(self) -> bool:
@@ -80,9 +94,11 @@ class Run:
     def begin(self) -> None:
         """Resume from the newest checkpoint if there is one; compile; observe what is due."""
         self._resume()
+        write_tables(self._directory, self._measures, self.progress)
         with self._timed("compile", "compiling"):
             self._compile()
         self._observe()
+        self._show_record()
 
     def next_stop(self) -> int:
         """The end of the segment that begins at the present step.
@@ -93,7 +109,8 @@ class Run:
         grids = self.engine.segment_steps, config.checkpoint_every
         ends = [(step // every + 1) * every for every in grids]
         due = [measure.next_due(step, config) for measure in self._measures]
-        return min(*ends, *due, config.next_evaluation(step))
+        kept = [at for at in config.snapshots if at > step]
+        return min(*ends, *due, *kept, config.next_evaluation(step))
 
     def advance(self, segment: Segment, stop: int) -> None:
         """Count a segment's losses and hits, and do whatever is scheduled at `stop`."""
@@ -166,11 +183,17 @@ class Run:
         progress = self.progress
         with self._timed("checkpoint", "saving a checkpoint"):
             states = [observer.state() for observer in self._observers]
+            remembered = {
+                f"{_OF_MEASURE}{measure.name}/{key}": value
+                for measure in self._measures
+                for key, value in measure.state().items()
+            }
             elapsed = progress.earlier_seconds + seconds_since_import()
             kept = asdict(replace(progress, earlier_seconds=elapsed))
             data = self.engine.dataset.sha256
             meta = {"progress": kept, "observers": states, "data_sha256": data}
-            checkpoint.save(self._checkpoints, progress.step, self.engine.variables(), meta)
+            arrays = {**self.engine.variables(), **remembered}
+            checkpoint.save(self._checkpoints, progress.step, arrays, meta)
 
     def _refuse_other_data(self) -> None:
         if self._found is None:
@@ -186,6 +209,8 @@ class Run:
         states: list[dict[str, Any]] = []
         if self._found is not None:
             step, arrays, meta = self._found
+            for measure in self._measures:
+                measure.restore(_taken(arrays, f"{_OF_MEASURE}{measure.name}/"))
             self.engine.assign(arrays)
             self.progress = Progress(**meta["progress"])
             states = meta["observers"]
@@ -235,6 +260,9 @@ class Run:
             for measure in self._measures:
                 if measure.is_due(step, config) and progress.measured.get(measure.name) != step:
                     self._measure(measure)
+        if step in config.snapshots:
+            with self._timed("checkpoint", "keeping the weights"):
+                write_snapshot(self._directory, self.engine, step)
 
     def _evaluate(self) -> None:
         progress, config = self.progress, self.engine.config
@@ -251,14 +279,30 @@ class Run:
             train_seconds=progress.seconds["train"],
         )
         progress.curve.append(row)
+        append_rows(self._directory / "curve.csv", [row])
+        self._show_record()
         progress.loss_sum, progress.num_correct, progress.num_batches = 0.0, 0, 0
         for observer in self._observers:
             observer.on_evaluation(self.engine, row._asdict())
 
+    def _show_record(self) -> None:
+        """Let others read how far the run is, and know it for one that has not ended."""
+        now = time.monotonic()
+        if now - self._shown_at < _SECONDS_BETWEEN_RECORDS:
+            return
+        self._shown_at = now
+        record = make_record(self._composition, self.engine, self.progress, "running")
+        write_record(self._directory, record)
+
     def _measure(self, measure: Measure) -> None:
         progress = self.progress
-        rows = measure.rows(self.engine, progress.step)
+        found = measure.rows(self.engine, progress.step)
+        # A checkpoint's JSON knows no numbers of NumPy's.
+        rows = [
+            [cell.item() if isinstance(cell, np.generic) else cell for cell in row] for row in found
+        ]
         progress.rows.setdefault(measure.name, []).extend(rows)
+        append_rows(self._directory / f"{measure.name}.csv", rows)
         progress.measured[measure.name] = progress.step
         for observer in self._observers:
             observer.on_rows(measure, rows)
@@ -268,3 +312,9 @@ class Run:
         """Inside, the clock runs and the screen says what is being done."""
         with self.progress.clock(clock), foot().doing(what):
             yield
+
+
+def _taken(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Take out of `arrays` those whose names begin so; they are called by the rest."""
+    names = [name for name in arrays if name.startswith(prefix)]
+    return {name.removeprefix(prefix): arrays.pop(name) for name in names}

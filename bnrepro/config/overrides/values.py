@@ -17,6 +17,7 @@ _SPAN = re.compile(r"([+-]?[0-9]{1,9})(?:\.\.\.?|:|-)([+-]?[0-9]{1,9})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?([eE][+-]?[0-9]{1,2})?")
 _FOLDERS = ("results_dir", "data.root")
 _LARGEST_WHOLE = 10**18
+_SUCH_AS = {"accelerate": "[dropout,l2]", "measures": "[percentiles,norms]"}
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
 
 
@@ -41,7 +42,7 @@ def read_value(key: str, text: str) -> Any:
     if text == "null":
         raise ConfigError(f"{key}=null: expected {_expected(key)}; leave it out for the default")
     readers = {int: _whole_number, float: _number, bool: _boolean, str: _text}
-    reader = readers.get(kind, _names if typing.get_origin(kind) is list else _size)
+    reader = readers.get(kind, _list if typing.get_origin(kind) is list else _size)
     return reader(key, text)
 
 
@@ -97,10 +98,11 @@ def value_in_file(key: str, value: Any) -> Any:
     # What YAML takes for true, a key of text would spell in a way of its own.
     plain = value is None or isinstance(value, str | int | float)
     plain = plain and (kind is bool or not isinstance(value, bool))
-    names = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    items = typing.get_args(kind) if typing.get_origin(kind) is list else ()
+    listed = isinstance(value, list) and all(type(item) in items for item in value)
     if isinstance(value, float) and value.is_integer() and int in _kinds(kind):
         raise ConfigError(f"{key}: expected {_expected(key)}, got {value}; write {int(value)}")
-    if names if typing.get_origin(kind) is list else plain:
+    if listed if items else plain:
         return read_value(key, spell(value))
     raise ConfigError(f"{key}: expected {_expected(key)}, got {kind_of(value)}")
 
@@ -119,7 +121,7 @@ def _expected(key: str) -> str:
         bool: "true or false",
     }
     if typing.get_origin(kind) is list:
-        return "a list in brackets, such as [dropout,l2]"
+        return f"a list in brackets, such as {_SUCH_AS.get(key, '[0,100]')}"
     if kind == int | str:
         return "a whole number of at least 1, or 'all'"
     if key in CHOICES:
@@ -168,11 +170,12 @@ def _size(key: str, text: str) -> int | str:
     return "all" if _unquoted(text) == "all" else _whole_number(key, text)
 
 
-def _names(key: str, text: str) -> list[str]:
+def _list(key: str, text: str) -> list[Any]:
     if not (text.startswith("[") and text.endswith("]")):
         raise _refused(key, text)
     inside = text[1:-1].strip()
-    return [_text(key, part) for part in split_at_commas(key, inside)] if inside else []
+    read = _whole_number if typing.get_args(keys()[key]) == (int,) else _text
+    return [read(key, part) for part in split_at_commas(key, inside)] if inside else []
 
 
 def _text(key: str, text: str) -> str:
