@@ -35,6 +35,7 @@ from bnrepro.records.record import CURVE_COLUMNS, read_rows
 from bnrepro.records.run_directory import open_directory
 from bnrepro.screen.foot import Foot
 from bnrepro.training import build_engine
+from bnrepro.training.progress import Progress
 from bnrepro.training.run import Run
 
 Arrays = dict[str, np.ndarray]
@@ -207,6 +208,11 @@ def measured(overrides: Sequence[str], program: str, interrupt_at: int | None) -
 
 def _at(directory: Path, step: int) -> Engine:
     return load_engine(directory, step=step)
+
+
+def progress_kept(_: Sequence[str], values: dict[str, Any]) -> Answer:
+    """What a run goes on with whose checkpoint keeps these values."""
+    return asdict(Progress.kept(values))
 
 
 def recorded_under_another_name(overrides: Sequence[str]) -> Answer:

@@ -210,7 +210,7 @@ CONFIGS: dict[str, dict] = {}
 def word(key, value):
     """One of the ways to write an override."""
     if isinstance(value, list):
-        return f"{key}=[{','.join(reversed(value))}]"
+        return f"{key}=[{','.join(map(str, reversed(value)))}]"
     return f"{key}={'null' if value is None else str(value).lower()}"
 
 

@@ -99,3 +99,15 @@ def test_a_loaded_run_scores_what_its_record_says(backend):
     assert answer["loaded"][1] == answer["record"]["final_accuracy"]
     assert repr(answer["loaded"][0]) == curve[-1]["evaluation_loss"]
     assert repr(answer["at snapshot"][1]) == curve[1]["evaluation_accuracy"]
+
+
+def test_a_checkpoint_with_percentiles_beside_the_curve_goes_on():
+    rows = [["0", 4, 1.0, 2.0, 3.0], ["mean", 4, 1.0, 2.0, 3.0]]
+    resumed, without = (
+        ask(
+            "progress_kept", [], {"step": 5, "percentiles": old}, backend="jax", precision="float32"
+        )
+        for old in (rows, [])
+    )
+    assert (resumed["rows"], resumed["measured"]) == ({"percentiles": rows}, {"percentiles": 4})
+    assert (without["rows"], without["measured"], without["step"]) == ({}, {}, 5)

@@ -251,7 +251,7 @@ def test_runs_that_failed_or_were_interrupted_are_named_and_not_counted(study):
     made = table_of(study)
     assert rows(made)["bn_x5"][:2] == [3, 3]
     assert made.notes[0] == (
-        "not counted: bn_x5 seed 7 (failed), bn_x5 seed 8 (interrupted at step 4,000)"
+        "not counted: bn_x5 seed 7 (failed), bn_x5 seed 8 (interrupted at step 100)"
     )
 
 

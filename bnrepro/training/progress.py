@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from bnrepro.measures.measure import Rows
 from bnrepro.records.record import CurveRow
@@ -29,6 +30,14 @@ class Progress:
     def __post_init__(self) -> None:
         # JSON knows rows as lists.
         self.curve = [CurveRow(*row) for row in self.curve]
+
+    @classmethod
+    def kept(cls, values: dict[str, Any]) -> "Progress":
+        """The progress of a checkpoint; an older one has percentiles beside the curve."""
+        rows = values.pop("percentiles", [])
+        if rows:
+            values |= {"rows": {"percentiles": rows}, "measured": {"percentiles": rows[-1][1]}}
+        return cls(**values)
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:

@@ -212,7 +212,7 @@ class Run:
             for measure in self._measures:
                 measure.restore(_taken(arrays, f"{_OF_MEASURE}{measure.name}/"))
             self.engine.assign(arrays)
-            self.progress = Progress(**meta["progress"])
+            self.progress = Progress.kept(meta["progress"])
             states = meta["observers"]
             self._found = None  # as large as all weights
             print(f"resumed at step {step:,}", file=sys.stderr)
