@@ -70,6 +70,17 @@ def instead(line):
     return command
 
 
+def run_instead(program):
+    """The lines that are run for a shell's program; a file that it writes is left as it is."""
+    ending = None
+    for line in program.splitlines():
+        yield line if ending else instead(line)
+        if ending is None and (here := re.search(r"<<'(\w+)'$", line)):
+            ending = here[1]
+        elif line == ending:
+            ending = None
+
+
 def environment():
     """That of this process, without what would bring in another bnrepro."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -80,8 +91,7 @@ def run(program, clone, language):
     if language == PYTHON:
         command = [str(clone / ".venv" / "bin" / "python"), "-c", program]
     else:
-        lines = [instead(line) for line in program.splitlines()]
-        script = "\n".join(["set -e", "source .venv/bin/activate", *lines])
+        script = "\n".join(["set -e", "source .venv/bin/activate", *run_instead(program)])
         command = ["bash", "-c", script]
     done = subprocess.run(
         command, cwd=clone, env=environment(), capture_output=True, text=True, check=False

@@ -73,7 +73,9 @@ def run_sweep(
     if max_failures is not None and max_failures < 1:
         raise ConfigError(f"max-failures={max_failures}: expected a whole number of at least 1")
     num_jobs = len(jobs_of(planned, as_one_program=as_one_program))
-    places = choose_slots(num_jobs, workers, gpus, per_gpu, _device_of(overrides, planned))
+    device = _device_of(overrides, planned)
+    # How far runs are can be asked where their GPUs are not.
+    places = choose_slots(num_jobs, workers, None if status else gpus, per_gpu, device)
     threads = threads_per_run(len(places))
     if status:
         states = [(run, now(run)) for run in planned]
