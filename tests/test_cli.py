@@ -143,7 +143,6 @@ def test_a_sweep_gets_its_flags(monkeypatch):
                 "per_gpu": 2,
                 "dry_run": True,
                 "probe": False,
-                "status": False,
                 "retry_failed": True,
                 "fail_fast": True,
                 "max_failures": 4,

@@ -506,7 +506,9 @@ def test_placement_compares_on_the_same_seed(tmp_path: Path) -> None:
     (finding,) = made.findings
     assert "CNN, relu +1.00 (+3.00); CNN, sigmoid +1.00 (+3.00)" in finding
     (drawn,) = made.drawings
-    assert "up to +1.00 points with moving averages, +3.00 with population" in drawn.title
+    assert drawn.title.endswith(
+        "+1.00 points with moving averages, +3.00 to +3.00 with population statistics"
+    )
     axes = [style.build([panel], [[panel.name]]).axes[0] for panel in drawn.panels]
     assert len({each.get_xlim() for each in axes}) == 1
     # Lines of an accuracy's seeds, after the stroke of their median: no mark hides another.

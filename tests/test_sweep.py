@@ -21,7 +21,7 @@ from bnrepro.config.group import members
 from bnrepro.config.merging import merge
 from bnrepro.records.lock import claim, run_lock
 from bnrepro.records.record import load_curves, load_runs, read_record, write_record
-from bnrepro.sweep import run_sweep, show_folder
+from bnrepro.sweep import run_sweep, show_folder, show_status
 from bnrepro.sweep.launcher import Process, start
 
 FAKE_SWEEP = Path(__file__).with_name("fake_sweep.py")
@@ -494,7 +494,7 @@ def test_status_shows_a_sweep_from_outside_and_starts_nothing(
     with folder.start_sweep("seed=range(0,4)") as sweep:
         folder.pid(1)
         wait_for(lambda: folder.status(3) == "completed")
-        assert folder.sweep("seed=range(0,5)", status=True) == 0
+        assert show_status(folder.words("seed=range(0,5)")) == 0
         sweep.terminate()
     out = capfd.readouterr().out
     assert "5 runs: 1 running, 2 done, 1 failed, 1 waiting" in out
@@ -551,7 +551,7 @@ def test_what_a_dead_sweep_announced_waits_no_longer(
 def test_more_runs_than_a_screen_has_lines_are_counted(
     folder: Folder, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert folder.sweep("seed=range(0,50)", status=True) == 0
+    assert show_status(folder.words("seed=range(0,50)")) == 0
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) == 22
     assert (lines[0], lines[-1]) == ("50 runs: 50 waiting; time left unknown", "and 30 waiting")

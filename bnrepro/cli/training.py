@@ -173,7 +173,7 @@ def _leaving_at_once() -> Iterator[None]:
 
 def prepare_sweep(words: Words) -> Work:
     """Run a grid or a study."""
-    from bnrepro.sweep import plan, run_sweep
+    from bnrepro.sweep import plan, run_sweep, show_status
 
     if "--status" in words.flags and words.study is None and _names_only_a_folder(words):
         return _folder_status(words)
@@ -181,16 +181,18 @@ def prepare_sweep(words: Words) -> Work:
     for run in plan(words.overrides, words.study):
         if starts:
             _check_surroundings(run.composition.config)
+    workers, per_gpu = words.number("--workers"), words.number("--per-gpu") or 1
+    if "--status" in words.flags:
+        return partial(show_status, words.overrides, words.study, workers, per_gpu)
     return partial(
         run_sweep,
         words.overrides,
         study_name=words.study,
-        workers=words.number("--workers"),
+        workers=workers,
         gpus=words.flags.get("--gpus"),
-        per_gpu=words.number("--per-gpu") or 1,
+        per_gpu=per_gpu,
         dry_run="--dry-run" in words.flags,
         probe="--probe" in words.flags,
-        status="--status" in words.flags,
         retry_failed="--retry-failed" in words.flags,
         fail_fast="--fail-fast" in words.flags,
         max_failures=words.number("--max-failures"),

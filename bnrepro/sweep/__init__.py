@@ -39,7 +39,6 @@ def run_sweep(
     per_gpu: int = 1,
     dry_run: bool = False,
     probe: bool = False,
-    status: bool = False,
     retry_failed: bool = False,
     fail_fast: bool = False,
     max_failures: int | None = None,
@@ -55,7 +54,6 @@ def run_sweep(
         dry_run: list the runs, the time and the disk they would take as far as records tell, and
             train nothing.
         probe: the same, and what no record tells is measured in a few steps.
-        status: show how far the runs are, and start nothing.
         retry_failed: also run what failed before.
         fail_fast: stop at the first failure; the runs in progress save their work.
         max_failures: stop after so many.
@@ -73,18 +71,32 @@ def run_sweep(
     if max_failures is not None and max_failures < 1:
         raise ConfigError(f"max-failures={max_failures}: expected a whole number of at least 1")
     num_jobs = len(jobs_of(planned, as_one_program=as_one_program))
-    device = _device_of(overrides, planned)
-    # How far runs are can be asked where their GPUs are not.
-    places = choose_slots(num_jobs, workers, None if status else gpus, per_gpu, device)
+    places = choose_slots(num_jobs, workers, gpus, per_gpu, _device_of(overrides, planned))
     threads = threads_per_run(len(places))
-    if status:
-        states = [(run, now(run)) for run in planned]
-        return _print(lines_of(rows_of(states, _speeds(planned, threads))))
     if dry_run or probe:
         around = Surroundings(places, threads, launcher, retry_failed, probe)
         return _print(preview(planned, study_name, around))
     limit = 1 if fail_fast else max_failures
     return _run(planned, places, launcher, Rules(retry_failed, limit, threads, as_one_program))
+
+
+def show_status(
+    overrides: Iterable[Given],
+    study_name: str | None = None,
+    workers: int | None = None,
+    per_gpu: int = 1,
+) -> int:
+    """Show how far the runs of a grid or a study are; start nothing.
+
+    It can be asked where their GPUs are not.
+
+    Raises:
+        ConfigError: if an override or one of the runs is refused.
+    """
+    planned = plan(overrides, study_name)
+    places = choose_slots(len(planned), workers, None, per_gpu, _device_of(overrides, planned))
+    states = [(run, now(run)) for run in planned]
+    return _print(lines_of(rows_of(states, _speeds(planned, threads_per_run(len(places))))))
 
 
 def show_folder(results_dir: str) -> int:

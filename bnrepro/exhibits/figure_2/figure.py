@@ -101,7 +101,7 @@ def _curves(chosen: Selection, mean: pd.DataFrame) -> Drawing:
     diamonds = _diamonds(chosen, target)
     rows = [label for label in ROWS if label in chosen.labels]
     controls = [label for label in chosen.labels if label not in ROWS]
-    of_rows, of_controls = (mean[mean["experiment"].isin(each)] for each in (rows, controls))
+    of_rows = mean[mean["experiment"].isin(rows)]
     early = of_rows[of_rows["step"] <= _EARLY_STEPS]
     highest = _highest(of_rows, target)
     panels = [
@@ -131,22 +131,32 @@ def _curves(chosen: Selection, mean: pd.DataFrame) -> Drawing:
             f"The five networks' test accuracy over their first {_EARLY_STEPS:,} steps.",
             partial(_draw_curves, mean=early, labels=rows, target=None, diamonds={}),
         ),
-        Panel(
-            "controls",
-            f"(c) Controls: {_reaching(controls, diamonds, target)}",
-            _describe(of_controls, chosen, target),
-            partial(
-                _draw_curves,
-                mean=mean[mean["experiment"].isin([REFERENCE, *controls])],
-                labels=[label for label in (REFERENCE, *controls) if label in chosen.labels],
-                target=target,
-                diamonds=diamonds,
-            ),
-        ),
     ]
-    shown = [panel for panel in panels if panel.name != "controls" or controls]
+    if controls:
+        panels.append(_panel_of_controls(chosen, mean, controls, target, diamonds))
     layout = [["rows", "paper"], ["early", "controls" if controls else "."]]
-    return Drawing("figure_2", sooner(chosen.curves, target), shown, layout, _CAPTION)
+    return Drawing("figure_2", sooner(chosen.curves, target), panels, layout, _CAPTION)
+
+
+def _panel_of_controls(
+    chosen: Selection,
+    mean: pd.DataFrame,
+    controls: Sequence[str],
+    target: float | None,
+    diamonds: dict[str, float],
+) -> Panel:
+    return Panel(
+        "controls",
+        f"(c) Controls: {_reaching(controls, diamonds, target)}",
+        _describe(mean[mean["experiment"].isin(controls)], chosen, target),
+        partial(
+            _draw_curves,
+            mean=mean[mean["experiment"].isin([REFERENCE, *controls])],
+            labels=[label for label in (REFERENCE, *controls) if label in chosen.labels],
+            target=target,
+            diamonds=diamonds,
+        ),
+    )
 
 
 def _reaching(labels: Sequence[str], diamonds: dict[str, float], target: float | None) -> str:

@@ -153,14 +153,15 @@ def _findings(gaps: dict[str, list[float]]) -> list[str]:
 
 
 def _title(gaps: dict[str, list[float]]) -> str:
-    """The largest difference by each measure."""
+    """The least and the largest difference by each measure."""
     if not gaps:
         return "Final test accuracy by placement of batch normalization"
-    moving, population = (max(each, key=abs) for each in zip(*gaps.values(), strict=True))
+    (low, high), (lowest, highest) = (
+        (_points(min(each)), _points(max(each))) for each in zip(*gaps.values(), strict=True)
+    )
     return (
-        "Batch normalization before, not after, the activation: up to "
-        f"{_points(moving)} points with moving averages, {_points(population)} with population "
-        "statistics"
+        f"Before the activation instead of after it: {low} to {high} points with moving averages, "
+        f"{lowest} to {highest} with population statistics"
     )
 
 
