@@ -58,9 +58,10 @@ kept = np.load(sys.argv[1] + "/predictions.npz")
 logits = model.predict(load_digits().images[..., None] / 16, verbose=0).astype(float)
 ours = np.exp(logits - logits.max(axis=1, keepdims=True))
 ours /= ours.sum(axis=1, keepdims=True)
-# The run was scored on a fifth of the digits: each of its rows is one of ours.
+# The run was scored on a fifth of the digits: each of its rows is one of ours. It saw pixels
+# rounded to 256 levels, and its probabilities are kept in float16.
 found = np.abs(ours[None] - kept["probabilities"][:, None].astype(float)).max(axis=2).min(axis=1)
-print(found.max() < 2e-3, (logits.argmax(axis=1) == load_digits().target).mean() > 0.9)
+print(found.max() < 5e-3, (logits.argmax(axis=1) == load_digits().target).mean() > 0.9)
 """
 
 
