@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bnrepro.config import RunConfig
-from bnrepro.config.composition import Composition, run_directory
+from bnrepro.config.composition import Composition, compose, run_directory
 from bnrepro.records.record import (
     CURVE_COLUMNS,
     PERCENTILE_COLUMNS,
@@ -27,6 +27,25 @@ ENVIRONMENT = {
     "backend": "tensorflow",
     "engine": "loop",
 }
+
+# One whole run of an experiment, as those who print one need it.
+RECORD = RunRecord(
+    name="bn_x5-smoke",
+    experiment="bn_x5",
+    scale="smoke",
+    seed=3,
+    status="completed",
+    train_steps=2000,
+    config=recorded_config(compose(["model=inception", "evaluate_every=100"]).config),
+    environment={"device": "a processor", "threads": 1},
+    data={"name": "digits", "num_evaluation": 360, "num_classes": 10, "sha256": "ab" * 32},
+    num_parameters=10,
+    best_accuracy=0.9722,
+    best_accuracy_step=1750,
+    final_accuracy=0.9694,
+    final_accuracy_population=0.9667,
+    seconds={"train": 4.0},
+)
 
 
 @dataclass(frozen=True)

@@ -3,26 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from hand_made_records import RECORD
 
 from bnrepro.cli.summary import device_line, differences, result_row, summary
 from bnrepro.config.composition import compose
-from bnrepro.records.record import RunRecord
-
-RECORD = RunRecord(
-    name="bn_x5-smoke",
-    experiment="bn_x5",
-    scale="smoke",
-    seed=3,
-    status="completed",
-    train_steps=2000,
-    config={},
-    data={},
-    best_accuracy=0.9722,
-    best_accuracy_step=1750,
-    final_accuracy=0.9694,
-    final_accuracy_population=0.9667,
-    seconds={"train": 4.0},
-)
 
 
 def test_the_summary_says_what_is_trained_on_what():

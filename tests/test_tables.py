@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from hand_made_records import HandMade, write_run
+from hand_made_records import RECORD, HandMade, write_run
 
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose, run_directory
@@ -17,13 +17,11 @@ from bnrepro.config.study import plan
 from bnrepro.records.record import (
     CURVE_COLUMNS,
     RecordError,
-    RunRecord,
     read_curves,
     read_runs,
     write_record,
     write_rows,
 )
-from bnrepro.records.run_directory import recorded_config
 from bnrepro.tables import (
     COLUMNS,
     select,
@@ -34,27 +32,7 @@ from bnrepro.tables import (
     to_text,
 )
 
-CONFIG = recorded_config(compose(["model=inception", "evaluate_every=100"]).config)
-RECORD = RunRecord(
-    name="bn_x5-smoke",
-    experiment="bn_x5",
-    scale="smoke",
-    seed=3,
-    status="completed",
-    train_steps=2000,
-    diverged_at_step=None,
-    config=CONFIG,
-    environment={"device": "a processor", "threads": 1},
-    data={"name": "digits", "num_evaluation": 360, "num_classes": 10, "sha256": "ab" * 32},
-    num_parameters=10,
-    best_accuracy=0.9722,
-    best_accuracy_step=1750,
-    final_accuracy=0.9694,
-    final_accuracy_population=0.9667,
-    seconds={"train": 4.0},
-    weights_digest=None,
-    error=None,
-)
+CONFIG = RECORD.config
 
 
 def leave(results, label, seed, accuracies, *, train_steps=None, diverged=None, **changes):
