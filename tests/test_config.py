@@ -17,14 +17,17 @@ from bnrepro.config import (
     CHOICES,
     GROUPS,
     KEYS,
+    NOT_IDENTITY,
     ConfigError,
     RunConfig,
     did_you_mean,
+    identity,
     to_flat,
     validate,
     with_values,
 )
 from bnrepro.config.composition import compose
+from bnrepro.config.launch import LaunchConfig
 from bnrepro.config.overrides import choices_of, configs_directory, keys
 
 
@@ -50,6 +53,12 @@ def test_the_files_of_a_group_are_the_names_in_python(group):
 def test_flat_keys_cover_all_fields(config):
     assert list(to_flat(config)) == list(keys())
     assert {key.partition(".")[0] for key in keys()} == {field.name for field in fields(RunConfig)}
+
+
+def test_how_a_run_is_started_is_no_part_of_what_it_is(config):
+    launch = {field.name for field in fields(LaunchConfig)}
+    assert set(NOT_IDENTITY) - launch == {"seed", "data.root"}
+    assert not launch & set(identity(config))
 
 
 def test_every_key_says_what_it_is_in_a_line_of_help():

@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, field, replace
 from typing import Any, NewType
 
 from bnrepro.config.about import ABOUT, About, about
+from bnrepro.config.launch import LaunchConfig
 from bnrepro.config.messages import ConfigError
 from bnrepro.config.names import (
     ACCELERATIONS,
@@ -253,8 +254,11 @@ MEASURES = ("percentiles", "norms")
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """One training, whole. Built only by `composition.compose` and checked by `validate`."""
+class RunConfig(LaunchConfig):
+    """One training, whole: how it is started, and here what it computes.
+
+    Built only by `composition.compose` and checked by `validate`.
+    """
 
     seed: int = field(metadata=about("of all random numbers", at_least(0, 2**31 - 1), ours=True))
     train_steps: int = field(
@@ -357,9 +361,6 @@ class RunConfig:
             "where the finer grid ends", at_least(0, 10**9), number(47, "early"), ours=True
         )
     )
-    checkpoint_every: int = field(
-        metadata=about("steps between two checkpoints", at_least(1, 10**9), ours=True)
-    )
     save_predictions: bool = field(
         metadata=about(
             "keep the class probabilities on the evaluation split, for `bnrepro ensemble`",
@@ -384,7 +385,6 @@ class RunConfig:
             ours=True,
         )
     )
-    tensorboard: bool = field(metadata=about("write TensorBoard's event files", ours=True))
     precision: str = field(
         metadata=about(
             "format of weights and products", word=itself(51), choices=PRECISIONS, ours=True
@@ -392,24 +392,6 @@ class RunConfig:
     )
     backend: str = field(
         metadata=about("what trains", word=itself(52), choices=BACKENDS, ours=True)
-    )
-    device: str = field(
-        metadata=about(
-            "auto, cpu, gpu (the first that this process sees), gpu:1 (the second)",
-            ours=True,
-            recorded=False,
-        )
-    )
-    threads: int = field(
-        metadata=about("0: all cores that the machine gives", at_least(0, 4096), ours=True)
-    )
-    results_dir: str = field(metadata=about("where runs lie", ours=True, recorded=False))
-    force: bool = field(
-        metadata=about(
-            "move a finished run of the same config aside and run it again",
-            ours=True,
-            recorded=False,
-        )
     )
     data: DataConfig
     model: ModelConfig
