@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bnrepro.config import ConfigError, did_you_mean, first_few
 from bnrepro.exhibits import claims as studies
-from bnrepro.lab import experiments
+from bnrepro.lab import exact
 from bnrepro.paper import CLAIMS, claim
 from bnrepro.records.record import reading_once, write_atomically
 from bnrepro.tables import markdown_table
@@ -20,7 +20,7 @@ from bnrepro.verdicts.verdict import COLUMNS, Verdict, count_outcomes
 
 # In the paper's order.
 _ALL = tuple(each.identifier for each in CLAIMS)
-TESTED = tuple(name for name in _ALL if name in experiments.EXPERIMENTS or name in studies.STUDIES)
+TESTED = tuple(name for name in _ALL if name in exact.EXACT_CLAIMS or name in studies.STUDIES)
 
 
 @reading_once()
@@ -67,7 +67,7 @@ def verdicts_on(name: str, folder: Path, results_dir: str) -> list[Verdict]:
         return [without_verdict(name)]
     if name in studies.STUDIES:
         return studies.run(name, results_dir)
-    verdicts = experiments.run(name, folder)
+    verdicts = exact.run(name, folder)
     from bnrepro.lab.figures import draw
 
     draw(name, folder)
@@ -115,10 +115,10 @@ def _choose(names: Sequence[str]) -> list[str]:
 
 
 def _check_tensorflow(chosen: Sequence[str]) -> None:
-    exact = [name for name in chosen if name in experiments.EXPERIMENTS]
-    if exact and find_spec("tensorflow") is None:
+    asked = [name for name in chosen if name in exact.EXACT_CLAIMS]
+    if asked and find_spec("tensorflow") is None:
         raise ConfigError(
-            f"{', '.join(exact)}: exact experiments are computed with TensorFlow, which is not "
+            f"{', '.join(asked)}: exact experiments are computed with TensorFlow, which is not "
             "installed; run `pip install bnrepro`, or test what rests on records: "
             f"`bnrepro claims {' '.join(studies.STUDIES)}`"
         )

@@ -13,7 +13,7 @@ import numpy as np
 import threadpoolctl
 
 from bnrepro import report
-from bnrepro.lab.experiments import EXPERIMENTS
+from bnrepro.lab.exact import EXACT_CLAIMS
 from bnrepro.lab.figures import draw
 
 
@@ -27,7 +27,7 @@ def calculated_with() -> dict[str, list[str]]:
 
 if __name__ == "__main__":
     with contextlib.redirect_stdout(sys.stderr):
-        for claim in EXPERIMENTS:
+        for claim in EXACT_CLAIMS:
             draw(claim, Path("results", "published", "claims"))
         report.main()
     print(json.dumps(calculated_with()))

@@ -21,7 +21,7 @@ from bnrepro.config.study import plan
 from bnrepro.drawing.style import build
 from bnrepro.exhibits import EXHIBITS, making
 from bnrepro.exhibits.claims import STUDIES
-from bnrepro.lab.experiments import EXPERIMENTS
+from bnrepro.lab.exact import EXACT_CLAIMS
 from bnrepro.report.markup import PANEL_SIZE
 from bnrepro.verdicts.verdict import COLUMNS, count_outcomes
 
@@ -211,12 +211,12 @@ def test_the_verdicts_from_the_records_are_the_published_ones():
 @pytest.mark.slow
 @pytest.mark.parametrize("processor", ["this one", "with AVX2", "with SSE4.2"])
 def test_the_experiments_give_the_published_bytes(processor, tmp_path):
-    command = [sys.executable, "-m", "bnrepro", "claims", *EXPERIMENTS, "--format", "csv"]
+    command = [sys.executable, "-m", "bnrepro", "claims", *EXACT_CLAIMS, "--format", "csv"]
     environment = calculating_like(processor)
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
-    of_experiments = [row for row in published_verdicts() if row[0] in EXPERIMENTS]
+    of_experiments = [row for row in published_verdicts() if row[0] in EXACT_CLAIMS]
     assert list(csv.reader(io.StringIO(done.stdout)))[1:] == of_experiments
     tables = sorted((tmp_path / "results" / "claims").glob("*.csv"))
     assert len(tables) == 6

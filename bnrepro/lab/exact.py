@@ -9,7 +9,7 @@ from bnrepro.config.composition import compose
 from bnrepro.verdicts.verdict import Verdict
 
 # Claim: module and function (folder for tables) -> verdicts.
-EXPERIMENTS = {
+EXACT_CLAIMS = {
     "C1": ("naive_normalization", "verdicts"),
     "C2": ("weight_scale", "verdicts"),
     "C4": ("jacobian", "verdicts"),
@@ -29,7 +29,7 @@ def run(claim: str, folder: Path) -> list[Verdict]:
     backend.select(compose(["precision=float64", "threads=1"]).config)
     from bnrepro.lab.setting import double_precision
 
-    module, function = EXPERIMENTS[claim]
+    module, function = EXACT_CLAIMS[claim]
     experiment: Callable[[Path], list[Verdict]] = getattr(
         import_module(f"bnrepro.lab.{module}"), function
     )
