@@ -15,6 +15,10 @@ from bnrepro.config import backend
 from bnrepro.config.composition import compose
 
 BACKENDS = pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+# For what TensorFlow takes many seconds to trace.
+JAX_AND_SLOWLY_TENSORFLOW = pytest.mark.parametrize(
+    "backend", ["jax", pytest.param("tensorflow", marks=pytest.mark.slow)]
+)
 
 
 def ask(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_process import BACKENDS, ask
+from engine_process import BACKENDS, JAX_AND_SLOWLY_TENSORFLOW, ask
 
 PAGE = Path(__file__).parent.parent / "docs" / "measures.md"
 WORDS = [
@@ -76,7 +76,7 @@ def test_a_measure_of_ones_own_is_the_cosine_of_two_gradients(backend):
     assert float(row["cosine"]) == pytest.approx(cosine, abs=1e-5)
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_run_that_was_killed_leaves_the_same_bytes_in_the_end(backend):
     whole, resumed = measured(backend), measured(backend, 110)
     assert resumed["record"]["weights_digest"] == whole["record"]["weights_digest"]

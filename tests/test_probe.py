@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from engine_process import BACKENDS, ask
+from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 
 EPSILON = 1e-5
 ALL_MODES = ("batch", "frozen", "population")
@@ -94,7 +94,7 @@ class Dense:
 
 
 @MODES
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_dense_network_is_numpys(backend, mode):
     answer = probed(backend)
     network, seen = Dense(answer, mode), answer["modes"][mode]
@@ -108,7 +108,7 @@ def test_a_dense_network_is_numpys(backend, mode):
 
 
 @MODES
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_hessian_times_a_direction_is_the_gradients_slope(backend, mode):
     answer = probed(backend)
     network, point, direction = Dense(answer, mode), answer["points"][0], answer["directions"][0]
@@ -118,12 +118,12 @@ def test_a_hessian_times_a_direction_is_the_gradients_slope(backend, mode):
     np.testing.assert_allclose(received, slope / (2 * step), atol=2e-6)
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_training_with_dropout_goes_on_as_if_nobody_had_looked(backend):
     assert probed(backend)["undisturbed"]
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_kinds_of_weights_lie_in_the_order_of_the_layers(backend):
     layout = probed(backend)["layout"]
     assert [(path, kind) for path, kind, _, _ in layout] == [
