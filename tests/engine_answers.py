@@ -302,6 +302,81 @@ def cuts(overrides: Sequence[str]) -> Answer:
     }
 
 
+PERCENTS = (15, 50, 85)
+
+
+def looked_at(overrides: Sequence[str]) -> Answer:
+    """What is said of a trained network: on the host, and reduced as on an accelerator."""
+    engine = _engine(overrides)
+    engine.train(0, 5)
+    evaluation = engine.dataset.evaluation
+    images = read_images(evaluation, np.arange(50))
+    layers = list(engine.network.pre_activations)[-2:]
+    engine.on_accelerator = False
+    answer: Answer = {
+        "logits": engine.logits(evaluation),
+        "labels": evaluation.labels,
+        "score": engine.score(evaluation),
+        "values": {name: engine.pre_activations(images)[name] for name in layers},
+        "gradients": engine.gradients(5),
+        "weights": {v.path: np.asarray(v.value) for v in engine.model().trainable_variables},
+        "norms": (engine.gradient_norms(5), engine.weight_norms()),
+        "on_the_host": engine.summaries(images, layers, PERCENTS),
+        "moments": engine.population_statistics(3),
+    }
+    engine.on_accelerator = True
+    return {
+        **answer,
+        "score_at_once": engine.score(evaluation),
+        "reduced": engine.summaries(images, layers, PERCENTS),
+        "reduced_moments": engine.population_statistics(3),
+    }
+
+
+def fetched(overrides: Sequence[str], examples: int) -> Answer:
+    """The bytes that an evaluation on an accelerator fetches, by what is looked at."""
+    import jax
+
+    engine = _engine(overrides)
+    images = read_images(engine.dataset.evaluation, np.arange(64))
+    layers = tuple(engine.network.pre_activations)
+    state, step = cast(Any, engine).state, engine.loss_gradients
+    scores = np.zeros((examples, 10), np.float32)
+    told = {
+        "score": (engine._tally, scores[:, 0].astype(np.int32), scores, scores[:, 0] == 0),
+        "summaries": (engine._watch_summaries(layers, PERCENTS), state, images),
+        "weights": (engine._norms, engine.weights()),
+        "gradients": (lambda: engine._norms(step(0)),),
+    }
+    shapes = {name: jax.eval_shape(program, *given) for name, (program, *given) in told.items()}
+    return {
+        name: sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shape))
+        for name, shape in shapes.items()
+    }
+
+
+def summarized(_: Sequence[str], values: np.ndarray) -> Answer:
+    """The summary of values on the host, and as an accelerator reduces them."""
+    from bnrepro.engine.summary import finish, reduce, summarize
+
+    count = values.size // values.shape[-1]
+    reduced = finish(reduce(values, PERCENTS), count, PERCENTS)
+    return {"on_the_host": summarize(values, PERCENTS), "reduced": reduced}
+
+
+def tallied(_: Sequence[str], labels: Any, logits: Any, counted: Any) -> Answer:
+    """What a tally says of class scores, and the sum of the losses that it added."""
+    from bnrepro.engine.loss import losses_of
+    from bnrepro.engine.tally import tally
+
+    sums, hits = tally(labels, logits, counted)
+    return {
+        "sums": np.asarray(sums),
+        "hits": int(hits),
+        "losses": np.asarray(losses_of(labels, logits)),
+    }
+
+
 def watching(overrides: Sequence[str]) -> Answer:
     """Whether watching leaves all variables alone; the shapes of what is watched."""
     engine = _engine(overrides)
@@ -364,7 +439,7 @@ def scored_as_on_an_accelerator(overrides: Sequence[str]) -> Answer:
     engine = _engine(overrides)
     evaluation = engine.dataset.evaluation
     by_batches = engine.logits(evaluation)
-    engine.on_accelerator = True  # type: ignore[attr-defined]
+    engine.on_accelerator = True
     engine.compile_scoring()
     return {
         "by_batches": by_batches,

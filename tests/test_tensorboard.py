@@ -14,7 +14,6 @@ import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 
-import numpy as np
 import pytest
 from runs import START_SECONDS, first_checkpoint, start, stop, wait_for
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
@@ -26,7 +25,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from bnrepro.cli.tensorboard import link_runs
 from bnrepro.config.composition import compose
 from bnrepro.measures import hparams
-from bnrepro.measures.tensorboard import TensorBoardObserver, thinned
+from bnrepro.measures.tensorboard import TensorBoardObserver
 from bnrepro.records.record import CURVE_COLUMNS, CurveRow, read_rows
 
 RUN = ("model=mlp", "train_steps=500", "threads=1")
@@ -418,15 +417,6 @@ def served(folder):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_port}"
         server.shutdown()
-
-
-def test_a_histogram_of_many_values_meets_every_unit_alike():
-    values = np.broadcast_to(np.arange(24), (64, 32, 32, 24))
-    seen = np.bincount(thinned(values))
-    assert len(seen) == 24 and seen.min() > 0.99 * seen.max()
-    assert 100_000 < seen.sum() <= 250_000
-    few = np.arange(600).reshape(6, 100)
-    assert thinned(few).tolist() == list(range(600))
 
 
 @pytest.mark.slow

@@ -7,9 +7,9 @@ indices of its batches, its learning rates and the distortions of its images as 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import keras
@@ -20,7 +20,10 @@ from bnrepro.config.schedules import learning_rates
 from bnrepro.data import Dataset, Split
 from bnrepro.data.distortion import draw
 from bnrepro.data.order import BatchOrder
+from bnrepro.engine import summary
 from bnrepro.engine.batch import Assembler, read_images
+from bnrepro.engine.summary import Summary
+from bnrepro.engine.tally import norms, tally
 from bnrepro.models import Network
 from bnrepro.normalization.population import batch_moments
 
@@ -81,6 +84,7 @@ class Engine(ABC):
     kind: str  # recorded in the environment: "tensorflow xla loop", "jax step", ...
     segment_steps: int  # the most steps of one call of `train`
     loops: bool  # whether many steps go through XLA as one loop
+    on_accelerator: bool  # what is looked at is reduced there, and only numbers are fetched
 
     def __init__(
         self,
@@ -112,8 +116,10 @@ class Engine(ABC):
         """Compile the training program; nothing is trained."""
 
     def compile_scoring(self) -> None:
-        """Compile the program of `logits`, for the evaluation split."""
-        self.forward(read_images(self.dataset.evaluation, np.zeros(self.evaluation_batch, int)))
+        """Compile the programs of `score`, for the evaluation split."""
+        rows = np.zeros(self.evaluation_batch, int)
+        scores = self.forward(read_images(self.dataset.evaluation, rows))
+        self._tally(self.dataset.evaluation.labels[rows], scores, rows == 0)
 
     def train(self, start: int, stop: int) -> Segment:
         """Make the updates number `start + 1` to `stop`."""
@@ -149,8 +155,8 @@ class Engine(ABC):
         """Whether every weight is a finite number."""
 
     @abstractmethod
-    def forward(self, images: np.ndarray) -> np.ndarray:
-        """Class scores of uint8 `images` in inference mode, (examples, classes)."""
+    def forward(self, images: np.ndarray) -> Any:
+        """Class scores of uint8 `images` in inference mode, (examples, classes), on the device."""
 
     @abstractmethod
     def pre_activations(self, images: np.ndarray) -> Arrays:
@@ -160,8 +166,20 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def gradients(self, step: int) -> Arrays:
-        """The loss's gradient on the batch of update `step + 1`, by variable; updates nothing."""
+    def loss_gradients(self, step: int) -> list[Any]:
+        """`gradients` on the device, in the order of the trainable variables."""
+
+    @abstractmethod
+    def weights(self) -> list[Any]:
+        """The trainable variables' values, on the device."""
+
+    @abstractmethod
+    def watch(self, program: Callable[..., list[Any]], images: np.ndarray) -> list[Any]:
+        """What a program of `watcher` says of uint8 `images`, on the device."""
+
+    @abstractmethod
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A pure function of arrays as a compiled program."""
 
     @abstractmethod
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -179,8 +197,8 @@ class Engine(ABC):
         """The Keras model, holding the weights as they are now."""
 
     @abstractmethod
-    def variables(self) -> Arrays:
-        """Every variable of network and optimizer by its path: what a checkpoint keeps."""
+    def variables(self, paths: Collection[str] | None = None) -> Arrays:
+        """Every variable of network and optimizer by its path, or some: for a checkpoint."""
 
     @abstractmethod
     def assign(self, values: Arrays) -> None:
@@ -204,6 +222,40 @@ class Engine(ABC):
         return self.watcher(
             self.network.normalization_inputs, lambda inputs: batch_moments(layers, inputs)
         )
+
+    @cached_property
+    def _tally(self) -> Callable[..., Any]:
+        return self.compiled(tally)
+
+    @cached_property
+    def _norms(self) -> Callable[..., Any]:
+        return self.compiled(norms)
+
+    @cache  # noqa: B019 (an engine lives as long as its process)
+    def _watch_summaries(
+        self, layers: tuple[str, ...], percents: tuple[int, ...]
+    ) -> Callable[..., list[Any]]:
+        """The program of `summaries` on an accelerator."""
+        tensors = [self.network.pre_activations[name] for name in layers]
+        return self.watcher(
+            tensors, lambda values: [summary.reduce(value, percents) for value in values]
+        )
+
+    def gradients(self, step: int) -> Arrays:
+        """The loss's gradient on the batch of update `step + 1`, by variable; updates nothing."""
+        return self._by_weight(map(np.asarray, self.loss_gradients(step)))
+
+    def gradient_norms(self, step: int) -> dict[str, float]:
+        """The Euclidean norms of `gradients`, in the weights' precision."""
+        return self._by_weight(map(float, self._norms(self.loss_gradients(step))))
+
+    def weight_norms(self) -> dict[str, float]:
+        """The Euclidean norm of each trainable variable, in its precision."""
+        return self._by_weight(map(float, self._norms(self.weights())))
+
+    def _by_weight(self, values: Iterable[Any]) -> dict[str, Any]:
+        weights = self.network.model.trainable_variables
+        return {weight.path: value for weight, value in zip(weights, values, strict=True)}
 
     def build_order(self, config: Recipe) -> BatchOrder:
         """Which training examples share a batch under `config`."""
@@ -231,9 +283,44 @@ class Engine(ABC):
 
     def logits(self, split: Split) -> np.ndarray:
         """Class scores of a whole split in inference mode, (examples, classes)."""
-        batches = self.inference_batches(len(split.labels))
-        scores = [self.forward(read_images(split, rows)) for rows in self._heard(batches)]
+        scores = [np.asarray(scores) for _, scores in self.scores(split)]
         return np.concatenate(scores)[: len(split.labels)]
+
+    def score(self, split: Split) -> tuple[float, float]:
+        """(mean cross-entropy, accuracy) on a whole split in inference mode.
+
+        Losses are of the scores' precision, their sum nearly of double precision. A score that is
+        not a number counts as wrong.
+        """
+        count, seen, loss, hits = len(split.labels), 0, 0.0, 0
+        for rows, scores in self.scores(split):
+            counted = np.arange(seen, seen + len(rows)) < count
+            sums, right = self._tally(split.labels[rows], scores, counted)
+            loss += float(np.asarray(sums).sum(dtype=np.float64))
+            hits, seen = hits + int(right), seen + len(rows)
+        return loss / count, hits / count
+
+    def scores(self, split: Split) -> Iterator[tuple[np.ndarray, Any]]:
+        """Rows of the split and, on the device, their class scores; what is too many comes last."""
+        for rows in self._heard(self.inference_batches(len(split.labels))):
+            yield rows, self.forward(read_images(split, rows))
+
+    def summaries(
+        self, images: np.ndarray, layers: Sequence[str], percents: Sequence[int]
+    ) -> dict[str, Summary]:
+        """Of some layers' inputs of activations (see `pre_activations`): percentiles, a histogram.
+
+        They are exact on a CPU; for an accelerator see `summary.reduce`.
+        """
+        if not self.on_accelerator:
+            values = self.pre_activations(images)
+            return {name: summary.summarize(values[name], percents) for name in layers}
+        reduced = self.watch(self._watch_summaries(tuple(layers), tuple(percents)), images)
+        found = {}
+        for name, parts in zip(layers, reduced, strict=True):
+            _, *places, _ = self.network.pre_activations[name].shape
+            found[name] = summary.finish(parts, len(images) * math.prod(places), percents)
+        return found
 
     def inference_batches(self, count: int) -> np.ndarray:
         """Rows of a split of `count` examples, (batches, batch); the last is filled from the start.
@@ -248,15 +335,18 @@ class Engine(ABC):
 
         Averages over the first training mini-batches of the seed's own order, undistorted.
         """
-        num_batches = min(num_batches, self.order.steps_per_epoch)
         terms = [
             self.batch_moments(read_images(self.dataset.train, batch))
-            for batch in self._heard(self.order.indices(0, num_batches))
+            for batch in self._heard(self.population_batches(num_batches))
         ]
         return [
             (np.mean([mean for mean, _ in layer], axis=0), np.mean([v for _, v in layer], axis=0))
             for layer in zip(*terms, strict=True)
         ]
+
+    def population_batches(self, num_batches: int) -> np.ndarray:
+        """Training rows of Algorithm 2's mini-batches, (batches, batch): of an epoch at most."""
+        return self.order.indices(0, min(num_batches, self.order.steps_per_epoch))
 
     def _heard(self, batches: np.ndarray) -> Iterator[np.ndarray]:
         """The batches of a pass one by one, with word of each to `on_batch`."""

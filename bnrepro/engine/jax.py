@@ -5,7 +5,7 @@ compiled loop are ten times slower on a CPU than one jitted step per call: there
 Python's, over donated buffers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -98,20 +98,38 @@ class JaxEngine(Engine):
     def is_finite(self) -> bool:
         return bool(_all_finite(self.state[0]))
 
-    def forward(self, images: np.ndarray) -> np.ndarray:
-        return np.asarray(self._forward(self.state, images))
+    def forward(self, images: np.ndarray) -> Any:
+        return self._forward(self.state, images)
 
     def compile_scoring(self) -> None:
         if self._scores_at_once(self.dataset.evaluation):
-            self.logits(self.dataset.evaluation)
+            self.score(self.dataset.evaluation)
         else:
             super().compile_scoring()
 
-    def logits(self, split: Split) -> np.ndarray:
+    def scores(self, split: Split) -> Iterator[tuple[np.ndarray, Any]]:
         if not self._scores_at_once(split):
-            return super().logits(split)
-        scores = self._forward_all(self.state, self._evaluation_batches)
-        return np.asarray(scores).reshape(-1, scores.shape[-1])[: len(split.labels)]
+            yield from super().scores(split)
+            return
+        rows = self.inference_batches(len(split.labels)).ravel()
+        yield rows, self._forward_all(self.state, self._evaluation_batches)
+
+    def population_statistics(self, num_batches: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        if not (self.on_accelerator and self._table):
+            return super().population_statistics(num_batches)
+        rows = self.population_batches(num_batches)
+        averages = self._average_moments(self.state, self._table[0], rows)
+        return [(np.asarray(mean), np.asarray(variance)) for mean, variance in averages]
+
+    @cached_property
+    def _average_moments(self) -> Callable[..., list[tuple[Any, Any]]]:
+        """Algorithm 2's pass as one program."""
+
+        def average(state: State, table: Any, rows: Any) -> list[tuple[Any, Any]]:
+            terms = lax.map(lambda batch: self.watch_moments(state, table[batch]), rows)
+            return jax.tree.map(lambda term: term.mean(axis=0), terms)
+
+        return jax.jit(average)
 
     def _scores_at_once(self, split: Split) -> bool:
         """Whether the split lies on an accelerator, where one program goes over all of it.
@@ -132,12 +150,18 @@ class JaxEngine(Engine):
         values = self.watch_activations(self.state, images)
         return dict(zip(self.network.pre_activations, map(np.asarray, values), strict=True))
 
-    def gradients(self, step: int) -> Arrays:
-        inputs = self.inputs(step, step + 1)
-        table, labels, indices, _, distortions = _row(inputs, 0)
-        values = self._loss_gradients(self.state, table, labels, indices, distortions)
-        weights = self.network.model.trainable_variables
-        return {v.path: np.asarray(g) for v, g in zip(weights, values, strict=True)}
+    def watch(self, program: Callable[..., list[Any]], images: np.ndarray) -> list[Any]:
+        return program(self.state, images)
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.jit(function)
+
+    def loss_gradients(self, step: int) -> list[Any]:
+        table, labels, indices, _, distortions = _row(self.inputs(step, step + 1), 0)
+        return self._loss_gradients(self.state, table, labels, indices, distortions)
+
+    def weights(self) -> list[Any]:
+        return self.state[0]
 
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         moments = self.watch_moments(self.state, images)
@@ -153,9 +177,9 @@ class JaxEngine(Engine):
             variable.assign(value)
         return self.network.model
 
-    def variables(self) -> Arrays:
-        values = map(np.asarray, jax.tree.leaves(self.state))
-        return dict(zip(self._paths(), values, strict=True))
+    def variables(self, paths: Collection[str] | None = None) -> Arrays:
+        values = zip(self._paths(), jax.tree.leaves(self.state), strict=True)
+        return {path: np.asarray(at) for path, at in values if paths is None or path in paths}
 
     def assign(self, values: Arrays) -> None:
         leaves, structure = jax.tree.flatten(self.state)
@@ -251,7 +275,8 @@ class JaxEngine(Engine):
         return self.network.model.stateless_call(trainable, non_trainable, batch, training=False)[0]
 
     def _infer_all(self, state: State, batches: Any) -> Any:
-        return lax.map(lambda images: self._infer(state, images), batches)
+        scores = lax.map(lambda images: self._infer(state, images), batches)
+        return scores.reshape(-1, scores.shape[-1])
 
     @cached_property
     def _train_step(self) -> Callable[..., tuple[State, Any, Any]]:

@@ -11,9 +11,14 @@ def cross_entropy(labels: Any, logits: Any) -> Any:
 
     Keras's own loss and `ops.mean` compute in float32 under JAX, whatever they are given.
     """
-    chosen = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    losses = ops.logsumexp(logits, axis=-1) - ops.sum(chosen * logits, axis=-1)
+    losses = losses_of(labels, logits)
     return ops.sum(losses) / losses.shape[0]
+
+
+def losses_of(labels: Any, logits: Any) -> Any:
+    """The cross-entropy of each example, (batch,)."""
+    chosen = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return ops.logsumexp(logits, axis=-1) - ops.sum(chosen * logits, axis=-1)
 
 
 def num_correct(labels: Any, logits: Any) -> Any:

@@ -5,7 +5,7 @@ loop are twenty times slower on a CPU than TensorFlow's own kernels: there the l
 graph.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,8 @@ class TensorFlowEngine(Engine):
         config: Recipe,
     ) -> None:
         super().__init__(network, optimizer, dataset, config)
-        self.loops = network.is_dense or bool(tf.config.list_physical_devices("GPU"))
+        self.on_accelerator = bool(tf.config.list_physical_devices("GPU"))
+        self.loops = network.is_dense or self.on_accelerator
         self.kind = "tensorflow xla loop" if self.loops else "tensorflow graph loop"
         self.segment_steps = _XLA_SEGMENT_STEPS if self.loops else _GRAPH_SEGMENT_STEPS
         # The graph optimizer puts convolution, batch normalization and tanh into one operation, of
@@ -49,9 +50,9 @@ class TensorFlowEngine(Engine):
             **{f"model/{variable.path}": variable for variable in network.model.variables},
             **{f"optimizer/{variable.path}": variable for variable in optimizer.variables},
         }
-        self._train = self._compiled(self._train_loop)
-        self._forward = self._compiled(self._infer)
-        self._loss_gradients = self._compiled(self._gradients_of_batch)
+        self._train = self.compiled(self._train_loop)
+        self._forward = self.compiled(self._infer)
+        self._loss_gradients = self.compiled(self._gradients_of_batch)
 
     def to_device(self, array: np.ndarray) -> Any:
         return tf.constant(array)
@@ -69,19 +70,25 @@ class TensorFlowEngine(Engine):
     def is_finite(self) -> bool:
         return all(bool(np.isfinite(variable.numpy()).all()) for variable in self._weights)
 
-    def forward(self, images: np.ndarray) -> np.ndarray:
-        return self._forward(tf.constant(images)).numpy()
+    def forward(self, images: np.ndarray) -> Any:
+        return self._forward(tf.constant(images))
 
     def pre_activations(self, images: np.ndarray) -> Arrays:
         values = self.watch_activations(tf.constant(images))
         return dict(zip(self.network.pre_activations, (v.numpy() for v in values), strict=True))
 
-    def gradients(self, step: int) -> Arrays:
+    def watch(self, program: Callable[..., list[Any]], images: np.ndarray) -> list[Any]:
+        return program(tf.constant(images))
+
+    def weights(self) -> list[Any]:
+        return [variable.value for variable in self._weights]
+
+    def loss_gradients(self, step: int) -> list[Any]:
         inputs = self.inputs(step, step + 1)
         first = {name: tf.constant(value[0]) for name, value in inputs.distortions.items()}
-        batch = (inputs.table, inputs.labels, tf.constant(inputs.indices[0]), first)
-        values = self._loss_gradients(*batch)
-        return {v.path: g.numpy() for v, g in zip(self._weights, values, strict=True)}
+        return self._loss_gradients(
+            inputs.table, inputs.labels, tf.constant(inputs.indices[0]), first
+        )
 
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         moments = self.watch_moments(tf.constant(images))
@@ -93,8 +100,9 @@ class TensorFlowEngine(Engine):
     def model(self) -> keras.Model:
         return self.network.model
 
-    def variables(self) -> Arrays:
-        return {path: variable.numpy() for path, variable in self._state.items()}
+    def variables(self, paths: Collection[str] | None = None) -> Arrays:
+        chosen = self._state if paths is None else paths
+        return {path: self._state[path].numpy() for path in chosen}
 
     def assign(self, values: Arrays) -> None:
         for path, value in values.items():
@@ -167,10 +175,10 @@ class TensorFlowEngine(Engine):
                 lambda: reduce(keras.tree.flatten(watched(batch, training=True)))
             )
 
-        return self._compiled(watch)
+        return self.compiled(watch)
 
-    def _compiled(self, program: Callable[..., Any]) -> Callable[..., Any]:
-        return tf.function(program, jit_compile=self.loops, autograph=False)
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return tf.function(function, jit_compile=self.loops, autograph=False)
 
     def _undisturbed(self, compute: Callable[[], Any]) -> Any:
         """`compute`'s value, with what it updates on the way (moving statistics) put back."""

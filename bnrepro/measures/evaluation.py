@@ -16,13 +16,13 @@ def evaluate(engine: Engine, config: RunConfig) -> tuple[float, float]:
     normalized = bool(engine.network.batch_normalizations)
     if normalized and config.batch_normalization.inference == "population":
         return evaluate_population(engine, config)
-    return score(engine.logits(engine.dataset.evaluation), engine.dataset.evaluation)
+    return engine.score(engine.dataset.evaluation)
 
 
 def evaluate_population(engine: Engine, config: RunConfig) -> tuple[float, float]:
     """(mean cross-entropy, accuracy) of the inference network of Algorithm 2."""
     with population_statistics(engine, config):
-        return score(engine.logits(engine.dataset.evaluation), engine.dataset.evaluation)
+        return engine.score(engine.dataset.evaluation)
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def population_statistics(engine: Engine, config: RunConfig) -> Iterator[None]:
     for layer, (mean, variance) in zip(layers, statistics, strict=True):
         exact[f"model/{layer.moving_mean.path}"] = mean
         exact[f"model/{layer.moving_variance.path}"] = variance
-    moving = {path: value for path, value in engine.variables().items() if path in exact}
+    moving = engine.variables(exact)
     engine.assign(exact)
     try:
         yield

@@ -9,6 +9,7 @@ import numpy as np
 from bnrepro.config import RunConfig
 from bnrepro.engine import Engine
 from bnrepro.engine.batch import read_images
+from bnrepro.engine.summary import Summary
 from bnrepro.measures.measure import Measure, Rows
 from bnrepro.records.record import PERCENTILE_COLUMNS
 
@@ -27,12 +28,15 @@ class Percentiles(Measure):
         self._images: np.ndarray | None = None
 
     def prepare(self, engine: Engine) -> None:
-        engine.pre_activations(self._watched(engine))
+        self._summary(engine)
 
     def rows(self, engine: Engine, step: int) -> Rows:
-        *_, last = engine.pre_activations(self._watched(engine)).values()
-        units = unit_percentiles(last)
+        units = self._summary(engine).percentiles
         return [["0", step, *units[0].tolist()], ["mean", step, *units.mean(axis=0).tolist()]]
+
+    def _summary(self, engine: Engine) -> Summary:
+        *_, last = engine.network.pre_activations
+        return engine.summaries(self._watched(engine), [last], PERCENTILES)[last]
 
     def _watched(self, engine: Engine) -> np.ndarray:
         # Images that are streamed are read once.
@@ -50,9 +54,3 @@ def watched_images(engine: Engine, num_examples: int) -> np.ndarray:
     """The first images of the evaluation split, uint8."""
     split = engine.dataset.evaluation
     return read_images(split, np.arange(min(num_examples, len(split.labels))))
-
-
-def unit_percentiles(values: np.ndarray) -> np.ndarray:
-    """Percentiles over all axes but the last, (units, 3)."""
-    flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
-    return np.percentile(flat, PERCENTILES, axis=0).T

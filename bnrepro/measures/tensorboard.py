@@ -31,20 +31,20 @@ from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
 from tensorboard.plugins.scalar.summary import scalar_pb
 from tensorboard.plugins.text.summary import text_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.util.tensor_util import make_tensor_proto
 
 from bnrepro.config import identity
 from bnrepro.config.composition import Composition
 from bnrepro.engine import Engine
+from bnrepro.engine.summary import Summary as ActivationSummary
 from bnrepro.measures import Observer, hparams
 from bnrepro.measures.measure import Measure, Rows
 from bnrepro.measures.norms import Norms
-from bnrepro.measures.percentiles import PERCENTILES, unit_percentiles, watched_images
+from bnrepro.measures.percentiles import PERCENTILES, watched_images
 from bnrepro.records.record import CurveRow, RunRecord
 
 # Enough for a histogram; a convolution has a value a pixel.
 _WATCHED_EXAMPLES = 64
-# Of a histogram: TensorBoard takes memory thirty times theirs to count them.
-_MOST_VALUES = 200_000
 # The most points of a run's norms, histograms and percentiles; scalars have one an evaluation.
 _MOST_DETAILS = 50
 
@@ -64,8 +64,8 @@ class TensorBoardObserver(Observer):
         self._next_detail = 0
 
     def prepare(self, engine: Engine) -> None:
-        engine.gradients(0)
-        engine.pre_activations(watched_images(engine, _WATCHED_EXAMPLES))
+        engine.gradient_norms(0)
+        self._summaries(engine)
 
     def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:
         step = int(row["step"])
@@ -145,12 +145,15 @@ class TensorBoardObserver(Observer):
     def _write_details(self, engine: Engine, step: int) -> None:
         if not self._config.is_measured(Norms.name):
             self._write_rows(Norms(), Norms().rows(engine, step))
-        images = watched_images(engine, _WATCHED_EXAMPLES)
-        for name, values in engine.pre_activations(images).items():
-            self._add(histogram_pb(f"pre_activation/{name}", thinned(values)), step)
-            percentiles = unit_percentiles(values).mean(axis=0)
+        for name, summary in self._summaries(engine).items():
+            self._add(histogram(f"pre_activation/{name}", summary), step)
+            percentiles = summary.percentiles.mean(axis=0)
             for percent, value in zip(PERCENTILES, percentiles, strict=True):
                 self._scalar(f"pre_activation_percentile/{name}/p{percent}", value, step)
+
+    def _summaries(self, engine: Engine) -> dict[str, ActivationSummary]:
+        images = watched_images(engine, _WATCHED_EXAMPLES)
+        return engine.summaries(images, list(engine.network.pre_activations), PERCENTILES)
 
     def _write_rows(self, measure: Measure, rows: Rows) -> None:
         """A curve per value, `norms/weight/hidden_1/kernel`; several values are told by column."""
@@ -180,13 +183,12 @@ class TensorBoardObserver(Observer):
             self._writer.flush()
 
 
-def thinned(values: np.ndarray) -> np.ndarray:
-    """Evenly spaced ones of the values, (examples, ..., units), enough for a histogram."""
-    stride = max(1, values.size // _MOST_VALUES)
-    # With a factor in common only some of the units would ever be met.
-    while math.gcd(stride, values[0].size) > 1:
-        stride += 1
-    return values.ravel()[::stride]
+def histogram(tag: str, summary: ActivationSummary) -> Summary:
+    """What TensorBoard shows of values that were counted already: (left, right, count) a bin."""
+    bins = np.column_stack([summary.edges[:-1], summary.edges[1:], summary.counts])
+    made = histogram_pb(tag, [])
+    made.value[0].tensor.CopyFrom(make_tensor_proto(bins, dtype=np.float64))
+    return made
 
 
 def _say_all_but_refused_writes(error: threading.ExceptHookArgs) -> None:

@@ -1,0 +1,34 @@
+"""Numbers over many values, summed where the values lie: only the sums are fetched."""
+
+from typing import Any
+
+from keras import ops
+
+from bnrepro.engine.loss import losses_of
+
+# So few losses are added in their own precision; sums of so many are added in double precision, on
+# the host: an accelerator has no quick one.
+_TOGETHER = 32
+
+
+def tally(labels: Any, logits: Any, counted: Any) -> tuple[Any, Any]:
+    """(sums of cross-entropies, each of a few examples; number of hits) of the counted examples.
+
+    `logits` (examples, classes), `labels` (examples,), `counted` (examples,) bool. A score that is
+    not a number counts as wrong.
+    """
+    losses = ops.where(counted, losses_of(labels, logits), ops.zeros_like(logits[:, 0]))
+    losses = ops.pad(losses, [[0, -losses.shape[0] % _TOGETHER]])
+    finite = ops.all(ops.isfinite(logits), axis=-1)
+    right = ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32"))
+    hits = ops.logical_and(ops.logical_and(finite, right), counted)
+    return (
+        ops.sum(ops.reshape(losses, (-1, _TOGETHER)), axis=1),
+        # JAX sums int32 to int64 in double precision.
+        ops.cast(ops.sum(ops.cast(hits, "int32")), "int32"),
+    )
+
+
+def norms(arrays: list[Any]) -> Any:
+    """The Euclidean norm of each array, (arrays,)."""
+    return ops.stack([ops.sqrt(ops.sum(ops.square(array))) for array in arrays])
