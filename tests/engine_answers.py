@@ -239,6 +239,37 @@ def as_one_program(
     return list(zip(together, (engine.variables() for engine in engines), strict=True))
 
 
+def streamed(overrides: Sequence[str]) -> Answer:
+    """Two segments of unequal length and an evaluation, of images in memory and of streamed ones.
+
+    Under the backend's loop of steps, and step by step.
+    """
+    engines = [_engine(overrides), _engine(overrides)]
+    engines[1]._table = None
+    ends = []
+    for engine in engines:
+        engine.compile()
+        losses = [engine.train(0, 3).loss, engine.train(3, 5).loss]
+        ends.append((np.concatenate(losses), engine.variables(), engine.gradients(5)))
+    return {"in_memory": ends[0], "streamed": ends[1]}
+
+
+def group_of_streamed(overrides: Sequence[str]) -> str:
+    """What is said to runs that would stream their images as one program."""
+    from bnrepro.config import ConfigError
+    from bnrepro.engine.group import Group
+
+    engine = cast(Any, _engine(overrides))
+    images = StreamedImages(np.array([]), np.array([]), 8)
+    train = replace(engine.dataset.train, images=images)
+    engine.dataset = replace(engine.dataset, train=train)
+    try:
+        Group(engine, [engine.config, engine.config])
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def assembled(
     overrides: Sequence[str], images: np.ndarray, indices: np.ndarray, distortions: Arrays
 ) -> np.ndarray:

@@ -135,3 +135,22 @@ def test_runs_that_train_as_one_program_are_those_that_train_alone(rule):
             np.testing.assert_allclose(together[path], value, rtol=1e-9, atol=1e-12, err_msg=path)
         (random,) = (value for path, value in together.items() if "seed_generator" in path)
         assert random[0] == seed
+
+
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@BACKENDS
+def test_streamed_images_train_as_those_in_memory(backend, model):
+    """A loop of steps goes over dense networks; convolutions go step by step on a CPU."""
+    overrides = [f"model={model}", "data=digits", "model.width=0.1", "bn=x1", "batch_size=20"]
+    answer = ask("streamed", overrides, backend=backend, precision="float32")
+    (losses, *arrays), (streamed_losses, *streamed_arrays) = answer.values()
+    np.testing.assert_array_equal(streamed_losses, losses)
+    for one, other in zip(arrays, streamed_arrays, strict=True):
+        for name, array in one.items():
+            np.testing.assert_array_equal(other[name], array)
+
+
+def test_streamed_images_are_refused_to_one_program():
+    """Every member has an order of its own, and so needs other images at the same time."""
+    said = ask("group_of_streamed", ["model=mlp", "data=digits"], backend="jax")
+    assert "do not fit" in said and "one by one" in said

@@ -123,7 +123,7 @@ class Engine(ABC):
 
     def train(self, start: int, stop: int) -> Segment:
         """Make the updates number `start + 1` to `stop`."""
-        inputs = self.inputs(start, stop)
+        inputs = self.segment_inputs(start, stop)
         before = self.copy_state()
         loss, num_correct = self.update(inputs, stop - start)
         if self.is_finite():
@@ -264,16 +264,31 @@ class Engine(ABC):
 
     def inputs(self, start: int, stop: int) -> Inputs:
         """The host's part of a segment: a pure function of the seed and the steps."""
+        return self._inputs(start, stop, room=0)
+
+    def segment_inputs(self, start: int, stop: int) -> Inputs:
+        """`inputs` of one shape whatever the steps, where images are streamed: for one program."""
+        return self._inputs(start, stop, room=self.segment_steps)
+
+    def _inputs(self, start: int, stop: int, room: int) -> Inputs:
         config = self.config
         indices = self.order.indices(start, stop)
         distortions = draw(config, config.seed, start, stop, indices.shape[1])
-        table, labels = self._table or (None, None)
-        if table is None:
+        if self._table is None:
             rows = indices.ravel()
-            table = self.to_device(read_images(self.dataset.train, rows))
-            labels = self.to_device(self.dataset.train.labels[rows])
+            table = self._streamed(rows, max(len(rows), room * indices.shape[1]))
             indices = np.arange(len(rows), dtype=np.int32).reshape(indices.shape)
-        return Inputs(table, labels, indices, learning_rates(config, start, stop), distortions)
+        else:
+            table = self._table
+        return Inputs(*table, indices, learning_rates(config, start, stop), distortions)
+
+    def _streamed(self, rows: np.ndarray, size: int) -> tuple[Any, Any]:
+        """A table of `size` images and labels, the first ones those at `rows`, the rest black."""
+        images = read_images(self.dataset.train, rows)
+        black = np.zeros((size - len(rows), *images.shape[1:]), images.dtype)
+        labels = np.zeros(size, np.int32)
+        labels[: len(rows)] = self.dataset.train.labels[rows]
+        return self.to_device(np.concatenate([images, black])), self.to_device(labels)
 
     @property
     def evaluation_batch(self) -> int:

@@ -26,8 +26,14 @@ class Group:
         """`configs` are the members' recipes, the first one that of `first`.
 
         Raises:
-            ConfigError: for convolutions on a CPU, which a compiled loop makes ten times slower.
+            ConfigError: for convolutions on a CPU, which a compiled loop makes ten times slower;
+                for streamed images, of which each member would need others at the same time.
         """
+        if not isinstance(first.dataset.train.images, np.ndarray):
+            raise ConfigError(
+                f"{len(configs)} runs as one program share images in memory, and these do not fit "
+                "there; run them one by one with `bnrepro sweep`"
+            )
         if not first.loops:
             raise ConfigError(
                 f"{len(configs)} runs with model={first.config.model.name} as one program on a "

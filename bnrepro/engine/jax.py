@@ -84,7 +84,7 @@ class JaxEngine(Engine):
     def compile(self) -> None:
         """Compile ahead of time: nothing is run."""
         if self.loops:
-            self.update(self.inputs(0, 1), 0)
+            self.update(self.segment_inputs(0, 1), 0)
         else:
             _ = self._train_step
 
@@ -282,7 +282,7 @@ class JaxEngine(Engine):
     def _train_step(self) -> Callable[..., tuple[State, Any, Any]]:
         """One step, compiled ahead of time."""
         step = jax.jit(self.step, donate_argnums=0)
-        return step.lower(self.state, *_row(self.inputs(0, 1), 0)).compile()
+        return step.lower(self.state, *_row(self.segment_inputs(0, 1), 0)).compile()
 
     def watcher(
         self, tensors: list[Any], reduce: Callable[[list[Any]], list[Any]]

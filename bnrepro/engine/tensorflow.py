@@ -59,7 +59,7 @@ class TensorFlowEngine(Engine):
 
     def compile(self) -> None:
         """Run the program over zero steps: everything is compiled and nothing changes."""
-        self.update(self.inputs(0, 1), 0)
+        self.update(self.segment_inputs(0, 1), 0)
 
     def copy_state(self) -> list[Any]:
         return _copy(self._state.values())
