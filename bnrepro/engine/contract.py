@@ -115,6 +115,11 @@ class Engine(ABC):
     def compile(self) -> None:
         """Compile the training program; nothing is trained."""
 
+    def prepare(self, preparations: Sequence[Callable[[], None]]) -> None:
+        """Compile: do each of these, at the same time where the backend can."""
+        for each in preparations:
+            each()
+
     def compile_scoring(self) -> None:
         """Compile the programs of `score`, for the evaluation split."""
         rows = np.zeros(self.evaluation_batch, int)

@@ -5,8 +5,9 @@ compiled loop are ten times slower on a CPU than one jitted step per call: there
 Python's, over donated buffers.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -69,7 +70,6 @@ class JaxEngine(Engine):
             optimizer._learning_rate.path
         )
         self.state: State = jax.tree.map(lambda v: jnp.copy(v.value), self._variables)
-        self._train_segment = jax.jit(self.loop, donate_argnums=0)
         self._forward = jax.jit(self._infer)
         self._forward_all = jax.jit(self._infer_all)
         self.compile_gradients()
@@ -83,10 +83,14 @@ class JaxEngine(Engine):
 
     def compile(self) -> None:
         """Compile ahead of time: nothing is run."""
-        if self.loops:
-            self.update(self.segment_inputs(0, 1), 0)
-        else:
-            _ = self._train_step
+        _ = self._train_segment if self.loops else self._train_step
+
+    def prepare(self, preparations: Sequence[Callable[[], None]]) -> None:
+        # Tracing takes turns, XLA's compiler does not. A thread of Keras's begins with no policy.
+        policy = partial(keras.config.set_dtype_policy, keras.config.dtype_policy())
+        with ThreadPoolExecutor(len(preparations), initializer=policy) as pool:
+            for done in [pool.submit(each) for each in preparations]:
+                done.result()
 
     def copy_state(self) -> State:
         return _copy(self.state)
@@ -277,6 +281,13 @@ class JaxEngine(Engine):
     def _infer_all(self, state: State, batches: Any) -> Any:
         scores = lax.map(lambda images: self._infer(state, images), batches)
         return scores.reshape(-1, scores.shape[-1])
+
+    @cached_property
+    def _train_segment(self) -> Callable[..., tuple[State, Any, Any]]:
+        """The compiled loop, compiled ahead of time."""
+        inputs = self.segment_inputs(0, 1).padded(self.segment_steps).arguments
+        loop = jax.jit(self.loop, donate_argnums=0)
+        return loop.lower(self.state, *inputs, 0).compile()
 
     @cached_property
     def _train_step(self) -> Callable[..., tuple[State, Any, Any]]:

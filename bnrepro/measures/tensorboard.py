@@ -64,7 +64,8 @@ class TensorBoardObserver(Observer):
         self._next_detail = 0
 
     def prepare(self, engine: Engine) -> None:
-        engine.gradient_norms(0)
+        if not self._config.is_measured(Norms.name):
+            Norms().prepare(engine)
         self._summaries(engine)
 
     def on_evaluation(self, engine: Engine, row: dict[str, float]) -> None:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -234,12 +235,9 @@ class Run:
 
     def _compile(self) -> None:
         """Compile every program before its clock runs."""
-        self.engine.compile()
-        self.engine.compile_scoring()
-        for measure in self._measures:
-            measure.prepare(self.engine)
-        for observer in self._observers:
-            observer.prepare(self.engine)
+        watching: list[Measure | Observer] = [*self._measures, *self._observers]
+        watched = [partial(each.prepare, self.engine) for each in watching]
+        self.engine.prepare([self.engine.compile, self.engine.compile_scoring, *watched])
 
     def _count(self, segment: Segment, stop: int) -> None:
         progress = self.progress
