@@ -198,18 +198,58 @@ def test_every_figure_names_what_the_full_plan_measures():
 
 def test_a_quick_call_shows_of_a_second_backend_only_that_it_works():
     both = ["tensorflow", "jax"]
-    dense_network, inception = workloads.WORKLOADS[:2]
+    dense_network, inception = map(workloads.find, ("mnist_network", "inception_025_32"))
     assert plan.QUICK.members("jax", dense_network, both, False) == [("engine", True)]
     assert plan.QUICK.members("jax", inception, both, False) == []
     assert len(plan.QUICK.members("jax", inception, ["jax"], False)) > 1
 
 
 def test_groups_of_convolutional_networks_are_timed_on_accelerators_alone():
-    dense_network, inception = workloads.WORKLOADS[:2]
+    dense_network, inception = map(workloads.find, ("mnist_network", "inception_025_32"))
     together = ("group_16", True)
     assert together in plan.FULL.members("jax", dense_network, [], False)
     assert together not in plan.FULL.members("jax", inception, [], False)
     assert together in plan.FULL.members("jax", inception, [], True)
+
+
+def measured_by(chosen, accelerated=False):
+    """What a plan measures: workloads with their contenders."""
+    return {
+        workload.name: {
+            name
+            for framework in ("tensorflow", "jax", "torch")
+            for name, _ in chosen.members(framework, workload, [], accelerated)
+        }
+        for workload in workloads.WORKLOADS
+        if chosen.covers(workload)
+    }
+
+
+def test_only_what_is_named_is_measured():
+    by_both = plan.choose(False, "mnist_network,engine,keras_fit")
+    assert measured_by(by_both) == {"mnist_network": {"engine", "keras_fit"}}
+    assert not by_both.covers_commands
+    by_contender = measured_by(plan.choose(False, "torch_eager"))
+    assert len(by_contender) == len(workloads.WORKLOADS)
+    assert by_contender["cnn"] == {"torch_eager"}
+    by_workload = plan.choose(True, "cnn,commands")
+    assert set(measured_by(by_workload)) == {"cnn"} and by_workload.covers_commands
+    assert measured_by(plan.choose(False, "commands")) == {}
+    everything = plan.choose(False, None)
+    assert everything == plan.FULL and everything.covers_commands
+    with pytest.raises(ConfigError, match=r"--only=nobody: expected one of .*mnist_network"):
+        plan.choose(False, "engine,nobody")
+
+
+def test_what_needs_an_accelerator_is_measured_there_alone():
+    assert "torch_compile" in measured_by(plan.FULL, accelerated=True)["cnn"]
+    assert "torch_compile" not in measured_by(plan.FULL)["cnn"]
+
+
+def test_batch_sizes_that_are_held_against_each_other_are_the_engines():
+    for name in ("mnist_network_64", "mnist_network_65", "inception_025_64", "inception_025_65"):
+        assert measured_by(plan.FULL, accelerated=True)[name] == {"engine"}
+        assert workloads.find(name).compose(True, []).config.batch_size == int(name[-2:])
 
 
 def test_the_steps_of_a_group_are_counted_together():
@@ -296,7 +336,7 @@ def test_a_workload_composes_and_leaves_out_what_only_bnrepro_does(workload, nor
 def test_bad_overrides_and_absent_backends_are_refused_before_anything_is_made(tmp_path):
     for words in (["learning_rat=1"], ["backend=theano"]):
         with pytest.raises(ConfigError):
-            bench.main(words, quick=True, results_dir=str(tmp_path / "results"))
+            bench.main(words, plan=plan.QUICK, results_dir=str(tmp_path / "results"))
     assert not (tmp_path / "results").exists()
 
 
@@ -373,7 +413,7 @@ def test_a_contender_with_another_learning_rate_is_refused():
 @pytest.mark.slow
 @pytest.mark.timeout(4800)
 def test_a_quick_call_measures_every_contender_and_leaves_its_files(tmp_path, capsys):
-    assert bench.main([], quick=True, results_dir=str(tmp_path)) == 0
+    assert bench.main([], plan=plan.QUICK, results_dir=str(tmp_path)) == 0
     (path,) = (tmp_path / "bench").glob("*.json")
     content = json.loads(path.read_text())
     assert [workload["name"] for workload in content["workloads"]] == [

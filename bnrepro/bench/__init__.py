@@ -17,7 +17,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from bnrepro.bench import commands, plan, report
+from bnrepro.bench import commands, report
 from bnrepro.bench.commands import CommandError
 from bnrepro.bench.measure import Member, attempt, play_rounds, refuse_other_losses
 from bnrepro.bench.plan import Plan
@@ -31,7 +31,7 @@ from bnrepro.records.environment import processor, software
 __all__ = ["main"]
 
 
-def main(overrides: list[str], *, quick: bool, results_dir: str) -> int:
+def main(overrides: list[str], *, plan: Plan, results_dir: str) -> int:
     """Measure, write `results_dir`/bench/<device>-<date>.json and .md, and print the table.
 
     `overrides` are added to every run that is timed; `backend=...` leaves the other backend out.
@@ -48,12 +48,13 @@ def main(overrides: list[str], *, quick: bool, results_dir: str) -> int:
         workload.compose(True, overrides)
     # A folder that cannot be written is better known now than after the measurements.
     (Path(results_dir) / "bench").mkdir(parents=True, exist_ok=True)
-    measured = _open(plan.QUICK if quick else plan.FULL, frameworks, overrides)
+    measured = _open(plan, frameworks, overrides)
     for workload in WORKLOADS:
         if measured.plan.covers(workload):
             _measure_workload(measured, workload, frameworks, overrides)
-    backend = next(framework for framework in frameworks if framework in BACKENDS)
-    _measure_commands(measured, [*overrides, f"backend={backend}"], results_dir)
+    if plan.covers_commands:
+        backend = next(framework for framework in frameworks if framework in BACKENDS)
+        _measure_commands(measured, [*overrides, f"backend={backend}"], results_dir)
     path = report.write(measured, results_dir, datetime.date.today())
     print(path.read_text())
     return 0 if measured.is_whole else 1
@@ -106,7 +107,8 @@ def _measure_workload(
             mine = measured.plan.members(worker.framework, workload, frameworks, accelerated)
             members += [Member(worker, worker.framework, *choice) for choice in mine]
         measured.workloads.append((workload, members))
-        look = partial(_look_at_peaks, measured, workers if workload is WORKLOADS[0] else [])
+        first = len(measured.workloads) == 1
+        look = partial(_look_at_peaks, measured, workers if first else [])
         look()
         ready = attempt(members, Member.build)
         ready = attempt(ready, lambda member: member.take_first_steps(workload.agreement_steps))

@@ -1,9 +1,9 @@
 """Who is timed on what, how often and for how long."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bnrepro.bench.workloads import Workload
-from bnrepro.config import BACKENDS
+from bnrepro.bench.workloads import WORKLOADS, Workload
+from bnrepro.config import BACKENDS, one_of
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class Choice:
     dense_only: bool = False
     # Convolutions inside a compiled loop are slow on a CPU: there it is not offered.
     loops_only: bool = False
+    # Where there is no accelerator it is not offered.
+    accelerated_only: bool = False
     # Without batch normalization only where its cost is asked for.
     without: bool = False
 
@@ -28,7 +30,11 @@ CONTENDERS = (
     Choice("keras_fit_50", "Keras `fit`, steps_per_execution=50", BACKENDS, dense_only=True),
     Choice("group_16", "16 seeds as one program, all together", ("jax",), loops_only=True),
     Choice("torch_eager", "PyTorch eager, channels last", ("torch",)),
+    # Over CUDA graphs; on a CPU it wants a compiler of C++, and saves little.
+    Choice("torch_compile", "PyTorch `torch.compile`", ("torch",), accelerated_only=True),
 )
+# What stands beside the contenders in a measurement: whole commands against the clock.
+COMMANDS = "commands"
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,19 @@ class Plan:
     rounds: int
     seconds_per_round: float
     repeats: int  # of each command that is timed
+    only: frozenset[str] = frozenset()  # workloads, contenders, `COMMANDS`; all where none is named
 
     def covers(self, workload: Workload) -> bool:
         """Whether the workload is measured at all."""
+        named = self.only & {workload.name for workload in WORKLOADS}
+        if self.only:
+            return workload.name in named or (not named and self.only != {COMMANDS})
         return not self.quick or workload.name in ("mnist_network", "inception_025_32")
+
+    @property
+    def covers_commands(self) -> bool:
+        """Whether whole commands are measured."""
+        return not self.only or COMMANDS in self.only
 
     def members(
         self, framework: str, workload: Workload, frameworks: list[str], accelerated: bool
@@ -53,15 +68,40 @@ class Plan:
         chosen = [
             (choice, normalized)
             for normalized in (True, False)
-            for choice in CONTENDERS
+            for choice in self._contenders(workload)
             if framework in choice.frameworks
             and (normalized or choice.without)
             and (workload.is_dense or not choice.dense_only)
             and (workload.is_dense or accelerated or not choice.loops_only)
+            and (accelerated or not choice.accelerated_only)
         ]
         if self.quick and second:
             chosen = chosen[:1] if workload.is_dense else []
         return [(choice.name, normalized) for choice, normalized in chosen]
+
+    def _contenders(self, workload: Workload) -> list[Choice]:
+        named = self.only & {choice.name for choice in CONTENDERS}
+        return [
+            choice
+            for choice in CONTENDERS
+            if (choice.name in named or not named)
+            and (choice.name == "engine" or not workload.engine_only)
+        ]
+
+
+def choose(quick: bool, only: str | None) -> Plan:
+    """The plan of a command line; `only` are names with commas between them.
+
+    Raises:
+        ConfigError: if there is no such workload or contender.
+    """
+    plan = QUICK if quick else FULL
+    names = [name.strip() for name in only.split(",")] if only is not None else []
+    known = [workload.name for workload in WORKLOADS]
+    known += [*(choice.name for choice in CONTENDERS), COMMANDS]
+    for name in names:
+        one_of("--only", name, known)
+    return replace(plan, only=frozenset(names))
 
 
 FULL = Plan(quick=False, rounds=7, seconds_per_round=2.0, repeats=5)

@@ -168,7 +168,10 @@ COMMANDS = {
             "steps per second of the engine beside what others reach",
             "[backend=NAME] [results_dir=DIR]",
             prepare_bench,
-            (Flag("--quick", "fewer rounds and networks, under three minutes"),),
+            (
+                Flag("--quick", "fewer rounds and networks, under three minutes"),
+                Flag("--only", "workloads, contenders, `commands`, with commas between", "NAMES"),
+            ),
             keys=None,
         ),
         Command(

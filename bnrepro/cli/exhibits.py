@@ -3,6 +3,7 @@
 import shlex
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
@@ -10,6 +11,9 @@ from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides import Override, check_single
 from bnrepro.exhibits import entry
+
+if TYPE_CHECKING:
+    from bnrepro.bench.plan import Plan
 
 
 def prepare_table(words: Words) -> Work:
@@ -165,13 +169,16 @@ def prepare_bench(words: Words) -> Work:
     """Measure steps per second."""
     results_dir = _results_directory(words)
     overrides = [str(one) for one in words.overrides if one.key != "results_dir"]
-    return partial(_bench, overrides, "--quick" in words.flags, results_dir)
+    from bnrepro.bench.plan import choose
+
+    plan = choose("--quick" in words.flags, words.flags.get("--only"))
+    return partial(_bench, overrides, plan, results_dir)
 
 
-def _bench(overrides: list[str], quick: bool, results_dir: str) -> int:
+def _bench(overrides: list[str], plan: "Plan", results_dir: str) -> int:
     from bnrepro import bench
 
-    return bench.main(overrides, quick=quick, results_dir=results_dir)
+    return bench.main(overrides, plan=plan, results_dir=results_dir)
 
 
 def prepare_tensorboard(words: Words) -> Work:

@@ -41,8 +41,10 @@ def select(config: RunConfig) -> None:
     # Several runs share a GPU: neither takes memory before it needs it.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    # Without it JAX multiplies float32 with 10 bits of mantissa on an NVIDIA GPU.
+    # Without them float32 is multiplied with 10 bits of mantissa on an NVIDIA GPU: by JAX, and by
+    # all that use its libraries, TensorFlow among them.
     os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = "1" if threads == 1 else "2"

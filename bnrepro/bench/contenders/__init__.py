@@ -30,6 +30,10 @@ def build(name: str, framework: str, task: Task) -> Contender:
         from bnrepro.bench.contenders.torch_eager import TorchEager
 
         return TorchEager(task)
+    if name == "torch_compile":
+        from bnrepro.bench.contenders.torch_eager import TorchCompiled
+
+        return TorchCompiled(task)
     from bnrepro.bench.contenders.keras_fit import KerasFit
 
     return KerasFit(task, steps_per_execution=50 if name == "keras_fit_50" else 1)

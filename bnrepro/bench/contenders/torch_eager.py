@@ -1,4 +1,4 @@
-"""The network of a task in PyTorch, eager, channels last, its data on the device.
+"""The network of a task in PyTorch, eager or compiled, channels last, its data on the device.
 
 PyTorch is never among bnrepro's dependencies: this file is used only where it is installed. Keras
 runs over PyTorch in this process, to draw the weights; no Keras layer is in the timed loop.
@@ -24,6 +24,7 @@ class TorchEager(Contender):
         images = torch.from_numpy(task.scaled).permute(0, 3, 1, 2)
         self._images = images.to(self._device, memory_format=torch.channels_last)
         self._module.to(memory_format=torch.channels_last)
+        self._forward: Any = self._module
         self._labels = torch.from_numpy(task.dataset.train.labels).long().to(self._device)
         self._optimizer = torch.optim.SGD(
             self._module.parameters(), task.config.peak_learning_rate, task.momentum
@@ -49,10 +50,18 @@ class TorchEager(Contender):
     def _update(self, rows: Any) -> Any:
         images = self._images[rows].contiguous(memory_format=torch.channels_last)
         self._optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(self._module(images), self._labels[rows])
+        loss = torch.nn.functional.cross_entropy(self._forward(images), self._labels[rows])
         loss.backward()
         self._optimizer.step()
         return loss.detach()
+
+
+class TorchCompiled(TorchEager):
+    """The same with forward and backward pass compiled, replayed as CUDA graphs."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self._forward = torch.compile(self._module, mode="reduce-overhead")
 
 
 class _Graph(torch.nn.Module):
