@@ -96,6 +96,14 @@ def test_the_row_of_a_diverged_run_claims_no_final_accuracy():
     )
 
 
+def test_the_row_of_a_run_that_diverged_before_anything_was_measured_has_no_accuracy():
+    record = replace(
+        RECORD, status="diverged", train_steps=1, diverged_at_step=1, best_accuracy=None,
+        best_accuracy_step=None, final_accuracy=None, final_accuracy_population=None, seconds={},
+    )  # fmt: skip
+    assert result_row(record) == "bn_x5-smoke · seed 3 · diverged at step 1"
+
+
 def test_the_row_of_a_failed_run_gives_the_reason():
     record = replace(
         RECORD, status="failed", train_steps=1, best_accuracy=None, final_accuracy=None,

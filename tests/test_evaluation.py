@@ -45,7 +45,11 @@ def test_scores_are_taken_in_double_precision():
     assert loss == pytest.approx(math.log1p(math.exp(-float(close[0, 0]))), abs=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_where_no_image_has_finite_scores_nothing_was_measured(value):
+    assert np.isnan(scored(np.full((3, 3), value), np.array([1, 0, 2]))).all()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_score_that_is_not_finite_counts_as_wrong(value):
     scores = SCORES.copy()

@@ -54,6 +54,16 @@ def test_a_resumed_run_shows_what_was_known_last(tmp_path):
     ]  # fmt: skip
 
 
+def test_what_was_not_a_number_is_a_dash_or_the_last_known_value_also_after_a_resume(tmp_path):
+    nothing = row(0, accuracy=math.nan)
+    watching = observer(tmp_path, curve=[nothing])
+    assert watching._parts()[1] == "accuracy -"
+    watching.on_evaluation(None, nothing._asdict())
+    assert (watching._parts()[1], watching._facts()["accuracy"]) == ("accuracy -", None)
+    resumed = observer(tmp_path, step=100, curve=[row(0), row(100, accuracy=math.nan)])
+    assert resumed._parts()[1] == "accuracy 97.21 %"
+
+
 def test_what_is_measured_is_shown_in_percent_and_steps_per_second(tmp_path):
     seconds = {"train": 0.0, "evaluate": 0.5}
     watching = ProgressObserver(tmp_path, CONFIG, 0, [row(0)], seconds)

@@ -24,3 +24,9 @@ def test_a_run_counts_for_its_accuracies_and_a_diverged_one_for_chance():
 
 def test_without_population_statistics_the_final_accuracy_counts():
     assert list(judged(pd.DataFrame([run(population=math.nan)]))["judged_population"]) == [0.8]
+
+
+def test_a_run_that_never_had_a_finite_score_counts_for_chance():
+    runs = judged(pd.DataFrame([run(best=None, final=None, population=None), run()]))
+    counted = runs[["judged_best", "judged_final", "judged_population"]]
+    assert counted.iloc[0].tolist() == [0.1, 0.1, 0.1]

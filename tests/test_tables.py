@@ -24,6 +24,7 @@ from bnrepro.records.record import (
 )
 from bnrepro.tables import (
     COLUMNS,
+    printed_lines,
     select,
     table,
     tabulate,
@@ -521,6 +522,31 @@ def test_tables_load_no_training_framework():
         "sys.exit(bool({'tensorflow', 'keras', 'jax', 'scipy'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+NOT_MEASURED = {"best_accuracy": None, "best_accuracy_step": None}
+
+
+def test_of_runs_that_never_had_a_finite_score_a_dash_stands_and_nothing_is_compared(tmp_path):
+    for seed in range(2):
+        leave(tmp_path, "inception", seed, [float("nan")], train_steps=200, diverged=1,
+              **NOT_MEASURED)  # fmt: skip
+        leave(tmp_path, "bn_x5", seed, [0.1, 0.3, 0.7])
+    made = table_of(tmp_path)
+    assert rows(made)["inception"][:8] == [2, *[None] * 6, None]
+    titles, inception, bn_x5 = printed_lines(made)
+    column = titles.index("best accuracy")
+    assert (inception[column], bn_x5[column][:7]) == ("–", "70.00 %")
+    assert "nan" not in to_text(made) + to_csv(made)
+
+
+def test_beside_measured_seeds_one_that_never_had_a_finite_score_counts_as_chance(tmp_path):
+    leave(tmp_path, "bn_x5", 0, [float("nan")], train_steps=200, diverged=1, **NOT_MEASURED)
+    for seed in (1, 2):
+        leave(tmp_path, "bn_x5", seed, [0.1, 0.3, 0.6 + seed / 10])
+    (row,) = table_of(tmp_path).rows
+    assert row.best_accuracy == 0.7
+    assert row.best_accuracy_interval.low == 0.1
 
 
 def test_what_sets_variants_of_one_experiment_apart_is_said(tmp_path):

@@ -1,6 +1,7 @@
 """Runs as a user starts them: what they leave, and what they survive."""
 
 import json
+import math
 import re
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from runs import (
     wait_for,
 )
 from terminal import terminal
+
+from bnrepro.records.record import CURVE_COLUMNS, read_rows
 
 # Everything that has a state: dropout, momentum, percentiles, a schedule, distortions.
 RUN = (
@@ -165,6 +168,19 @@ def test_a_run_killed_after_its_last_step_ends_as_if_nothing_had_happened(finish
     assert stop(process, signal.SIGKILL) == -9
     finish(tmp_path, *RUN)
     assert essence(only_directory(tmp_path)) == essence(finished[1])
+
+
+def test_a_run_that_diverges_at_its_first_evaluation_has_no_accuracy(tmp_path):
+    words = ("model=mlp", "bn=none", "activation=relu", "initializer.scale=1e30", "threads=1")
+    done = finish(tmp_path, *words, "backend=jax", "tensorboard=false")
+    directory = only_directory(tmp_path)
+    record = json.loads((directory / "record.json").read_text())
+    assert (record["status"], record["diverged_at_step"]) == ("diverged", 1)
+    accuracies = ("best_accuracy", "best_accuracy_step", "final_accuracy")
+    assert [record[key] for key in accuracies] == [None, None, None]
+    (row,) = read_rows(directory / "curve.csv", CURVE_COLUMNS)
+    assert math.isnan(row[CURVE_COLUMNS.index("evaluation_accuracy")])
+    assert "Warning" not in done.stderr and "nan" not in done.stderr + done.stdout
 
 
 def test_a_divergence_is_a_result(tmp_path):

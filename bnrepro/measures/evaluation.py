@@ -1,5 +1,6 @@
 """Loss and accuracy on the evaluation split."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -46,13 +47,17 @@ def population_statistics(engine: Engine, config: RunConfig) -> Iterator[None]:
 def score(logits: np.ndarray, split: Split) -> tuple[float, float]:
     """(mean cross-entropy, accuracy) of class scores, (examples, classes), in float64.
 
-    A score that is not a number counts as wrong.
+    An image with a score that is not a number counts as wrong; where every image has one, nothing
+    was measured, and both are not a number.
     """
     logits = logits.astype(np.float64)
-    shifted = logits - logits.max(axis=1, keepdims=True)
+    finite = np.isfinite(logits).all(axis=1)
+    if not finite.any():
+        return math.nan, math.nan
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        shifted = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     loss = -log_probabilities[np.arange(len(logits)), split.labels].mean()
-    finite = np.isfinite(logits).all(axis=1)
     return float(loss), float((finite & (logits.argmax(axis=1) == split.labels)).mean())
 
 

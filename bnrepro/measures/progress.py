@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,8 @@ class ProgressObserver(Observer):
         self._step = step
         self._pace = Pace(config, step, curve, seconds)
         self._loss = curve[-1].train_loss if len(curve) > 1 else None
-        self._accuracy = curve[-1].evaluation_accuracy if curve else None
+        known = [row.evaluation_accuracy for row in curve if isfinite(row.evaluation_accuracy)]
+        self._accuracy = known[-1] if known else None
         self._last_line = self._last_file = time.monotonic()
         foot().show(self._bar())
 
@@ -54,7 +56,8 @@ class ProgressObserver(Observer):
         self._show(time.monotonic())
 
     def on_evaluation(self, engine: "Engine", row: dict[str, float]) -> None:
-        self._accuracy = row["evaluation_accuracy"]
+        if isfinite(row["evaluation_accuracy"]):
+            self._accuracy = row["evaluation_accuracy"]
         foot().show(self._bar())
 
     def on_end(self, record: RunRecord) -> None:

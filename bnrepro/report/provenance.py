@@ -50,8 +50,8 @@ def run_rows(runs: pd.DataFrame) -> list[list[Any]]:
     return [
         [
             *(run["name"], run["seed"], _status(run), run["train_steps"]),
-            *(run["best_accuracy"], run["final_accuracy"]),
-            *(_rounded(run["seconds.total"]), _absent(run["num_parameters"])),
+            *(_absent(run["best_accuracy"], float), _absent(run["final_accuracy"], float)),
+            *(_rounded(run["seconds.total"]), _absent(run["num_parameters"], int)),
             *(_short(run["data.sha256"]), _short(run["weights_digest"])),
         ]
         for run in runs.sort_values(["name", "seed"]).to_dict("records")
@@ -97,8 +97,8 @@ def _short(digest: Any) -> str:
     return digest[:10] if isinstance(digest, str) else ""
 
 
-def _absent(number: Any) -> Any:
-    return None if pd.isna(number) else int(number)
+def _absent(number: Any, kind: type) -> Any:
+    return None if pd.isna(number) else kind(number)
 
 
 def _each(values: Any) -> str:

@@ -1,4 +1,4 @@
-"""Accuracies of runs as they are compared: a diverged run counts as chance."""
+"""Accuracies of runs as they are compared: a diverged run counts as chance, as one without any."""
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,12 @@ def judged(runs: pd.DataFrame) -> pd.DataFrame:
     results = counted(runs)
     chance = 1 / results["data.num_classes"].astype(float)
     diverged = results["status"] == "diverged"
-    final = results["final_accuracy"].astype(float)
+    best = results["best_accuracy"].astype(float).fillna(chance)
+    final = results["final_accuracy"].astype(float).fillna(chance)
     population = results["final_accuracy_population"].astype(float).fillna(final)
     return results.assign(
         chance=chance,
-        judged_best=np.where(diverged, chance, results["best_accuracy"].astype(float)),
+        judged_best=np.where(diverged, chance, best),
         judged_final=np.where(diverged, chance, final),
         judged_population=np.where(diverged, chance, population),
     )

@@ -128,7 +128,9 @@ def _rows(
 ) -> Iterable[TableRow]:
     """The rows of the experiments that are compared with one reference, or with none."""
     own = results[results["label"].isin(labels)]
-    best = own[own["label"] == reference].set_index("seed")["best_accuracy"]
+    best = _best_accuracies(own[own["label"] == reference])
+    if target is None and best.isna().all():
+        reference = None
     goal = float(best.median()) if target is None and reference else target
     of_label = _by_label(curves)
     crossed = curves[curves["label"].isin(labels)]
@@ -141,6 +143,13 @@ def _rows(
             faster = speedup_to_best(of_label[reference], of_label[label], best)
         runs = own[own["label"] == label]
         yield _row(runs, reference, goal, firsts.get(label), sustained.get(label), faster)
+
+
+def _best_accuracies(runs: pd.DataFrame) -> pd.Series:
+    """Of one experiment by seed; one that never had a finite score has chance, if another had."""
+    best = runs.set_index("seed")["best_accuracy"].astype(float)
+    chance = 1 / runs.set_index("seed")["data.num_classes"].astype(float)
+    return best if best.isna().all() else best.fillna(chance)
 
 
 def _crossings(
@@ -181,7 +190,7 @@ def _row(
 ) -> TableRow:
     """Of the runs of one experiment."""
     first = runs.iloc[0]
-    best = runs["best_accuracy"].to_numpy(float)
+    best = _best_accuracies(runs).dropna().to_numpy()
     diverged = runs[runs["status"] == "diverged"].sort_values("seed", kind="stable")
     return TableRow(
         experiment=str(first["label"]),
@@ -189,7 +198,7 @@ def _row(
         n=len(runs),
         reference=reference,
         target=target,
-        best_accuracy=float(np.median(best)),
+        best_accuracy=float(np.median(best)) if len(best) else None,
         best_accuracy_interval=interval_of_median(best),
         diverged_at={
             int(seed): int(step) for seed, step in diverged[["seed", "diverged_at_step"]].to_numpy()

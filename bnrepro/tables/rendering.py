@@ -162,7 +162,9 @@ def _printed(row: TableRow, asked: dict[str, bool]) -> tuple[str, ...]:
         _steps(row),
         _median(row.sustained) if row.sustained else "",
         "reference" if row.experiment == row.reference else _speedup(row.speedup),
-        percent(row.best_accuracy) + _brackets(row.best_accuracy_interval, ".2%"),
+        ""
+        if row.best_accuracy is None
+        else percent(row.best_accuracy) + _brackets(row.best_accuracy_interval, ".2%"),
         f"{len(row.diverged_at)} of {row.n}" if asked["diverged"] else "",
         _paper_steps(row.paper_experiment),
         f"{100 * best:.1f} %" if best else "",

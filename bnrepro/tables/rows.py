@@ -52,7 +52,8 @@ class TableRow:
     """One experiment over its seeds.
 
     `best_accuracy` is the median over seeds, with its order-statistic interval: one diverged seed
-    would drag a mean, and the interval of a mean, away from what was seen. `diverged_at` is the
+    would drag a mean, and the interval of a mean, away from what was seen. A seed that never had a
+    finite score counts as chance; None where no seed had one. `diverged_at` is the
     step by seed. `steps` counts first crossings of `target`, `sustained` those after which the
     accuracy stays; all three are None without a target, `speedup` without a `reference`, which is
     the experiment that it is over. `paper_experiment` is what stands beside the paper's row.
@@ -63,7 +64,7 @@ class TableRow:
     n: int
     reference: str | None
     target: float | None
-    best_accuracy: float
+    best_accuracy: float | None
     best_accuracy_interval: Interval
     diverged_at: dict[int, int]
     steps: Steps | None

@@ -96,7 +96,8 @@ def make_record(
 ) -> RunRecord:
     """The record of a run that stands as `progress` says; `facts` are fields known only later."""
     config = composition.config
-    best = max(progress.curve, key=lambda row: row.evaluation_accuracy, default=None)
+    known = [row for row in progress.curve if _measured(row.evaluation_accuracy) is not None]
+    best = max(known, key=lambda row: row.evaluation_accuracy, default=None)
     weights = engine.network.model.trainable_variables
     return RunRecord(
         name=composition.name,
@@ -112,10 +113,17 @@ def make_record(
         num_parameters=sum(math.prod(variable.shape) for variable in weights),
         best_accuracy=best.evaluation_accuracy if best else None,
         best_accuracy_step=best.step if best else None,
-        final_accuracy=progress.curve[-1].evaluation_accuracy if progress.curve else None,
+        final_accuracy=_measured(progress.curve[-1].evaluation_accuracy)
+        if progress.curve
+        else None,
         seconds={**progress.seconds, "total": progress.earlier_seconds + seconds_since_import()},
         **facts,
     )
+
+
+def _measured(accuracy: float) -> float | None:
+    """None where no score of the network was finite."""
+    return accuracy if math.isfinite(accuracy) else None
 
 
 def _data_facts(dataset: Dataset) -> dict[str, Any]:
