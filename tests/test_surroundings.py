@@ -29,6 +29,19 @@ VARIABLES = {
     "JAX_ENABLE_X64": "true",
     "JAX_DEFAULT_MATMUL_PRECISION": "bfloat16",
 }
+# What is left to a person, as it may be wanted: here it changes nothing, and the record says it.
+LEFT = {
+    "MKL_NUM_THREADS": "7",
+    "OPENBLAS_NUM_THREADS": "9",
+    "NVIDIA_TF32_OVERRIDE": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "TF_CUDNN_DETERMINISTIC": "1",
+    "TF_GPU_THREAD_MODE": "gpu_private",
+    "TF_XLA_FLAGS": "--tf_xla_min_cluster_size=9",
+    "XLA_FLAGS": "--xla_gpu_autotune_level=0",
+    "JAX_CHECK_TRACER_LEAKS": "false",
+    "GLIBC_TUNABLES": "glibc.malloc.check=0",
+}
 SHORT = ("data=digits", "data.train_examples=120", "batch_size=20", "model.width=0.125",
          "train_steps=2", "evaluate_every=2", "checkpoint_every=2",
          "batch_normalization.population_batches=2", "tensorboard=false", "threads=1")  # fmt: skip
@@ -44,7 +57,8 @@ def what_a_run_gives(results, *words, environment):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     record = json.loads((only_directory(results) / "record.json").read_text())
-    return {key: record[key] for key in ("weights_digest", "num_parameters", "final_accuracy")}
+    kept = ("weights_digest", "num_parameters", "final_accuracy")
+    return {key: record[key] for key in kept}, record["environment"]["variables"]
 
 
 @pytest.fixture
@@ -53,7 +67,7 @@ def hostile(tmp_path):
     folder = tmp_path / "home" / ".keras"
     folder.mkdir(parents=True)
     (folder / "keras.json").write_text(json.dumps(SETTINGS))
-    return {"HOME": str(tmp_path / "home"), **VARIABLES}
+    return {"HOME": str(tmp_path / "home"), **VARIABLES, **LEFT}
 
 
 @pytest.mark.parametrize(
@@ -67,8 +81,12 @@ def hostile(tmp_path):
 )
 def test_surroundings_change_no_bit_of_a_run(model, backend, hostile, tmp_path):
     words = (f"model={model}", f"backend={backend}")
-    expected = what_a_run_gives(tmp_path / "plain", *words, environment={})
-    assert what_a_run_gives(tmp_path / "hostile", *words, environment=hostile) == expected
+    expected, usual = what_a_run_gives(tmp_path / "plain", *words, environment={})
+    found, recorded = what_a_run_gives(tmp_path / "hostile", *words, environment=hostile)
+    assert found == expected
+    # Of the rest our own values are recorded: those that a run trains with.
+    assert recorded == usual | LEFT
+    assert recorded["NPROC"] == recorded["OMP_NUM_THREADS"] == "1"
 
 
 def test_keras_has_our_settings_whatever_a_persons_own_are(hostile):

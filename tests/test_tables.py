@@ -524,6 +524,20 @@ def test_tables_load_no_training_framework():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_run_that_was_not_trained_in_one_environment_is_said(tmp_path):
+    leave(tmp_path, "bn_x5", 0, [0.1, 0.7])
+    assert not any("environment" in note for note in table_of(tmp_path).notes)
+    first = {**RECORD.environment, "from_step": 0, "commit": "a"}
+    second = {**first, "from_step": 50, "commit": "b", "variables": {"XLA_FLAGS": "--x"}}
+    leave(tmp_path, "bn_x5", 1, [0.1, 0.7], environment=second, earlier_environments=[first])
+    leave(tmp_path, "bn_x5", 2, [0.1, 0.7], environment={**first, "from_step": 50})
+    (note,) = [note for note in table_of(tmp_path).notes if "environment" in note]
+    assert note == (
+        "not trained in one environment: bn_x5 seed 1 (from step 50: XLA_FLAGS, commit), "
+        "bn_x5 seed 2 (unknown before step 50)"
+    )
+
+
 NOT_MEASURED = {"best_accuracy": None, "best_accuracy_step": None}
 
 

@@ -2,9 +2,11 @@
 
 import json
 import math
+import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -53,7 +55,8 @@ def finished(tmp_path_factory):
 
 def test_a_run_leaves_its_files_and_prints_its_row(finished):
     results, directory, done = finished
-    names = {path.name for path in directory.iterdir()}
+    # Of a checkout with changes there is the patch.
+    names = {path.name for path in directory.iterdir()} - {"uncommitted.patch"}
     assert names == {
         "config.yaml",
         "record.json",
@@ -73,14 +76,17 @@ def test_the_record_says_what_was_run_and_nothing_about_places(finished):
     record = json.loads(text)
     assert record["status"] == "completed"
     assert record["train_steps"] == 1500
-    assert record["environment"]["threads"] == 1
+    environment = record["environment"]
+    assert (environment["threads"], environment["from_step"]) == (1, 0)
+    assert "train_steps=1500" in environment["overrides"]
+    assert environment["variables"]["OMP_NUM_THREADS"] == "1"
     assert record["num_parameters"] == 28_010
     assert record["best_accuracy"] > 0.9
     assert set(record["seconds"]) == {
         "train", "evaluate", "compile", "checkpoint", "population", "total",
     }  # fmt: skip
     assert record["seconds"]["total"] > record["seconds"]["train"]
-    for place in (str(directory), "results_dir", "/tmp", "root"):
+    for place in (str(directory), "/tmp", '"results_dir"', '"root"'):
         assert place not in text
 
 
@@ -101,6 +107,50 @@ def test_a_finished_run_asked_for_again_prints_its_row_and_changes_nothing(finis
     again = finish(results, *RUN)
     assert again.stdout.splitlines()[-2:] == done.stdout.splitlines()[-2:]
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
+
+
+# Trains a run of each folder; before the last one it waits for a word.
+_TRAIN = """
+import sys
+from bnrepro.config import backend
+from bnrepro.config.composition import compose
+
+*words, undisturbed, killed = sys.argv[1:]
+runs = [compose([*words, f"results_dir={folder}"]) for folder in (undisturbed, killed)]
+backend.select(runs[0].config)
+from bnrepro import training
+
+training.run(runs[0])
+input()
+training.run(runs[1])
+"""
+
+
+def test_a_run_killed_and_resumed_is_the_uninterrupted_one_to_the_bit(tmp_path):
+    """The one kill of the quick tests, and a stretch in which another variable is set."""
+    words = (*RUN, "backend=jax", "model.width=0.5", "train_steps=1000", "checkpoint_every=50",
+             "tensorboard=false")  # fmt: skip
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    other = subprocess.Popen(
+        [sys.executable, "-c", _TRAIN, *words, str(undisturbed), str(killed)],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"},
+    )  # fmt: skip
+    with other:
+        process = start(killed, *words)
+        wait_for(first_checkpoint(killed), process)
+        assert stop(process, signal.SIGKILL) == -9
+        directory = only_directory(killed)
+        left = json.loads((directory / "record.json").read_text())
+        _, said = other.communicate("go on\n", timeout=START_SECONDS)
+    assert other.returncode == 0, said
+    assert essence(directory) == essence(only_directory(undisturbed))
+    assert "TF_ENABLE_ONEDNN_OPTS none, now 0; the record keeps both" in said
+    record = json.loads((directory / "record.json").read_text())
+    assert (left["status"], left["earlier_environments"]) == ("running", [])
+    assert record["earlier_environments"] == [left["environment"]]
+    assert left["environment"]["from_step"] == 0 < record["environment"]["from_step"]
+    assert "TF_ENABLE_ONEDNN_OPTS" not in left["environment"]["variables"]
 
 
 @pytest.mark.slow

@@ -1,24 +1,54 @@
-"""What a run ran on: versions, device, commit. Never a path or a host's name."""
+"""What a run ran on: code, versions, machine, variables. Never a path or a host's name."""
 
+import hashlib
+import os
 import platform
+import re
 import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from bnrepro.config.overrides import FOLDERS, Override
+from bnrepro.records.variables import PATH, variables, without_paths
+
 _PACKAGES = ("bnrepro", "keras", "tensorflow", "jax", "numpy")
 
 
-def environment(backend: str, threads: int, engine: str, device: str) -> dict[str, Any]:
-    """The record's `environment`."""
+# The code that decides what a run computes, below the checkout's root.
+_CODE = ("bnrepro", "conf", "pyproject.toml")
+
+
+def environment(
+    backend: str, threads: int, engine: str, device: str, given: Iterable[Override] = ()
+) -> dict[str, Any]:
+    """The record's `environment`, now; `given` are the overrides that the run was started with."""
+    patch = uncommitted_patch()
     return {
         **software(),
+        "patch_sha256": hashlib.sha256(patch).hexdigest() if patch else None,
+        "packages_sha256": packages_digest(),
+        "system": platform.platform(),
+        "driver": driver(),
+        "memory_gib": memory_gib(),
         "device": device,
         "threads": threads,
         "backend": backend,
         "engine": engine,
+        "variables": variables(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "overrides": [_word(override) for override in given],
     }
+
+
+def _word(override: Override) -> str:
+    """An override as it was typed, without a path."""
+    if override.key in FOLDERS:
+        return f"{override.key}={PATH}"
+    return without_paths(override.typed or str(override))
 
 
 @cache
@@ -30,6 +60,52 @@ def software() -> dict[str, Any]:
         "dirty": dirty,
         "versions": {"python": platform.python_version(), **versions()},
     }
+
+
+@cache
+def uncommitted_patch() -> bytes:
+    """What `git apply` makes of the commit to have the code as it is; empty where that is known."""
+    commit, dirty = _commit()
+    if commit is None or not dirty:
+        return b""
+    difference = ("diff", "--binary", "--no-color", "--no-ext-diff", "--no-textconv")
+    try:
+        new = os.fsdecode(_git("ls-files", "-z", "--others", "--exclude-standard", "--", *_CODE))
+        parts = [_git(*difference, "HEAD", "--", *_CODE)]
+        for path in filter(None, new.split("\0")):
+            parts.append(_git(*difference, "--no-index", "--", os.devnull, path, may_differ=True))
+    except (OSError, subprocess.SubprocessError):
+        return b""
+    return b"".join(parts)
+
+
+@cache
+def packages_digest() -> str:
+    """SHA-256 over the lines `name==version` of all installed packages, in their order."""
+    installed = {
+        f"{re.sub('[-_.]+', '-', name).lower()}=={one.version}"
+        for one in metadata.distributions()
+        if (name := one.metadata["Name"])
+    }
+    return hashlib.sha256("\n".join(sorted(installed)).encode()).hexdigest()
+
+
+def driver() -> str | None:
+    """The version of NVIDIA's driver; None where there is none."""
+    try:
+        text = Path("/proc/driver/nvidia/version").read_text()
+    except OSError:
+        return None
+    found = re.search(r"Module\s.*?(\d+(?:\.\d+)+)", text)
+    return found[1] if found else None
+
+
+def memory_gib() -> float | None:
+    """The machine's memory, to a tenth of a GiB; None where it does not say."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def processor() -> str:
@@ -68,20 +144,27 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
 def _commit() -> tuple[str | None, bool | None]:
     """The checkout's commit and whether files differ from it; None where it is no checkout."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
+    if not (_root() / ".git").exists():
         return None, None
     try:
-        commit = _git(root, "rev-parse", "HEAD")
+        commit = _git("rev-parse", "HEAD").decode().strip()
         # What a run writes below results/ does not change what it computes.
-        changes = _git(root, "status", "--porcelain", "--", "bnrepro", "conf", "pyproject.toml")
+        changes = _git("status", "--porcelain", "--", *_CODE)
     except (OSError, subprocess.SubprocessError):
         return None, None
     return commit, bool(changes)
 
 
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+def _root() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def _git(*arguments: str, may_differ: bool = False) -> bytes:
+    """What git prints in the checkout; exit code 1 may say that files differ, and is no error."""
+    done = subprocess.run(["git", "-C", str(_root()), *arguments], capture_output=True, check=False)
+    if not (may_differ and done.returncode == 1):
+        done.check_returncode()
+    return done.stdout

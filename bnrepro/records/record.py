@@ -37,6 +37,10 @@ STATUSES = ("completed", "diverged", "failed", "interrupted", "running")
 FINISHED = ("completed", "diverged")
 
 
+# Fields that records had not from the beginning: one without them has their defaults.
+_ADDED = {"earlier_environments"}
+
+
 class CurveRow(NamedTuple):
     """One evaluation: a row of `curve.csv`."""
 
@@ -73,6 +77,8 @@ class RunRecord:
     diverged_at_step: int | None = None
     config: dict[str, Any] = field(kw_only=True)
     environment: dict[str, Any] = field(default_factory=dict)
+    # Those of the stretches before, where a run went on in another one.
+    earlier_environments: list[dict[str, Any]] = field(default_factory=list)
     data: dict[str, Any] = field(kw_only=True)
     num_parameters: int | None = None
     best_accuracy: float | None = None
@@ -132,7 +138,7 @@ def read_record(directory: Path) -> RunRecord:
             "install the bnrepro that wrote it, or move the run aside and run it again"
         )
     try:
-        missing = {known.name for known in dataclasses.fields(RunRecord)} - fields.keys()
+        missing = {known.name for known in dataclasses.fields(RunRecord)} - fields.keys() - _ADDED
         if missing:
             raise TypeError(f"without {', '.join(sorted(missing))}")
         record = RunRecord(**fields)

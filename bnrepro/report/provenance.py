@@ -88,9 +88,11 @@ def _commit(run: dict[Any, Any]) -> str:
 
 
 def _status(run: dict[Any, Any]) -> str:
+    others = len(run["earlier_environments"])
+    mark = f", in {others + 1} environments" if others else ""
     if run["status"] != "diverged":
-        return str(run["status"])
-    return f"diverged at step {run['diverged_at_step']:,.0f}"
+        return f"{run['status']}{mark}"
+    return f"diverged at step {run['diverged_at_step']:,.0f}{mark}"
 
 
 def _short(digest: Any) -> str:

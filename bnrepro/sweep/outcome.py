@@ -107,6 +107,7 @@ def leave_failed_record(run: PlannedRun, error: str) -> None:
     if not curve.exists():
         write_rows(curve, CURVE_COLUMNS, [])
     composition = run.composition
+    trained_in = _environments(run.directory)
     record = RunRecord(
         name=run.name,
         experiment=composition.experiment,
@@ -115,10 +116,21 @@ def leave_failed_record(run: PlannedRun, error: str) -> None:
         status="failed",
         train_steps=(progress(run.directory) or {}).get("step", 0),
         config=recorded_config(composition.config),
+        **trained_in,
         data={"name": composition.config.data.name},
         error=_FOLDERS.sub("", error),
     )
     write_record(run.directory, record)
+
+
+def _environments(directory: Path) -> dict[str, Any]:
+    """What the record that a killed process had begun says of its environments."""
+    try:
+        begun = read_record(directory)
+    except RecordError:
+        return {}
+    kept = ("environment", "earlier_environments")
+    return {name: getattr(begun, name) for name in kept}
 
 
 def progress(directory: Path) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from bnrepro.config import ConfigError, first_few
 from bnrepro.experiments import EXPERIMENTS
 from bnrepro.records.again import command
 from bnrepro.records.record import read_record
+from bnrepro.records.stretches import not_in_one
 from bnrepro.screen import count, percent
 from bnrepro.statistics import Interval
 from bnrepro.tables.data_sets import OneDataSet
@@ -44,6 +45,7 @@ def notes(one: OneDataSet, rows: Sequence[TableRow], *, given: bool) -> list[str
     return [
         *_variants(one.results),
         *left_out(one.others),
+        *_not_in_one_environment(one.results),
         *_divergences(rows),
         *_compared(rows),
         *([] if given else _near_chance(one.results, rows)),
@@ -134,6 +136,20 @@ def left_out(runs: pd.DataFrame) -> list[str]:
     others = runs.sort_values(["label", "seed"]).to_dict("records")
     names = [f"{run['label']} seed {run['seed']} ({_how_far(run)})" for run in others]
     return [f"not counted: {first_few(names)}"] if names else []
+
+
+def _not_in_one_environment(results: pd.DataFrame) -> list[str]:
+    """Which runs went on under other code, versions, machine or variables than they began with."""
+    first, earlier = (
+        results.get(key, pd.Series(None, results.index))
+        for key in ("environment.from_step", "earlier_environments")
+    )
+    mixed = results[first.fillna(0).gt(0) | earlier.map(bool)]
+    names = [
+        f"{run['label']} seed {run['seed']} ({not_in_one(read_record(Path(run['directory'])))})"
+        for run in mixed.sort_values(["label", "seed"]).to_dict("records")
+    ]
+    return [f"not trained in one environment: {first_few(names)}"] if names else []
 
 
 def _how_far(run: Mapping[Any, Any]) -> str:

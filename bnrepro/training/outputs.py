@@ -17,7 +17,6 @@ from bnrepro.data import Dataset
 from bnrepro.engine import Engine
 from bnrepro.measures.evaluation import probabilities
 from bnrepro.measures.measure import Measure
-from bnrepro.records.environment import environment
 from bnrepro.records.record import (
     CURVE_COLUMNS,
     RunRecord,
@@ -108,7 +107,8 @@ def make_record(
         train_steps=progress.step,
         diverged_at_step=progress.diverged_at_step,
         config=recorded_config(config),
-        environment=environment(config.backend, config.threads, engine.kind, engine.device()),
+        environment=progress.stretches[-1],
+        earlier_environments=progress.stretches[:-1],
         data=_data_facts(engine.dataset),
         num_parameters=sum(math.prod(variable.shape) for variable in weights),
         best_accuracy=best.evaluation_accuracy if best else None,

@@ -8,6 +8,7 @@ from typing import Any
 
 from bnrepro.measures.measure import Rows
 from bnrepro.records.record import CurveRow
+from bnrepro.records.stretches import Stretch
 
 CLOCKS = ("train", "evaluate", "compile", "checkpoint", "population")
 
@@ -25,6 +26,7 @@ class Progress:
     measured: dict[str, int] = field(default_factory=dict)  # the last step at which each was asked
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CLOCKS, 0.0))
     diverged_at_step: int | None = None
+    stretches: list[Stretch] = field(default_factory=list)  # the last one goes on
     earlier_seconds: float = 0.0  # of the processes that were interrupted
 
     def __post_init__(self) -> None:

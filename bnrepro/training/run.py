@@ -23,7 +23,9 @@ from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.measures.measure import Measure
 from bnrepro.measures.progress import ProgressObserver
 from bnrepro.records import checkpoint
+from bnrepro.records.environment import environment
 from bnrepro.records.record import CurveRow, RunRecord, append_rows, write_record
+from bnrepro.records.stretches import continued, resumed_line, write_patch
 from bnrepro.screen.foot import foot
 from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (
@@ -62,9 +64,12 @@ class Run:
             ConfigError: if the data is not what the checkpoint was trained on.
         """
         self.engine = engine
-        self.progress = Progress()
         self._composition = composition
-        self._config = composition.config
+        self._config = config = composition.config
+        self._environment = environment(
+            config.backend, config.threads, engine.kind, engine.device(), composition.given
+        )
+        self.progress = Progress(stretches=continued([], self._environment, 0))
         self._directory = directory
         self._checkpoints = directory / "checkpoint"
         self._found = checkpoint.load(self._checkpoints, lambda line: print(line, file=sys.stderr))
@@ -95,11 +100,12 @@ class Run:
     def begin(self) -> None:
         """Resume from the newest checkpoint if there is one; compile; observe what is due."""
         self._resume()
+        write_patch(self._directory, self.progress.stretches)
         write_tables(self._directory, self._measures, self.progress)
+        self._show_record()
         with self._timed("compile", "compiling"):
             self._compile()
         self._observe()
-        self._show_record()
 
     def next_stop(self) -> int:
         """The end of the segment that begins at the present step.
@@ -216,10 +222,19 @@ class Run:
             self.progress = Progress.kept(meta["progress"])
             states = meta["observers"]
             self._found = None  # as large as all weights
-            print(f"resumed at step {step:,}", file=sys.stderr)
+            self._say_resumed(step)
         self._observers = self._build_observers()
         for position, observer in enumerate(self._observers):
             observer.restore(states[position] if position < len(states) else {})
+
+    def _say_resumed(self, step: int) -> None:
+        """Begin another stretch where the environment is another one, and say so."""
+        stretches = continued(self.progress.stretches, self._environment, step)
+        self.progress.stretches = stretches
+        print(f"resumed at step {step:,}", file=sys.stderr)
+        line = resumed_line(stretches, step)
+        if line:
+            print(line, file=sys.stderr)
 
     def _build_observers(self) -> list[Observer]:
         now = self.progress
@@ -278,17 +293,19 @@ class Run:
         )
         progress.curve.append(row)
         append_rows(self._directory / "curve.csv", [row])
-        self._show_record()
+        self._show_record_now_and_then()
         progress.loss_sum, progress.num_correct, progress.num_batches = 0.0, 0, 0
         for observer in self._observers:
             observer.on_evaluation(self.engine, row._asdict())
 
+    def _show_record_now_and_then(self) -> None:
+        now = time.monotonic()
+        if now - self._shown_at >= _SECONDS_BETWEEN_RECORDS:
+            self._shown_at = now
+            self._show_record()
+
     def _show_record(self) -> None:
         """Let others read how far the run is, and know it for one that has not ended."""
-        now = time.monotonic()
-        if now - self._shown_at < _SECONDS_BETWEEN_RECORDS:
-            return
-        self._shown_at = now
         record = make_record(self._composition, self.engine, self.progress, "running")
         write_record(self._directory, record)
 

@@ -17,11 +17,12 @@ from bnrepro.config.overrides.keys import (
     no_such_key,
 )
 from bnrepro.config.overrides.recorded import overrides_of
-from bnrepro.config.overrides.values import value_in_file
+from bnrepro.config.overrides.values import FOLDERS, value_in_file
 from bnrepro.config.overrides.words import Given, Override, check_single, expand, read, read_all
 
 __all__ = [
     "CONFIG_DIRECTORY_VARIABLE",
+    "FOLDERS",
     "Given",
     "Override",
     "check_single",

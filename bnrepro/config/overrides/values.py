@@ -15,7 +15,7 @@ from bnrepro.config.overrides.keys import choices_of, keys, no_such_choice
 # What people write for whole numbers from one to another.
 _SPAN = re.compile(r"([+-]?[0-9]{1,9})(?:\.\.\.?|:|-)([+-]?[0-9]{1,9})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?([eE][+-]?[0-9]{1,2})?")
-_FOLDERS = ("results_dir", "data.root")
+FOLDERS = ("results_dir", "data.root")
 _LARGEST_WHOLE = 10**18
 _SUCH_AS = {"accelerate": "[dropout,l2]", "measures": "[percentiles,norms]"}
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
@@ -189,7 +189,7 @@ def _text(key: str, text: str) -> str:
         raise ConfigError("normalization=none: expected a normalization; use bn=none for none")
     if key in CHOICES:
         one_of(key, plain, CHOICES[key])
-    return expanded(f"{key}=", plain) if key in _FOLDERS else plain
+    return expanded(f"{key}=", plain) if key in FOLDERS else plain
 
 
 def _unquoted(text: str) -> str:

@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bnrepro.config import GROUPS, ConfigError, shown
@@ -22,6 +22,8 @@ class Override:
 
     key: str
     values: tuple[Any, ...]
+    # The word that was read, where it was one.
+    typed: str | None = field(default=None, compare=False)
 
     def __hash__(self) -> int:
         # A value may be a list.
@@ -73,7 +75,7 @@ def read(word: str) -> Override:
     values = tuple(read_value(key, part) for part in _parts(key, text))
     if len(values) > _MOST_RUNS:
         raise ConfigError(f"{key}: expected at most {_MOST_RUNS:,} values, got more")
-    return Override(key, values)
+    return Override(key, values, word)
 
 
 def expand(overrides: Iterable[Override]) -> list[list[Override]]:
