@@ -74,6 +74,10 @@ def test_a_path_in_a_value_is_said_and_not_recorded(value, recorded):
     assert without_paths(value) == recorded
 
 
+def test_a_path_is_hidden_in_the_value_of_a_variable():
+    assert variables({"XLA_FLAGS": "--dump_to=/x"}) == {"XLA_FLAGS": "--dump_to=(a path)"}
+
+
 @given(st.text())
 def test_no_slash_is_left_of_any_value(value):
     assert "/" not in without_paths(value)

@@ -17,7 +17,7 @@ from bnrepro.cli.exhibits import (
     prepare_table,
     prepare_tensorboard,
 )
-from bnrepro.cli.training import prepare_run, prepare_sweep
+from bnrepro.cli.training import prepare_run, prepare_sweep, prepare_verify
 from bnrepro.cli.words import Command, Flag, Words, Work
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
@@ -161,6 +161,21 @@ COMMANDS = {
             examples=(
                 ("bnrepro sweep bn=x1 seed=0,1 save_predictions=true", "two networks"),
                 ("bnrepro ensemble mlp-digits-x1-predictions", "their mean"),
+            ),
+        ),
+        Command(
+            "verify",
+            "train recorded runs again and compare them with their records",
+            "[RUN ...] [study=NAME] [results_dir=DIR]",
+            prepare_verify,
+            (Flag("--publish", "also write the outcome below verification/ of that folder"),),
+            keys=("results_dir",),
+            takes_plain_words=True,
+            takes_study=True,
+            examples=(
+                ("bnrepro verify study=placement", "the run of a study that took the least time"),
+                ("bnrepro verify figure_1_plain", "a run by its name"),
+                ("bnrepro verify", "of every published study one run: hours"),
             ),
         ),
         Command(

@@ -1,4 +1,4 @@
-"""The commands that train: `run` and `sweep`."""
+"""The commands that train: `run`, `sweep` and `verify`."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
-from bnrepro.config import ConfigError
+from bnrepro.config import ConfigError, shown
 from bnrepro.config.backend import available_threads
 from bnrepro.config.device import refuse_absent
 from bnrepro.config.overrides import check_single
@@ -212,6 +212,27 @@ def _folder_status(words: Words) -> Work:
     results_dir = words.value("results_dir", RESULTS_DIR)
     check_results_directory(results_dir)
     return partial(show_folder, results_dir)
+
+
+def prepare_verify(words: Words) -> Work:
+    """Train recorded runs again, and compare."""
+    from bnrepro.records.record import PUBLISHED
+
+    check_single(words.overrides)
+    if words.study is not None and words.plain:
+        raise ConfigError(
+            f"{shown(words.plain[0])} beside study={words.study}: expected the names of runs or a "
+            "study; leave one of them out"
+        )
+    results_dir = words.value("results_dir", PUBLISHED)
+    check_results_directory(results_dir)
+    return partial(_verify, words.plain, words.study, results_dir, "--publish" in words.flags)
+
+
+def _verify(names: list[str], study_name: str | None, results_dir: str, publish: bool) -> int:
+    from bnrepro.sweep import verification
+
+    return verification.main(names, study_name, results_dir, publish=publish)
 
 
 def _check_surroundings(config: "RunConfig") -> None:

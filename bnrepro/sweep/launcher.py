@@ -6,11 +6,13 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 _PR_SET_PDEATHSIG = 1
+_SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class Process(Protocol):
@@ -55,6 +57,17 @@ def start(
             # Safe here: the sweep has no threads that could hold a lock during the fork.
             preexec_fn=_end_with_parent(os.getpid()) if _LIBC is not None else None,
         )
+
+
+def finish(process: Process) -> int:
+    """Wait for the process and give its exit code; if we are interrupted, it ends too."""
+    try:
+        while (code := process.poll()) is None:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return code
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
 
 
 def _load_libc() -> ctypes.CDLL | None:

@@ -148,11 +148,12 @@ def _in_words(ending: Ending) -> str:
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
         hint = ", as the out-of-memory killer does" if name == "SIGKILL" else ""
         return f"killed by {name}{hint}"
-    last = _last_line(ending.log)
+    last = last_line(ending.log)
     return f"exited with code {code}" + (f": {last}" if last else "")
 
 
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
+    """The last line that a process has said, empty if it said nothing."""
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - 10_000))

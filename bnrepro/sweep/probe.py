@@ -1,7 +1,5 @@
 """A few steps of a run, to learn how fast it is where no record tells."""
 
-import signal
-import time
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -9,12 +7,11 @@ from bnrepro.config import study
 from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
 from bnrepro.sweep.estimate import Speeds
-from bnrepro.sweep.launcher import Launcher, Process
+from bnrepro.sweep.launcher import Launcher, finish
 from bnrepro.sweep.outcome import LOG
 from bnrepro.sweep.slots import Slot
 
 _STEPS = 50
-_SECONDS_BETWEEN_LOOKS = 0.1
 
 
 def probe(run: PlannedRun, speeds: Speeds, launcher: Launcher, slot: Slot, threads: int) -> None:
@@ -26,15 +23,5 @@ def probe(run: PlannedRun, speeds: Speeds, launcher: Launcher, slot: Slot, threa
         overrides = [Override(key, (value,)) for key, value in changes.items()]
         (short,) = study.plan([*run.overrides, *overrides])
         short.directory.mkdir(parents=True)
-        _finish(launcher(list(map(str, short.overrides)), short.directory / LOG, slot.environment))
+        finish(launcher(list(map(str, short.overrides)), short.directory / LOG, slot.environment))
         speeds.add(short.directory, "measured now")
-
-
-def _finish(process: Process) -> None:
-    """Wait for the process; if we are interrupted, it ends too."""
-    try:
-        while process.poll() is None:
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
