@@ -4,11 +4,13 @@ A question is a function of a run's overrides; answers are NumPy arrays and plai
 """
 
 import itertools
+import math
 import os
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +33,7 @@ from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.measures.measure import Measure
 from bnrepro.models.unit import Units
 from bnrepro.records.lock import run_lock
-from bnrepro.records.record import CURVE_COLUMNS, read_rows
+from bnrepro.records.record import CURVE_COLUMNS, RunRecord, read_record, read_rows
 from bnrepro.records.run_directory import open_directory
 from bnrepro.screen.foot import Foot
 from bnrepro.training import build_engine
@@ -177,6 +179,59 @@ def _signal_at_batch(number: int) -> Iterator[None]:
 
     with patch.object(Foot, "reached", reached):
         yield
+
+
+class _Left(Exception):
+    """The main thread does nothing more."""
+
+
+def rescued(overrides: Sequence[str], step: int) -> Answer:
+    """A run whose work another thread saves in the evaluation at `step`, and which then goes on.
+
+    The record that is left, the step of the checkpoint, and the end of both this run and one that
+    nothing happens to.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        alone, left = (
+            compose([*overrides, f"results_dir={folder}/{name}", "tensorboard=false"])
+            for name in ("alone", "left")
+        )
+        directory = open_directory(left)
+        saved = _rescue_in_evaluation(
+            Run(left, directory, build_engine(left), rescuable=True), step
+        )
+        answer = {"saved": saved, "record": asdict(read_record(directory))}
+        return {**answer, "ends": [_end_of(training.run(one), one) for one in (alone, left)]}
+
+
+def _rescue_in_evaluation(run: Run, step: int) -> int | None:
+    found: list[int | None] = []
+
+    def leave(done: int, total: int) -> None:
+        if run.progress.step == step:
+            with ThreadPoolExecutor(1) as another:
+                found.append(another.submit(run.rescue, "SIGUSR1").result())
+            raise _Left
+
+    run.engine.on_batch = leave
+    # Marks at every segment, however short.
+    with (
+        patch("bnrepro.training.run._SECONDS_BETWEEN_MARKS", 0.0),
+        patch("bnrepro.training.run._SHARE_OF_MARKS", math.inf),
+        suppress(_Left),
+    ):
+        run.begin()
+        while not run.is_done:
+            run.mark()
+            stop = run.next_stop()
+            run.advance(run.engine.train(run.progress.step, stop), stop)
+    return found[0]
+
+
+def _end_of(record: RunRecord, composition: Composition) -> Answer:
+    rows = read_rows(composition.directory / "curve.csv", CURVE_COLUMNS)
+    facts = record.weights_digest, record.final_accuracy_population
+    return {"facts": facts, "curve": repr([row[:-1] for row in rows])}
 
 
 def measured(overrides: Sequence[str], program: str, interrupt_at: int | None) -> Answer:

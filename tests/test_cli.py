@@ -54,7 +54,7 @@ def training(monkeypatch):
     room = ModuleType("bnrepro.training")
     room.asked, room.answer = [], record("completed")
 
-    def run(composition):
+    def run(composition, ends_process):
         room.asked.append(composition)
         if isinstance(room.answer, BaseException):
             raise room.answer

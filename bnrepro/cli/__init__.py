@@ -20,7 +20,7 @@ _LONGEST_MESSAGE = 2_000
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and give the exit code: 0, 1 (a run or the machine failed), 2 (bad
-    input: one line on standard error), 130 or 143 (interrupted)."""
+    input: one line on standard error), 128 + the number of the signal that has stopped it."""
     mend_standard_streams()
     try:
         code = parse(sys.argv[1:] if argv is None else argv)()

@@ -1,14 +1,12 @@
 """The commands that train: `run`, `sweep` and `verify`."""
 
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from functools import cache, partial
 from importlib.util import find_spec
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from bnrepro.config.composition import Composition
     from bnrepro.records.record import RunRecord
 
-# What the shell would say of a process that the signal had ended.
-_EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 _MODULES = {"tensorflow": "tensorflow", "jax": "jax"}
 _TITLES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 
@@ -75,6 +71,15 @@ def _say_finished(members: "list[Composition]", records: "list[RunRecord]") -> i
 
 
 def _run(members: "list[Composition]") -> int:
+    from bnrepro.signals import answered, end_process
+
+    # Before the training and after it there is nothing to save; a KeyboardInterrupt would get lost
+    # in the callbacks that loading a framework is full of.
+    with answered(end_process):
+        return _train(members)
+
+
+def _train(members: "list[Composition]") -> int:
     records = _trained(members)
     code = max(map(_say, members, records))
     steps = [record.train_steps for record in records if record.status == "interrupted"]
@@ -88,10 +93,11 @@ def _say(composition: "Composition", record: "RunRecord") -> int:
     from bnrepro.cli.summary import result_row
     from bnrepro.config.composition import run_directory
     from bnrepro.screen import printed
+    from bnrepro.signals import exit_code
 
     print(printed(result_row(record), sys.stdout))
     print(run_directory(composition.config.results_dir, record.name, record.seed), flush=True)
-    return _EXIT_CODES.get(record.error or "", int(record.status == "failed"))
+    return exit_code(record.error) or int(record.status == "failed")
 
 
 def _trained(members: "list[Composition]") -> "list[RunRecord]":
@@ -110,20 +116,19 @@ def _trained(members: "list[Composition]") -> "list[RunRecord]":
     members = [replace(one, config=replace(one.config, threads=threads)) for one in members]
     config = members[0].config
     print(summary(members[0], width()), flush=True)
-    with _leaving_at_once():
-        backend.select(config)
-        with foot().doing(f"loading {_TITLES[config.backend]}"), _quiet():
-            from bnrepro import engine, training
+    backend.select(config)
+    with foot().doing(f"loading {_TITLES[config.backend]}"), _quiet():
+        from bnrepro import engine, training
 
-            device.refuse_other(config, engine.find_devices())
-            accelerator = engine.find_accelerator()
+        device.refuse_other(config, engine.find_devices())
+        accelerator = engine.find_accelerator()
     print(device_line(accelerator, config, width()), flush=True)
 
     if len(members) == 1:
-        return [training.run(members[0])]
+        return [training.run(members[0], ends_process=True)]
     from bnrepro.training.group import run_group
 
-    return run_group(members)
+    return run_group(members, ends_process=True)
 
 
 @contextmanager
@@ -149,26 +154,6 @@ def _quiet() -> Iterator[None]:
         finally:
             os.dup2(before, 2)
             os.close(before)
-
-
-@contextmanager
-def _leaving_at_once() -> Iterator[None]:
-    """Inside, a signal ends the process: nothing is begun, and a KeyboardInterrupt may get lost.
-
-    Python drops an exception that is raised in a callback, and loading a framework is full of them.
-    """
-    from bnrepro.screen.foot import foot
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        foot().erase()
-        os._exit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def prepare_sweep(words: Words) -> Work:

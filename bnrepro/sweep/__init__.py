@@ -61,7 +61,8 @@ def run_sweep(
         launcher: how a run's process is started.
 
     Returns:
-        The exit code: 0 all done, 1 a run failed or was stopped, 130 or 143 interrupted.
+        The exit code: 0 all done, 1 a run failed or was stopped, 128 + the
+        number of the first signal that interrupted it.
 
     Raises:
         ConfigError: on bad input, before anything is created.

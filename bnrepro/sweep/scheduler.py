@@ -13,6 +13,7 @@ from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import Busy, claim, is_held
 from bnrepro.records.run_directory import check_writable, open_directory
+from bnrepro.signals import heeded
 from bnrepro.sweep.announcement import announced
 from bnrepro.sweep.jobs import Job, jobs_of
 from bnrepro.sweep.launcher import Launcher, Process
@@ -21,6 +22,8 @@ from bnrepro.sweep.slots import Slot
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_VISITS = 1.0
+# A run that is asked to stop is gone by then, unless something keeps it.
+_SECONDS_TO_SAVE = 10.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class _Child:
     slot: Slot
     held: ExitStack
     records_before: list[bytes | None]
-    asked_to_stop: bool = False
+    asked_at: float | None = None
 
 
 class Scheduler:
@@ -186,7 +189,7 @@ class Scheduler:
             self._elsewhere.append(job)
             self._report(job, Outcome("elsewhere"))
             return
-        ending = Ending(code, job.log, child.asked_to_stop)
+        ending = Ending(code, job.log, child.asked_at is not None)
         pairs = zip(job.runs, child.records_before, strict=True)
         outcomes = [conclude(run, ending, before) for run, before in pairs]
         self._num_failures += sum(outcome.status == "failed" for outcome in outcomes)
@@ -201,22 +204,24 @@ class Scheduler:
                 self._watch(run, outcome)
 
     def _ask_children_to_stop(self) -> None:
-        """SIGTERM, which makes a run save its work; SIGKILL for who is asked a second time."""
+        """SIGTERM, which makes a run save its work; SIGKILL after that, or at a second SIGINT."""
+        now = time.monotonic()
+        at_once = self.signals.count(signal.SIGINT) > 1
         for child in self._children:
-            if len(self.signals) > 1:
-                child.process.send_signal(signal.SIGKILL)
-            elif not child.asked_to_stop:
+            if child.asked_at is None:
+                child.asked_at = now
                 child.process.send_signal(signal.SIGTERM)
-            child.asked_to_stop = True
+            if at_once or now - child.asked_at > _SECONDS_TO_SAVE:
+                child.process.send_signal(signal.SIGKILL)
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        """Note SIGINT and SIGTERM: the runs save their work before the sweep ends."""
+        """Note the signals that ask to stop: the runs save their work before the sweep ends."""
 
         def note(number: int, _frame: FrameType | None) -> None:
             self.signals.append(signal.Signals(number))
 
-        before = {number: signal.signal(number, note) for number in _SIGNALS}
+        before = {number: signal.signal(number, note) for number in heeded()}
         try:
             yield
         finally:
@@ -234,6 +239,3 @@ class Scheduler:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
             for child in self._children:
                 child.held.close()
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)

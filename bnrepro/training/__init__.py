@@ -5,7 +5,7 @@ and listens for a request to stop. The same command after any interruption goes 
 checkpoint and ends as if nothing had happened.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import keras
@@ -25,7 +25,9 @@ from bnrepro.training.precision import set_precision
 from bnrepro.training.run import Run
 
 
-def run(composition: Composition, measures: Iterable[Measure] = ()) -> RunRecord:
+def run(
+    composition: Composition, measures: Iterable[Measure] = (), *, ends_process: bool = False
+) -> RunRecord:
     """Train the run to its end, or resume it, and leave its record.
 
     A finished run is not trained again: its record is returned. `backend.select` must have been
@@ -33,6 +35,9 @@ def run(composition: Composition, measures: Iterable[Measure] = ()) -> RunRecord
 
     `measures` are further ones, of your own, beside those that the config names. They belong to no
     run's identity: a run that finished without them is not trained again for them.
+
+    A signal that asks to stop is heard between two segments or two batches of an evaluation. With
+    `ends_process` it also ends the process from within these, the work saved, in ten seconds.
 
     Raises:
         ConfigError: on bad input or bad data; nothing has been created then.
@@ -45,7 +50,8 @@ def run(composition: Composition, measures: Iterable[Measure] = ()) -> RunRecord
         finished = find_finished(composition)
         if finished is not None:
             return finished
-        return _train(Run(composition, open_directory(composition), engine, measures))
+        directory = open_directory(composition)
+        return _train(Run(composition, directory, engine, measures, rescuable=ends_process))
 
 
 def build_engine(composition: Composition) -> Engine:
@@ -61,12 +67,25 @@ def build_engine(composition: Composition) -> Engine:
         return engines.build(network, optimizers.build(config), dataset, config)
 
 
+def rescuing(runs: list[Run]) -> Callable[[str], str] | None:
+    """What saves the runs from outside of their training (`interruption.listening`)."""
+    if not all(run.is_rescuable for run in runs):
+        return None
+
+    def rescue(signal_name: str) -> str:
+        steps = [step for run in runs if (step := run.rescue(signal_name)) is not None]
+        return f"saved; the same command goes on from step {min(steps):,}" if steps else ""
+
+    return rescue
+
+
 def _train(run: Run) -> RunRecord:
-    with listening() as interruption:
+    with listening(rescuing([run])) as interruption:
         run.listen(interruption)
         try:
             run.begin()
             while not run.is_done and interruption.name is None:
+                run.mark()
                 stop = run.next_stop()
                 with run.progress.clock("train"):
                     segment = run.engine.train(run.progress.step, stop)

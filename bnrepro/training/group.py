@@ -16,15 +16,15 @@ from bnrepro.engine.jax import JaxEngine
 from bnrepro.records.lock import run_lock
 from bnrepro.records.record import RunRecord
 from bnrepro.records.run_directory import find_finished, open_directory
-from bnrepro.training import build_engine
+from bnrepro.training import build_engine, rescuing
 from bnrepro.training.interruption import Interrupted, Interruption, listening
 from bnrepro.training.run import Run
 
 
-def run_group(members: list[Composition]) -> list[RunRecord]:
+def run_group(members: list[Composition], *, ends_process: bool = False) -> list[RunRecord]:
     """Train the members (`config.group`); a record each, in order.
 
-    Members that are finished are not trained again.
+    Members that are finished are not trained again. `ends_process` is that of `training.run`.
 
     Raises:
         ConfigError: on bad input or bad data, or where the members cannot share a program.
@@ -42,7 +42,7 @@ def run_group(members: list[Composition]) -> list[RunRecord]:
             for one in open_ones:
                 stack.enter_context(run_lock(one.directory))
             runs = [
-                Run(one, open_directory(one), engine)
+                Run(one, open_directory(one), engine, rescuable=ends_process)
                 for one, engine in zip(open_ones, group.engines, strict=True)
             ]
             trained = zip(open_ones, _train(runs, group), strict=True)
@@ -56,7 +56,7 @@ def _with_threads(member: Composition) -> Composition:
 
 
 def _train(runs: list[Run], group: Group) -> list[RunRecord]:
-    with listening() as interruption:
+    with listening(rescuing(runs)) as interruption:
         try:
             for run in runs:
                 run.begin()
@@ -91,6 +91,8 @@ def _advance(runs: list[Run], group: Group, interruption: Interruption) -> None:
             if run.progress.step == start and not run.is_done
         ]
         active = [runs[place] for place in places]
+        for run in active:
+            run.mark()
         _train_segment(active, group, start, places)
         # All stand at one step before the first is evaluated, which a signal may end.
         for run in active:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bnrepro.measures.measure import Rows
@@ -40,6 +40,12 @@ class Progress:
         if rows:
             values |= {"rows": {"percentiles": rows}, "measured": {"percentiles": rows[-1][1]}}
         return cls(**values)
+
+    def copied(self) -> "Progress":
+        """The same numbers, which stay while the run goes on: its rows are only added to."""
+        rows = {name: list(of_measure) for name, of_measure in self.rows.items()}
+        curve, measured, seconds = list(self.curve), dict(self.measured), dict(self.seconds)
+        return replace(self, curve=curve, rows=rows, measured=measured, seconds=seconds)
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:

@@ -6,14 +6,15 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
-from bnrepro import measures, seconds_since_import
+from bnrepro import measures
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import Composition
 from bnrepro.config.schedules import learning_rates
@@ -21,6 +22,7 @@ from bnrepro.engine import Engine, Segment
 from bnrepro.measures import Observer
 from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.measures.measure import Measure
+from bnrepro.measures.progress import FILE as PROGRESS_FILE
 from bnrepro.measures.progress import ProgressObserver
 from bnrepro.records import checkpoint
 from bnrepro.records.environment import environment
@@ -37,11 +39,13 @@ from bnrepro.training.outputs import (
     write_tables,
 )
 from bnrepro.training.progress import Progress
+from bnrepro.training.state import State, restore_measures
 
-# Before the names of what measures remember, among the arrays of a checkpoint.
-_OF_MEASURE = "measure/"
 # A disk may need a twentieth of a second to be sure of one.
 _SECONDS_BETWEEN_RECORDS = 1.0
+# Between two copies of the state on the host, which take at most this share of the time.
+_SECONDS_BETWEEN_MARKS, _SHARE_OF_MARKS = 1.0, 0.02
+_SECONDS_FOR_A_WRITE = 3.0
 
 
 class Run:
@@ -57,8 +61,12 @@ class Run:
         directory: Path,
         engine: Engine,
         further: Iterable[Measure] = (),
+        *,
+        rescuable: bool = False,
     ) -> None:
         """Look for a checkpoint to resume from; `further` are measures that no config names.
+
+        Only one that is `rescuable` keeps what `rescue` needs.
 
         Raises:
             ConfigError: if the data is not what the checkpoint was trained on.
@@ -77,6 +85,12 @@ class Run:
         self._observers: list[Observer] = []
         self._shown_at = -math.inf
         self._measures = [*measures.build(self._config), *further]
+        self.is_rescuable = rescuable
+        self._mark: tuple[State, RunRecord] | None = None
+        self._next_mark = -math.inf
+        # Whoever holds it writes state and record; the second is the thread of `rescue`.
+        self._writing = RLock()
+        self._has_ended = False
 
     @property
     def is_done(self) -> bool:
@@ -101,6 +115,7 @@ class Run:
         """Resume from the newest checkpoint if there is one; compile; observe what is due."""
         self._resume()
         write_patch(self._directory, self.progress.stretches)
+        self.mark()
         write_tables(self._directory, self._measures, self.progress)
         self._show_record()
         with self._timed("compile", "compiling"):
@@ -145,24 +160,53 @@ class Run:
         progress, config = self.progress, self.engine.config
         facts: dict[str, Any] = {"weights_digest": digest(self.engine.variables())}
         if progress.diverged_at_step is not None:
-            record = self.write_outputs("diverged", **facts)
-        else:
-            if self.engine.network.batch_normalizations:
-                with self._timed("population", "evaluating"):
-                    facts["final_accuracy_population"] = evaluate_population(self.engine, config)[1]
-            with foot().doing("saving the model"):
-                if config.save_predictions:
-                    write_predictions(self._directory, self.engine)
-                write_model(self._directory, self.engine)
-            record = self.write_outputs("completed", **facts)
-        checkpoint.clear(self._checkpoints)
-        return record
+            return self._finish("diverged", **facts)
+        if self.engine.network.batch_normalizations:
+            with self._timed("population", "evaluating"):
+                facts["final_accuracy_population"] = evaluate_population(self.engine, config)[1]
+        with foot().doing("saving the model"):
+            if config.save_predictions:
+                write_predictions(self._directory, self.engine)
+            write_model(self._directory, self.engine)
+            return self._finish("completed", **facts)
 
     def interrupt(self, signal_name: str) -> RunRecord:
         """Save the work, and say by whom it was stopped."""
-        with foot().doing("saving the work"):
+        with self._writing, foot().doing("saving the work"):
             self.save_checkpoint()
             return self.write_outputs("interrupted", error=signal_name)
+
+    def mark(self) -> None:
+        """Keep a copy of the state on the host, unless the last one is young.
+
+        A resumed run may begin wherever the caller is about to train.
+        """
+        now = time.monotonic()
+        if not self.is_rescuable or now < self._next_mark:
+            return
+        progress = self.progress
+        state = State.of(self.engine, progress, self._measures, self._observers).copied()
+        self._mark = state, make_record(self._composition, self.engine, progress, "interrupted")
+        took = time.monotonic() - now
+        self._next_mark = now + max(_SECONDS_BETWEEN_MARKS, took / _SHARE_OF_MARKS)
+
+    def rescue(self, signal_name: str) -> int | None:
+        """Save the work as it was marked, on another thread than the one that trains.
+
+        Gives the step that the run goes on from, or None where it has ended by itself. What trains
+        can write nothing more: the process must end now.
+        """
+        if not self._writing.acquire(timeout=_SECONDS_FOR_A_WRITE):
+            return None  # a whole checkpoint lies there, and a newer one is being written
+        if self._has_ended or self._mark is None:
+            self._writing.release()
+            return None
+        state, record = self._mark
+        state.write(self._checkpoints)
+        write_tables(self._directory, self._measures, state.progress)
+        write_record(self._directory, replace(record, error=signal_name))
+        (self._directory / PROGRESS_FILE).unlink(missing_ok=True)
+        return state.progress.step
 
     def fail(self, error: Exception) -> RunRecord:
         """Leave a record of what went wrong, and say it on standard error.
@@ -179,28 +223,25 @@ class Run:
     def write_outputs(self, status: str, **facts: Any) -> RunRecord:
         """Tell the observers how the run ended, and write curve, measures and record."""
         record = make_record(self._composition, self.engine, self.progress, status, **facts)
-        for observer in self._observers:
-            observer.on_end(record)
-        write_tables(self._directory, self._measures, self.progress)
-        write_record(self._directory, record)
+        with self._writing:
+            self._has_ended = True
+            for observer in self._observers:
+                observer.on_end(record)
+            write_tables(self._directory, self._measures, self.progress)
+            write_record(self._directory, record)
         return record
 
     def save_checkpoint(self) -> None:
         """Keep everything that a resumed run needs."""
-        progress = self.progress
-        with self._timed("checkpoint", "saving a checkpoint"):
-            states = [observer.state() for observer in self._observers]
-            remembered = {
-                f"{_OF_MEASURE}{measure.name}/{key}": value
-                for measure in self._measures
-                for key, value in measure.state().items()
-            }
-            elapsed = progress.earlier_seconds + seconds_since_import()
-            kept = asdict(replace(progress, earlier_seconds=elapsed))
-            data = self.engine.dataset.sha256
-            meta = {"progress": kept, "observers": states, "data_sha256": data}
-            arrays = {**self.engine.variables(), **remembered}
-            checkpoint.save(self._checkpoints, progress.step, arrays, meta)
+        with self._writing, self._timed("checkpoint", "saving a checkpoint"):
+            state = State.of(self.engine, self.progress, self._measures, self._observers)
+            state.write(self._checkpoints)
+
+    def _finish(self, status: str, **facts: Any) -> RunRecord:
+        with self._writing:
+            record = self.write_outputs(status, **facts)
+            checkpoint.clear(self._checkpoints)
+        return record
 
     def _refuse_other_data(self) -> None:
         if self._found is None:
@@ -216,8 +257,7 @@ class Run:
         states: list[dict[str, Any]] = []
         if self._found is not None:
             step, arrays, meta = self._found
-            for measure in self._measures:
-                measure.restore(_taken(arrays, f"{_OF_MEASURE}{measure.name}/"))
+            restore_measures(arrays, self._measures)
             self.engine.assign(arrays)
             self.progress = Progress.kept(meta["progress"])
             states = meta["observers"]
@@ -307,7 +347,8 @@ class Run:
     def _show_record(self) -> None:
         """Let others read how far the run is, and know it for one that has not ended."""
         record = make_record(self._composition, self.engine, self.progress, "running")
-        write_record(self._directory, record)
+        with self._writing:
+            write_record(self._directory, record)
 
     def _measure(self, measure: Measure) -> None:
         progress = self.progress
@@ -327,9 +368,3 @@ class Run:
         """Inside, the clock runs and the screen says what is being done."""
         with self.progress.clock(clock), foot().doing(what):
             yield
-
-
-def _taken(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Take out of `arrays` those whose names begin so; they are called by the rest."""
-    names = [name for name in arrays if name.startswith(prefix)]
-    return {name.removeprefix(prefix): arrays.pop(name) for name in names}

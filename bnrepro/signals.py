@@ -1,0 +1,80 @@
+"""Signals that ask a process to stop, answered whatever its main thread does.
+
+Python runs a handler between two instructions of the main thread, so not while a library compiles
+or computes for minutes there. The number of each signal therefore goes through a pipe
+(`signal.set_wakeup_fd`) to a thread, which hears it at once.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread
+from types import FrameType
+
+from bnrepro.screen.foot import foot
+
+# Of a person, a scheduler, a terminal that closes, and batch systems before their time is over.
+_ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+# A terminal that is stopped takes no last words.
+_SECONDS_FOR_LAST_WORDS = 1.0
+
+
+def heeded() -> list[signal.Signals]:
+    """The signals that ask this process to stop; SIGHUP is none where it is ignored (`nohup`)."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in _ASKING if not (ignored and number is signal.SIGHUP)]
+
+
+def exit_code(name: str | None) -> int | None:
+    """The exit code of a process that the signal of that name has ended; None for other words."""
+    return next((128 + number for number in _ASKING if number.name == name), None)
+
+
+@contextmanager
+def answered(answer: Callable[[signal.Signals], None]) -> Iterator[None]:
+    """Inside, `answer` is called with each heeded signal, on a thread of its own.
+
+    Contexts nest: the innermost answers. Only the main thread can open one.
+    """
+    numbers = heeded()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def listen() -> None:
+        while heard := os.read(reading, 64):
+            for number in heard:
+                if number in numbers:
+                    answer(signal.Signals(number))
+        os.close(reading)
+
+    Thread(target=listen, name="signals", daemon=True).start()
+    handlers = {number: signal.signal(number, _leave_to_the_thread) for number in numbers}
+    descriptor = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(descriptor)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        os.close(writing)
+
+
+def end_process(number: signal.Signals, last_words: str = "") -> None:
+    """End this process here and now, whatever its other threads do."""
+
+    def say() -> None:
+        foot().erase()
+        if last_words:
+            print(last_words, file=sys.stderr, flush=True)
+
+    with suppress(RuntimeError):  # no thread can be started while Python ends
+        words = Thread(target=say, daemon=True)
+        words.start()
+        words.join(_SECONDS_FOR_LAST_WORDS)
+    os._exit(128 + number)
+
+
+def _leave_to_the_thread(number: int, _frame: FrameType | None) -> None:
+    """Python writes the numbers of signals that have a handler into the pipe."""

@@ -1,0 +1,197 @@
+"""Signals that ask to stop are answered at any time, and a saved run goes on to the same bits."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from engine_process import BACKENDS, ask
+from runs import START_SECONDS, command, essence, finish, only_directory, wait_for
+from terminal import terminal
+
+CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGUSR1": 138, "SIGUSR2": 140}
+EACH = pytest.mark.parametrize("name", CODES)
+# A person, a batch system or a machine that goes down waits no longer.
+SECONDS = 10
+
+# The main thread is in a library's own code, where Python runs no handler.
+DEAF = """
+import ctypes
+from bnrepro.signals import answered, end_process
+with answered(end_process):
+    print("listening", flush=True)
+    ctypes.CDLL(None).usleep(600 * 10**6)
+    while True:
+        ctypes.CDLL(None).usleep(10**8)
+"""
+
+
+def start_deaf(*before: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [*before, sys.executable, "-c", DEAF], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "listening\n"
+    return process
+
+
+@EACH
+def test_a_signal_is_answered_while_a_library_computes(name):
+    with start_deaf() as process:
+        process.send_signal(getattr(signal, name))
+        assert process.wait(SECONDS) == CODES[name]
+
+
+def test_a_hangup_that_is_ignored_from_the_start_stays_ignored():
+    with start_deaf("nohup") as process:
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 143
+
+
+@pytest.mark.parametrize("backend", ["jax", pytest.param("tensorflow", marks=pytest.mark.slow)])
+def test_what_another_thread_saves_in_an_evaluation_goes_on_to_the_same_bits(backend):
+    """By then the steps after the mark have written over its buffers, and the evaluation has put
+    Algorithm 2's statistics in place of the moving ones."""
+    words = ("model=mlp", "model.hidden_layers=1", "model.width=0.1", "bn=x1", "train_steps=90",
+             "evaluate_every=30", "checkpoint_every=1000", "dropout=0.2",
+             "batch_normalization.inference=population")  # fmt: skip
+    answer = ask("rescued", words, 60, backend=backend)
+    assert (answer["record"]["status"], answer["record"]["error"]) == ("interrupted", "SIGUSR1")
+    # The segment before the evaluation is made again.
+    assert answer["saved"] == answer["record"]["train_steps"] == 30
+    alone, left = answer["ends"]
+    assert left == alone
+
+
+# Every phase takes its time: convolutions, statistics from many batches, each evaluation.
+RUN = ("model=inception", "bn=x1", "batch_size=8", "train_steps=120", "evaluate_every=40",
+       "batch_normalization.inference=population", "batch_normalization.population_batches=400",
+       "percentiles.every=40", "percentiles.num_examples=50", "threads=1")  # fmt: skip
+WORDS = {
+    "loading": "loading",
+    "compiling": "compiling",
+    "an evaluation": "evaluating",
+    "the population pass": "computing population statistics, ",
+    "training": "step 40 of 120",
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The essence of the run that nothing happens to, by backend."""
+
+    def essence_of(backend):
+        if backend not in known:
+            results = tmp_path_factory.mktemp(backend)
+            finish(results, *RUN, f"backend={backend}")
+            known[backend] = essence(only_directory(results))
+        return known[backend]
+
+    known = {}
+    return essence_of
+
+
+def stop_at(moment: str, results, words, name: str) -> float:
+    """Start a run in a terminal, send the signal once it shows what it is doing; seconds to go."""
+    with terminal(100) as (stream, shown):
+        process = subprocess.Popen(command(results, *words), stdout=stream, stderr=stream)
+        screen = []
+
+        def is_there():
+            screen.append(shown())
+            return WORDS[moment] in "".join(screen)
+
+        wait_for(is_there, process)
+        process.send_signal(getattr(signal, name))
+        began = time.monotonic()
+        assert process.wait(START_SECONDS) == CODES[name], shown()
+        return time.monotonic() - began
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+@pytest.mark.parametrize(("moment", "name"), list(zip(WORDS, CODES, strict=True)))
+def test_a_run_is_saved_and_gone_in_ten_seconds_and_goes_on_to_the_same_bits(
+    undisturbed, tmp_path, monkeypatch, backend, moment, name
+):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))  # compiles anew
+    words = (*RUN, f"backend={backend}")
+    assert stop_at(moment, tmp_path, words, name) < SECONDS
+    if moment != "loading":
+        record = json.loads((only_directory(tmp_path) / "record.json").read_text())
+        assert (record["status"], record["error"]) == ("interrupted", name)
+    finish(tmp_path, *words)
+    assert essence(only_directory(tmp_path)) == undisturbed(backend)
+
+
+@pytest.mark.slow
+@EACH
+def test_a_sweep_and_its_runs_are_saved_and_gone_in_ten_seconds(tmp_path, name):
+    words = ("model=inception", "seed=0,1", "train_steps=100000", "threads=1")
+    sweep = [sys.executable, "-m", "bnrepro", "sweep", f"results_dir={tmp_path}", *words]
+    with subprocess.Popen([*sweep, "--workers", "2"], stderr=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: len(list(tmp_path.glob("runs/*/seed_*/record.json"))) == 2, process)
+        process.send_signal(getattr(signal, name))
+        began = time.monotonic()
+        assert process.wait(START_SECONDS) == CODES[name]
+        assert time.monotonic() - began < SECONDS
+    for path in tmp_path.glob("runs/*/seed_*/record.json"):
+        record = json.loads(path.read_text())
+        assert (record["status"], record["error"]) == ("interrupted", "SIGTERM")
+        assert any(path.parent.glob("checkpoint/*.ckpt"))
+
+
+# A measure that does not come back, in a library's own code.
+STUCK = """
+import ctypes, sys
+from bnrepro.config import backend
+from bnrepro.config.composition import compose
+
+composition = compose(sys.argv[1:])
+backend.select(composition.config)
+from bnrepro import training
+from bnrepro.measures.measure import Measure
+
+class Stuck(Measure):
+    name, columns = "stuck", ("step", "value")
+    def rows(self, engine, step):
+        if step == 40:
+            print("stuck", flush=True)
+            ctypes.CDLL(None).sleep(600)
+        return [[step, 0]]
+
+training.run(composition, [Stuck(every=20)], ends_process=True)
+"""
+
+
+@pytest.mark.slow
+@BACKENDS
+def test_a_measure_that_never_comes_back_costs_no_more_than_its_segment(tmp_path, backend):
+    words = (f"results_dir={tmp_path}", f"backend={backend}", "train_steps=100", "threads=1")
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, *words], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "stuck\n"
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert process.wait(START_SECONDS) == 143
+        assert time.monotonic() - began < SECONDS
+    record = json.loads((only_directory(tmp_path) / "record.json").read_text())
+    assert (record["status"], record["train_steps"]) == ("interrupted", 0)
+
+
+@pytest.mark.slow
+def test_a_second_interrupt_ends_a_run_at_once(tmp_path):
+    words = (f"results_dir={tmp_path}", "backend=jax", "train_steps=100", "threads=1")
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, *words], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "stuck\n"
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        assert process.wait(1) == 130
