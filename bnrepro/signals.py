@@ -5,6 +5,7 @@ or computes for minutes there. The number of each signal therefore goes through 
 (`signal.set_wakeup_fd`) to a thread, which hears it at once.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -74,6 +75,21 @@ def end_process(number: signal.Signals, last_words: str = "") -> None:
         words.start()
         words.join(_SECONDS_FOR_LAST_WORDS)
     os._exit(128 + number)
+
+
+def end_without_teardown(name: str) -> None:
+    """Once Python ends, be gone at once, with the exit code of the signal of that name.
+
+    What frameworks do at their end takes seconds, and no thread can cut it short.
+    """
+
+    def leave() -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(128 + signal.Signals[name])
+
+    # The last that is registered is called first.
+    atexit.register(leave)
 
 
 def _leave_to_the_thread(number: int, _frame: FrameType | None) -> None:

@@ -164,7 +164,8 @@ def test_predictions_that_are_gone_are_made_again_in_their_place(tmp_path: Path)
 
 def test_a_run_that_diverged_is_to_be_left_out(tmp_path: Path) -> None:
     directory = write_run(tmp_path, compose([]), HandMade(lambda step: 0.5))
-    change_record(directory, status="diverged")
+    end = read_record(directory).train_steps
+    change_record(directory, status="diverged", diverged_at_step=end)
     with pytest.raises(ConfigError, match="seed 0: no predictions, for it diverged; leave it out"):
         predictions.read(directory)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from hand_made_records import RECORD as WHOLE
 
 from bnrepro import load_curves, load_runs
 from bnrepro.config.composition import run_directory
@@ -24,27 +25,21 @@ from bnrepro.records.record import (
     write_rows,
 )
 
-RECORD = RunRecord(
-    name="bn_x5-smoke",
-    experiment="bn_x5",
-    scale="smoke",
-    seed=3,
-    status="completed",
+RECORD = replace(
+    WHOLE,
     train_steps=100,
-    diverged_at_step=None,
-    config={"batch_size": 32, "model": {"name": "inception", "width": 0.25}},
-    environment={"backend": "tensorflow", "versions": {"keras": "3"}},
-    data={"name": "digits", "sha256": "0" * 64},
-    num_parameters=10,
+    config={**WHOLE.config, "seed": 3, "train_steps": 100},
     best_accuracy=0.5,
     best_accuracy_step=50,
     final_accuracy=0.25,
     final_accuracy_population=None,
-    seconds={"train": 1.5},
     weights_digest="f" * 64,
-    error=None,
 )
-ROWS = [[0, math.nan, math.nan, 2.3, 0.1, 0.05, 0.0], [50, 1.0, 0.4, 1.1, 0.5, 0.05, 0.75]]
+ROWS = [
+    [0, math.nan, math.nan, 2.3, 0.1, 0.05, 0.0],
+    [50, 1.0, 0.4, 1.1, 0.5, 0.05, 0.75],
+    [100, 0.9, 0.4, 1.3, 0.25, 0.05, 1.5],
+]
 
 
 def leave(results, record=RECORD, rows=ROWS):
@@ -53,6 +48,11 @@ def leave(results, record=RECORD, rows=ROWS):
     write_rows(directory / "curve.csv", CURVE_COLUMNS, rows)
     write_record(directory, record)
     return directory
+
+
+def with_seed(seed, **changes):
+    config = {**RECORD.config, **changes.pop("config", {}), "seed": seed}
+    return replace(RECORD, seed=seed, config=config, **changes)
 
 
 def test_write_then_read_is_the_identity(tmp_path):
@@ -125,8 +125,8 @@ def test_a_curve_cut_short_is_refused(tmp_path):
 
 
 def test_load_runs_gives_a_row_a_run_in_order_of_seed(tmp_path):
-    leave(tmp_path, replace(RECORD, seed=10))
-    leave(tmp_path, replace(RECORD, seed=9))
+    leave(tmp_path, with_seed(10))
+    leave(tmp_path, with_seed(9))
     frame = load_runs(tmp_path)
     assert frame["seed"].tolist() == [9, 10]
     assert frame["label"].tolist() == ["bn_x5", "bn_x5"]
@@ -142,8 +142,8 @@ def test_a_run_that_was_moved_aside_does_not_count(tmp_path):
 def test_load_curves_gives_a_row_an_evaluation(tmp_path):
     leave(tmp_path)
     frame = load_curves(tmp_path)
-    assert frame["step"].tolist() == [0, 50]
-    assert frame["evaluation_accuracy"].tolist() == [0.1, 0.5]
+    assert frame["step"].tolist() == [0, 50, 100]
+    assert frame["evaluation_accuracy"].tolist() == [0.1, 0.5, 0.25]
     assert frame["label"].unique().tolist() == ["bn_x5"]
 
 
@@ -165,15 +165,14 @@ def test_a_folder_without_runs_is_said_to_be_one_with_the_nearest_that_has_some(
 
 
 def test_columns_of_the_runs_are_added_to_the_curves_by_name_and_seed(tmp_path):
-    config = {**RECORD.config, "batch_size": 64}
     leave(tmp_path)
-    leave(tmp_path, replace(RECORD, seed=9, config=config, experiment=None))
+    leave(tmp_path, with_seed(9, config={"batch_size": 64}, experiment=None))
     runs = load_runs(tmp_path)[["name", "seed", "config.batch_size"]]
     curves = load_curves(tmp_path).merge(runs, on=["name", "seed"])
-    assert curves["config.batch_size"].tolist() == [32, 32, 64, 64]
-    assert curves["experiment"].tolist()[:2] == [RECORD.experiment] * 2
-    assert curves["experiment"].isna().tolist() == [False, False, True, True]
-    assert curves["step"].tolist() == [0, 50, 0, 50]
+    assert curves["config.batch_size"].tolist() == [32] * 3 + [64] * 3
+    assert curves["experiment"].tolist()[:3] == [RECORD.experiment] * 3
+    assert curves["experiment"].isna().tolist() == [False] * 3 + [True] * 3
+    assert curves["step"].tolist() == [0, 50, 100] * 2
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch):

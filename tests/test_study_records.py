@@ -14,7 +14,9 @@ def write_all(results: Path, statuses: list[str]) -> None:
     """The first runs of the study `rows`, which is five networks, with these statuses."""
     planned = study.planned_runs("rows", ["scale=smoke"])
     for run, status in zip(planned, statuses, strict=False):
-        write_run(results, run.composition, HandMade(lambda step: 0.5, status=status))
+        diverged_at_step = 150 if status == "diverged" else None
+        made = HandMade(lambda step: 0.5, status=status, diverged_at_step=diverged_at_step)
+        write_run(results, run.composition, made)
 
 
 def find(results: Path) -> study_records.StudyRecords:

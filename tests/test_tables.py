@@ -19,6 +19,7 @@ from bnrepro.records.record import (
     RecordError,
     read_curves,
     read_runs,
+    reading_once,
     write_record,
     write_rows,
 )
@@ -48,9 +49,10 @@ def leave(results, label, seed, accuracies, *, train_steps=None, diverged=None, 
             "status": "completed" if diverged is None else "diverged",
             "diverged_at_step": diverged,
             "train_steps": planned if diverged is None else diverged,
-            "config": {**CONFIG, "train_steps": planned},
+            "config": {**CONFIG, "seed": seed, "train_steps": planned},
             "best_accuracy": max(accuracies),
             "best_accuracy_step": 100 * accuracies.index(max(accuracies)),
+            "final_accuracy": accuracies[-1],
             **changes,
         },
     )
@@ -351,11 +353,19 @@ def test_evaluation_grids_that_differ_are_said(study):
     assert any("grids of evaluations differ" in note for note in made.notes)
 
 
-def test_a_run_without_a_curve_is_not_passed_over(study):
+def test_a_run_without_a_curve_is_named_and_the_others_are_shown(study, capsys):
     path = run_directory(study, "bn_x5-smoke", 1) / "curve.csv"
     write_rows(path, CURVE_COLUMNS, [])
+    with reading_once():
+        assert {row.experiment: row.n for row in table_of(study).rows}["bn_x5"] == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"left out: {path.parent}: a curve that does not end where")
+
+
+def test_a_run_whose_curve_is_not_in_the_frame_is_not_passed_over(study):
+    curves = read_curves(study)
     with pytest.raises(RecordError, match="bn_x5-smoke, seed 1"):
-        table_of(study)
+        tabulate(read_runs(study), curves[(curves["label"] != "bn_x5") | (curves["seed"] != 1)])
 
 
 def test_selecting_takes_patterns_over_experiments_and_names(study):

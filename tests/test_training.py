@@ -60,6 +60,7 @@ def test_a_run_leaves_its_files_and_prints_its_row(finished):
     assert names == {
         "config.yaml",
         "record.json",
+        "SHA256SUMS",
         "curve.csv",
         "percentiles.csv",
         "predictions.npz",

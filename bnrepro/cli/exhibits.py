@@ -36,12 +36,20 @@ def prepare_table(words: Words) -> Work:
 def _table(
     words: Words, overrides: list[Override], results_dir: str | None, target: float | None
 ) -> int:
-    from bnrepro import tables
     from bnrepro.records import record, study_records
 
     if words.study is not None and results_dir is None:
         results_dir = study_records.folder_to_read([(words.study, overrides)])
-    results_dir = results_dir or RESULTS_DIR
+    with record.reading_once():
+        return _tabulate(words, overrides, results_dir or RESULTS_DIR, target)
+
+
+def _tabulate(
+    words: Words, overrides: list[Override], results_dir: str, target: float | None
+) -> int:
+    from bnrepro import tables
+    from bnrepro.records import record, study_records
+
     if words.study is None and not any(record.find_runs(results_dir)):
         raise _no_run_yet(results_dir)
     runs = record.read_runs(results_dir)

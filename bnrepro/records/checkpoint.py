@@ -8,6 +8,7 @@ the one before is kept until the next is whole.
 import hashlib
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,10 @@ def load(directory: Path, report: Any) -> tuple[int, dict[str, np.ndarray], dict
 
 
 def clear(directory: Path) -> None:
-    """Remove all checkpoints of a finished run."""
-    if directory.is_dir():
-        for path in directory.iterdir():
-            path.unlink()
+    """Remove all checkpoints of a finished run; what somebody else has put there stays."""
+    for path in _newest_first(directory):
+        path.unlink()
+    with suppress(OSError):  # absent, or not empty
         directory.rmdir()
 
 
@@ -63,4 +64,5 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _newest_first(directory: Path) -> list[Path]:
-    return sorted(directory.glob("*.ckpt"), reverse=True) if directory.is_dir() else []
+    paths = directory.glob("*.ckpt") if directory.is_dir() else []
+    return sorted((path for path in paths if path.is_file() and path.stem.isdigit()), reverse=True)

@@ -4,6 +4,7 @@ A run keeps them with `save_predictions=true`: `predictions.npz` holds `probabil
 (examples, classes), and `labels`, int32 (examples,), on its evaluation split.
 """
 
+import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -13,9 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bnrepro.config import ConfigError, first_few
+from bnrepro.config import ConfigError, first_few, one_line
+from bnrepro.records import checksums
 from bnrepro.records.again import command
-from bnrepro.records.record import RecordError, RunRecord, read_record
+from bnrepro.records.checking import AGAIN
+from bnrepro.records.record import RecordError, RunRecord, left_out, read_record, read_run
 
 FILE = "predictions.npz"
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
@@ -37,6 +40,7 @@ COLUMNS = ErrorRow._fields
 class Predictions:
     """What one run predicts of every example of its evaluation split."""
 
+    directory: Path
     record: RunRecord
     probabilities: np.ndarray  # (examples, classes), float64
     labels: np.ndarray  # (examples,)
@@ -56,14 +60,29 @@ class Predictions:
 def read(*directories: Path) -> list[Predictions]:
     """The predictions of the runs in `directories`.
 
+    Runs whose record or predictions cannot be read are left out and named on standard error.
+
     Raises:
         ConfigError: if one of the runs kept none.
-        RecordError: if a record or predictions cannot be read.
+        RecordError: if fewer than two are left where some cannot be read.
     """
-    lacking = [directory for directory in directories if not (directory / FILE).exists()]
+    found, lacking, refused = [], [], []
+    for directory in directories:
+        try:
+            record = read_run(directory).record
+            if (directory / FILE).exists():
+                found.append(_read(directory, record))
+            else:
+                lacking.append(directory)
+        except RecordError as error:
+            refused.append(error)
     if lacking:
         raise _nothing_kept(lacking)
-    return [_read(directory) for directory in directories]
+    if refused and len(found) < 2:
+        raise refused[0]
+    for line in left_out(refused):
+        print(line, file=sys.stderr)
+    return found
 
 
 def _nothing_kept(lacking: list[Path]) -> ConfigError:
@@ -93,14 +112,16 @@ def _command(directory: Path, again: list[RunRecord]) -> str:
         return "the same command with save_predictions=true"
 
 
-def _read(directory: Path) -> Predictions:
-    record, path = read_record(directory), directory / FILE
+def _read(directory: Path, record: RunRecord) -> Predictions:
+    path = directory / FILE
     try:
+        checksums.check(directory, FILE)
         with path.open("rb") as stream, np.load(stream) as arrays:
             probabilities = arrays["probabilities"].astype(np.float64)
             labels = arrays["labels"].astype(np.int64)
     except _UNREADABLE as error:
-        raise RecordError(f"{path}: cannot be read ({error})") from error
+        reason = one_line(error) if isinstance(error, ValueError) else type(error).__name__
+        raise RecordError(f"{path}: cannot be read ({reason}); {AGAIN}") from error
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
         raise RecordError(
             f"{path}: expected (examples, classes) and (examples,), "
@@ -110,7 +131,7 @@ def _read(directory: Path) -> Predictions:
         raise RecordError(f"{path}: labels beyond the {probabilities.shape[1]} classes")
     if not np.isfinite(probabilities).all():
         raise RecordError(f"{path}: probabilities that are not finite numbers")
-    return Predictions(record, probabilities, labels)
+    return Predictions(directory, record, probabilities, labels)
 
 
 def mean_probabilities(members: Sequence[Predictions]) -> np.ndarray:

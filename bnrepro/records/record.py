@@ -13,6 +13,7 @@ import io
 import json
 import math
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bnrepro.config import flatten
+from bnrepro.records import checking, checksums
 from bnrepro.records.lock import is_held
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ class CurveRow(NamedTuple):
     learning_rate: float  # of the update that follows
     train_seconds: float  # since the first step
 
+
+# Lines about runs that cannot be read; more would hide what is shown.
+_MOST_NAMED = 10
 
 CURVE_COLUMNS = CurveRow._fields
 PERCENTILE_COLUMNS = ("unit", "step", "p15", "p50", "p85")
@@ -124,26 +129,30 @@ def read_record(directory: Path) -> RunRecord:
     """Read `record.json` of a run's directory.
 
     Raises:
-        RecordError: if it is absent, cut short, or of another schema version.
+        RecordError: if it is absent, cut short, of another schema version or of another run, or
+            holds what no record holds.
     """
     path = directory / "record.json"
     try:
         fields = json.loads(path.read_text())
         version = fields["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{path}: cannot be read as a run's record ({error})") from error
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror}); {checking.AGAIN}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RecordError(f"{path}: no whole record; {checking.AGAIN}") from error
     if version != SCHEMA_VERSION:
         raise RecordError(
-            f"{path}: schema_version {version}, this bnrepro reads {SCHEMA_VERSION}; "
-            "install the bnrepro that wrote it, or move the run aside and run it again"
+            f"{path}: schema_version {str(version)[:20]}, this bnrepro reads {SCHEMA_VERSION}; "
+            f"{checking.NEWER}"
         )
     try:
-        missing = {known.name for known in dataclasses.fields(RunRecord)} - fields.keys() - _ADDED
-        if missing:
-            raise TypeError(f"without {', '.join(sorted(missing))}")
+        every = {each.name for each in dataclasses.fields(RunRecord)}
+        known = every - (_ADDED - fields.keys())
+        checking.check_fields(fields, known, STATUSES)
         record = RunRecord(**fields)
-    except TypeError as error:
-        raise RecordError(f"{path}: not the fields of a record ({error})") from error
+        checking.check_folder(directory, record)
+    except ValueError as error:
+        raise RecordError(f"{path}: {error}") from error
     if record.status == "running" and not is_held(directory):
         return dataclasses.replace(record, status="interrupted")
     return record
@@ -182,8 +191,9 @@ def read_rows(path: Path, columns: Sequence[str], growing: bool = False) -> list
         if tuple(header) != tuple(columns) or any(len(row) != len(columns) for row in rows):
             raise ValueError(f"expected the columns {','.join(columns)}")
         return [[float(cell) for cell in row] for row in rows]
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{path}: cannot be read ({error})") from error
+    except (OSError, ValueError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RecordError(f"{path}: cannot be read ({reason}); {checking.AGAIN}") from error
 
 
 def find_runs(results_dir: str | Path) -> Iterator[Path]:
@@ -221,9 +231,11 @@ def load_runs(results_dir: str | Path = "results") -> "pd.DataFrame":
     `environment.*`, `data.*` and `seconds.*`, and the run's `directory`. Accuracies are fractions
     on the evaluation split, durations steps, and `seconds.*` seconds.
 
+    What cannot be read, or does not hold together, is left out and named on standard error.
+
     Raises:
         FileNotFoundError: if there is no run below `results_dir`.
-        RecordError: if one of the records cannot be read.
+        RecordError: if no record below it can be read.
     """
     runs = read_runs(results_dir)
     if runs.empty:
@@ -242,9 +254,11 @@ def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
         runs = load_runs()[["name", "seed", "config.activation", "config.learning_rate"]]
         curves = load_curves().merge(runs, on=["name", "seed"])
 
+    The runs are those of `load_runs`.
+
     Raises:
         FileNotFoundError: if there is no run below `results_dir`.
-        RecordError: if a record or a curve cannot be read.
+        RecordError: if no record below it can be read.
     """
     curves = read_curves(results_dir)
     if curves.empty and not any(find_runs(results_dir)):
@@ -281,15 +295,64 @@ def _once(read: Callable[[Path], Any], results_dir: str | Path) -> Any:
     return known[key]
 
 
-def _read_records(results_dir: Path) -> list[tuple[Path, RunRecord]]:
-    return [(directory, read_record(directory)) for directory in find_runs(results_dir)]
+class _Run(NamedTuple):
+    """One run on disk, all of which holds together."""
+
+    directory: Path
+    record: RunRecord
+    curve: list[CurveRow]
+
+
+def read_run(directory: Path) -> _Run:
+    """A run's record and curve.
+
+    Raises:
+        RecordError: if one of them cannot be read, or they are not of one run.
+    """
+    record = read_record(directory)
+    path = directory / "curve.csv"
+    growing = record.status not in FINISHED
+    curve = [CurveRow._make(row) for row in read_rows(path, CURVE_COLUMNS, growing)]
+    try:
+        for name in ("record.json", "curve.csv", "config.yaml"):
+            if (directory / name).exists():
+                checksums.check(directory, name)
+        checking.check_config_file(directory, record)
+        checking.check_curve(curve)
+        if not growing:
+            checking.check_end(record, curve)
+    except (ValueError, OSError) as error:
+        raise RecordError(f"{directory}: {error}") from error
+    return _Run(directory, record, curve)
+
+
+def _read_whole(results_dir: Path) -> list[_Run]:
+    """The runs below a folder that can be read; the others are named on standard error."""
+    found, refused = [], []
+    for directory in find_runs(results_dir):
+        try:
+            found.append(read_run(directory))
+        except RecordError as error:
+            refused.append(error)
+    if refused and not found:
+        raise refused[0]
+    for line in left_out(refused):
+        print(line, file=sys.stderr)
+    return found
+
+
+def left_out(refused: Sequence[Exception]) -> list[str]:
+    """The lines that name what was left out, of many the first."""
+    lines = [f"left out: {error}" for error in refused[:_MOST_NAMED]]
+    further = len(refused) - len(lines)
+    return [*lines, *([f"left out: {further} further runs, for such reasons"] if further else [])]
 
 
 def _read_runs(results_dir: Path) -> "pd.DataFrame":
     import pandas as pd
 
     rows = []
-    for directory, record in _once(_read_records, results_dir):
+    for directory, record, _ in _once(_read_whole, results_dir):
         # Not `asdict`, which copies every value of every config.
         row = flatten(vars(record))
         rows.append({"label": record.label, "directory": str(directory), **row})
@@ -301,10 +364,8 @@ def _read_curves(results_dir: Path) -> "pd.DataFrame":
 
     keys = ("label", "name", "experiment", "seed", "status", "diverged_at_step")
     rows: list[list[Any]] = []
-    for directory, record in _once(_read_records, results_dir):
+    for _, record, curve in _once(_read_whole, results_dir):
         facts = [getattr(record, key) for key in keys]
-        growing = record.status not in FINISHED
-        curve = read_rows(directory / "curve.csv", CURVE_COLUMNS, growing)
         rows += [[*facts, *row] for row in curve]
     if not rows:
         return pd.DataFrame()

@@ -18,6 +18,7 @@ from bnrepro.config import (
     flatten,
 )
 from bnrepro.config.composition import Composition
+from bnrepro.records import checksums
 from bnrepro.records.record import FINISHED, RecordError, RunRecord, read_record, write_atomically
 
 # Places, and how a run was asked for: not part of what it was.
@@ -82,10 +83,12 @@ def open_directory(composition: Composition) -> Path:
     directory = composition.directory
     if composition.config.force and directory.exists():
         directory.rename(directory.with_name(f"{directory.name}.{time.time_ns()}.aside"))
+    (directory / checksums.FILE).unlink(missing_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
     for unfinished in directory.rglob(".*"):
-        # What a process that was killed had begun to write.
-        unfinished.unlink()
+        # What a process that was killed had begun to write; a folder is somebody else's.
+        if not unfinished.is_dir():
+            unfinished.unlink()
     path = directory / "config.yaml"
     if path.exists():
         _refuse_other_config(directory, read_config(path), composition.config)

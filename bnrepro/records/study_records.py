@@ -10,7 +10,7 @@ import pandas as pd
 from bnrepro.config import ConfigError, first_few, study
 from bnrepro.config.composition import run_directory
 from bnrepro.config.overrides import Given
-from bnrepro.records.record import FINISHED, PUBLISHED, RESULTS, find_runs, read_record
+from bnrepro.records.record import FINISHED, PUBLISHED, RESULTS, RecordError, find_runs, read_run
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,6 @@ def folder_to_read(studies: Sequence[tuple[str, Sequence[Given]]]) -> str:
 
     Raises:
         ConfigError: if a study is refused, or there is no folder of published records.
-        RecordError: if a record cannot be read.
     """
     for name, overrides in studies:
         if _has_finished(name, overrides, RESULTS):
@@ -80,10 +79,17 @@ def _has_finished(name: str, overrides: Sequence[Given], results_dir: str) -> bo
     # Most folders answer without the seconds that it takes to plan a study.
     there = {(path.parent.name, path.name) for path in find_runs(results_dir)}
     return bool(there) and any(
-        read_record(run_directory(results_dir, run.name, run.seed)).status in FINISHED
+        _is_finished(run_directory(results_dir, run.name, run.seed))
         for run in study.planned_runs(name, overrides)
         if (run.name, f"seed_{run.seed}") in there
     )
+
+
+def _is_finished(directory: Path) -> bool:
+    try:
+        return read_run(directory).record.status in FINISHED
+    except RecordError:  # whoever reads the folder names it
+        return False
 
 
 def _keys(runs: pd.DataFrame) -> list[tuple[str, int]]:

@@ -101,11 +101,7 @@ def show_status(
 
 
 def show_folder(results_dir: str) -> int:
-    """Show what is going on in a results folder, whoever started it; start nothing.
-
-    Raises:
-        RecordError: if a record cannot be read.
-    """
+    """Show what is going on in a results folder, whoever started it; start nothing."""
     rows = rows_below(results_dir)
     if not rows:
         return _print([f"{results_dir}: no run at work, waiting or interrupted, none ended lately"])

@@ -137,9 +137,10 @@ def progress(directory: Path) -> dict[str, Any] | None:
     """What a run in progress says of itself in its directory, or None."""
     try:
         fields = json.loads((directory / "progress.json").read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return fields if isinstance(fields, dict) else None
+    is_one = isinstance(fields, dict) and isinstance(fields.get("step"), int)
+    return fields if is_one else None
 
 
 def _in_words(ending: Ending) -> str:

@@ -3,17 +3,18 @@
 Of the runs of a grid or a study, or of all that is going on in a results folder.
 """
 
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bnrepro.config import RunConfig, flatten, to_flat, with_values
+from bnrepro.config import ConfigError, RunConfig, flatten, to_flat, with_values
 from bnrepro.config.backend import available_threads
 from bnrepro.config.merging import merge
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import is_claimed, is_held
-from bnrepro.records.record import FINISHED, read_record
+from bnrepro.records.record import FINISHED, RecordError, left_out, read_record
 from bnrepro.records.run_directory import read_config
 from bnrepro.screen import duration, percent
 from bnrepro.sweep.announcement import Announced, announced_below
@@ -84,22 +85,27 @@ def rows_below(results_dir: str) -> list[Row]:
     That is what runs, is started, or waits for a living sweep; what was interrupted or failed; and
     what ended within the last hour.
 
-    Raises:
-        RecordError: if a record cannot be read.
+    What cannot be read is named on standard error.
     """
     announced = {run.directory: run for run in announced_below(results_dir)}
     found = [path for path in Path(results_dir).glob("runs/*/seed_*") if _is_run(path)]
     states: list[tuple[Path, str, RunConfig | None]] = []
-    for directory in {*found, *announced}:
+    refused: list[RecordError | ConfigError] = []
+    for directory in sorted({*found, *announced}):
         run = announced.get(directory)
-        status = _status(directory, run.since if run else None)
-        if status in _OPEN:
-            states.append((directory, status, _config(directory, run)))
-        elif status is not None:
-            states.append((directory, status, None))
+        try:
+            status = _status(directory, run.since if run else None)
+            if status in _OPEN:
+                states.append((directory, status, _config(directory, run)))
+            elif status is not None:
+                states.append((directory, status, None))
+        except (RecordError, ConfigError) as error:
+            refused.append(error)
+    for line in left_out(refused):
+        print(line, file=sys.stderr)
     is_open = any(status in _OPEN for _, status, _ in states)
     speeds = Speeds([results_dir] if is_open else [], available_threads())
-    return [_row(*state, speeds) for state in sorted(states, key=lambda state: state[0])]
+    return [_row(*state, speeds) for state in states]
 
 
 def lines_of(rows: Sequence[Row]) -> list[str]:

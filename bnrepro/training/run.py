@@ -24,11 +24,12 @@ from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.measures.measure import Measure
 from bnrepro.measures.progress import FILE as PROGRESS_FILE
 from bnrepro.measures.progress import ProgressObserver
-from bnrepro.records import checkpoint
+from bnrepro.records import checkpoint, checksums
 from bnrepro.records.environment import environment
-from bnrepro.records.record import CurveRow, RunRecord, append_rows, write_record
+from bnrepro.records.record import CurveRow, RunRecord, append_rows, write_atomically, write_record
 from bnrepro.records.stretches import continued, resumed_line, write_patch
 from bnrepro.screen.foot import foot
+from bnrepro.signals import end_without_teardown
 from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (
     digest,
@@ -66,7 +67,7 @@ class Run:
     ) -> None:
         """Look for a checkpoint to resume from; `further` are measures that no config names.
 
-        Only one that is `rescuable` keeps what `rescue` needs.
+        Only one that is `rescuable`, whose process ends at a signal, keeps what `rescue` needs.
 
         Raises:
             ConfigError: if the data is not what the checkpoint was trained on.
@@ -174,7 +175,10 @@ class Run:
         """Save the work, and say by whom it was stopped."""
         with self._writing, foot().doing("saving the work"):
             self.save_checkpoint()
-            return self.write_outputs("interrupted", error=signal_name)
+            record = self.write_outputs("interrupted", error=signal_name)
+        if self.is_rescuable:
+            end_without_teardown(signal_name)
+        return record
 
     def mark(self) -> None:
         """Keep a copy of the state on the host, unless the last one is young.
@@ -240,6 +244,7 @@ class Run:
     def _finish(self, status: str, **facts: Any) -> RunRecord:
         with self._writing:
             record = self.write_outputs(status, **facts)
+            write_atomically(self._directory / checksums.FILE, checksums.contents(self._directory))
             checkpoint.clear(self._checkpoints)
         return record
 

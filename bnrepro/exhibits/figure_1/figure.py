@@ -1,5 +1,6 @@
 """Figure 1 (section 4.1, MNIST): test accuracy, and percentiles of a sigmoid's input."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bnrepro import paper, statistics
+from bnrepro.config import one_line
 from bnrepro.drawing.curves import (
     Label,
     draw_mean,
@@ -32,7 +34,9 @@ from bnrepro.exhibits.sensitivity import with_sensitivity
 from bnrepro.exhibits.wording import percent, setting
 from bnrepro.experiments import EXPERIMENTS
 from bnrepro.experiments.line import INK
-from bnrepro.records.record import PERCENTILE_COLUMNS, RecordError
+from bnrepro.records import checksums
+from bnrepro.records.checking import AGAIN
+from bnrepro.records.record import PERCENTILE_COLUMNS, RecordError, left_out
 
 _CAPTION = (
     "(a) Line: mean over the seeds; band: from the lowest to the highest seed; the tables have "
@@ -83,22 +87,40 @@ def exhibit(results_dir: str) -> Exhibit:
 def load_percentiles(runs: pd.DataFrame) -> pd.DataFrame:
     """The percentiles of the runs: `experiment`, `seed`, and the columns of `percentiles.csv`.
 
+    Those that cannot be read are left out and named on standard error.
+
     Raises:
-        RecordError: if a run has none, or they cannot be read.
+        RecordError: if a run has none, or none can be read.
     """
-    frames = []
+    frames, refused = [], []
     for run in runs.to_dict("records"):
-        path = Path(run["directory"]) / "percentiles.csv"
         try:
-            frame = pd.read_csv(path, dtype={"unit": str})
-        except (OSError, ValueError) as error:
-            raise RecordError(f"{path}: cannot be read ({error})") from error
-        if tuple(frame.columns) != PERCENTILE_COLUMNS:
-            raise RecordError(f"{path}: expected the columns {','.join(PERCENTILE_COLUMNS)}")
+            frame = _percentiles(Path(run["directory"]))
+        except RecordError as error:
+            refused.append(error)
+            continue
         frame.insert(0, "experiment", run["label"])
         frame.insert(1, "seed", run["seed"])
         frames.append(frame)
+    if refused and {frame["experiment"].iloc[0] for frame in frames} != set(runs["label"]):
+        raise refused[0]
+    for line in left_out(refused):
+        print(line, file=sys.stderr)
     return pd.concat(frames, ignore_index=True)
+
+
+def _percentiles(directory: Path) -> pd.DataFrame:
+    path = directory / "percentiles.csv"
+    try:
+        checksums.check(directory, path.name)
+        numbers = dict.fromkeys(PERCENTILE_COLUMNS[1:], float)
+        frame = pd.read_csv(path, dtype={"unit": str, **numbers})
+        if tuple(frame.columns) != PERCENTILE_COLUMNS or frame.empty or frame["unit"].isna().any():
+            raise ValueError(f"expected rows of {','.join(PERCENTILE_COLUMNS)}")
+        return frame.astype({"step": int})
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else one_line(error)
+        raise RecordError(f"{path}: cannot be read ({reason}); {AGAIN}") from error
 
 
 def _drawing(title: str, mean: pd.DataFrame, percentiles: pd.DataFrame) -> Drawing:

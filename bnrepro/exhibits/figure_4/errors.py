@@ -25,10 +25,9 @@ def error_rows(trained: pd.DataFrame) -> list[ErrorRow]:
         ConfigError: if fewer than two networks are there, or they were not scored on the same.
         RecordError: if predictions cannot be read.
     """
-    return predictions.error_rows(
-        predictions.read(*map(Path, trained["directory"])),
-        [_variation(run) for run in trained.to_dict("records")],
-    )
+    names = {Path(run["directory"]): _variation(run) for run in trained.to_dict("records")}
+    members = predictions.read(*names)
+    return predictions.error_rows(members, [names[member.directory] for member in members])
 
 
 def _variation(run: Mapping[Hashable, Any]) -> str:
