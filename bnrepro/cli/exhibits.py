@@ -10,7 +10,7 @@ from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides import Override, check_single
-from bnrepro.exhibits import entry
+from bnrepro.exhibits import EXHIBITS, entry, is_meant_for_one
 
 if TYPE_CHECKING:
     from bnrepro.bench.plan import Plan
@@ -95,13 +95,47 @@ def _target(text: str | None) -> float | None:
 
 
 def prepare_figure(words: Words) -> Work:
-    """Draw one of the paper's figures, or a study's."""
+    """Draw one of the paper's figures, a study's, or one's own runs."""
     results_dir = _named_directory(words)
-    if len(words.plain) != 1:
-        received = shown(" ".join(words.plain) or "nothing")
-        raise ConfigError(f"figure {received}: expected one, such as `bnrepro figure 1`")
-    entry(words.plain[0])
-    return partial(_figure, words.plain[0], results_dir, words.value("scale", "") or None)
+    target = _target(words.flags.get("--target"))
+    names, scale = words.plain, words.value("scale", "") or None
+    if not names or (len(names) > 1 and not {*names}.isdisjoint(EXHIBITS)):
+        received = shown(" ".join(names) or "nothing")
+        raise ConfigError(
+            f"figure {received}: expected one, such as `bnrepro figure 1`, or names of runs of "
+            "your own, such as `bnrepro figure 'mlp-digits-*'`"
+        )
+    if len(names) == 1 and (names[0] in EXHIBITS or is_meant_for_one(names[0])):
+        entry(names[0])
+        if words.flags:
+            flag = next(iter(words.flags))
+            raise ConfigError(f"{flag}: figure {names[0]} is drawn in one way; leave it out")
+        return partial(_figure, names[0], results_dir, scale)
+    if scale is not None:
+        raise ConfigError(
+            f"scale={shown(scale)}: expected it with a figure of the paper; the names of runs say "
+            "their scale, such as `bnrepro figure 'bn_*-cpu'`"
+        )
+    return partial(
+        _figure_of_runs,
+        names,
+        results_dir or RESULTS_DIR,
+        target,
+        words.flags.get("--reference"),
+        words.flags.get("--output"),
+    )
+
+
+def _figure_of_runs(
+    names: list[str],
+    results_dir: str,
+    target: float | None,
+    reference: str | None,
+    output: str | None,
+) -> int:
+    from bnrepro.exhibits.own_runs import figure
+
+    return figure.main(names, results_dir, target=target, reference=reference, output=output)
 
 
 def _figure(name: str, results_dir: str | None, scale: str | None) -> int:

@@ -1,6 +1,6 @@
 """What the panels have in common: mean curves with bands, step axes, labels beside the lines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -37,30 +37,56 @@ class Label:
     color: str
 
 
-def draw_mean(axes: Axes, mean: pd.DataFrame, line: Line, *, phase: float = 0.0) -> Label:
+def draw_mean(
+    axes: Axes, mean: pd.DataFrame, line: Line, *, phase: float = 0.0, of: str = "accuracy"
+) -> Label:
     """The mean over seeds with its band; `mean` has the columns of `statistics.mean_curves`.
 
-    `phase` (0 to 1) shifts the markers, so that neighbouring lines do not cover each other's.
+    `phase` (0 to 1) shifts the markers, so that neighbouring lines do not cover each other's. `of`
+    begins the columns: `loss` for a frame of `statistics.mean_losses`.
     """
     steps = mean["step"]
     axes.fill_between(
         steps,
-        mean["accuracy_low"],
-        mean["accuracy_high"],
+        mean[f"{of}_low"],
+        mean[f"{of}_high"],
         color=line.color,
         alpha=0.18,
         linewidth=0,
     )
     axes.plot(
         steps,
-        mean["accuracy_mean"],
+        mean[f"{of}_mean"],
         color=line.color,
         linestyle=line.style,
         marker=line.marker,
         markevery=(0.12 * phase, 0.12),
         label=line.label,
     )
-    return Label(steps.iloc[-1], mean["accuracy_mean"].iloc[-1], line.label, line.text_color)
+    return Label(steps.iloc[-1], mean[f"{of}_mean"].iloc[-1], line.label, line.text_color)
+
+
+def draw_target(axes: Axes, target: float) -> None:
+    """The dotted line of an accuracy to reach."""
+    axes.axhline(target, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+
+
+def draw_diamonds(axes: Axes, reached: Sequence[tuple[float, float, Line]]) -> None:
+    """Where series reach their targets: (step, target, line); several in one place are seen."""
+    places = [(step, target) for step, target, _ in reached]
+    for index, (step, target, line) in enumerate(reached):
+        covering = places[index + 1 :].count((step, target))
+        axes.plot(
+            [step],
+            [target],
+            marker="D",
+            markersize=7 + 4 * covering,
+            markerfacecolor=line.color,
+            markeredgecolor=INK,
+            linestyle="none",
+            label=f"{line.label} reaches its target",
+            zorder=4,
+        )
 
 
 def draw_paper(axes: Axes, curve: pd.DataFrame, line: Line) -> None:

@@ -47,6 +47,11 @@ EXHIBITS = {
 }
 
 
+def is_meant_for_one(name: str) -> bool:
+    """Whether a word that names no exhibit is a number or a misspelled name of one, and no run."""
+    return name.isdigit() or bool(did_you_mean(name, list(EXHIBITS)))
+
+
 def entry(name: str) -> Entry:
     """The exhibit called `name`.
 

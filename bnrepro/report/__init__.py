@@ -1,8 +1,8 @@
 """`bnrepro report`: all exhibits on one page that needs nothing but itself.
 
-`sections` and `tested_claims`: the parts of the page. `markup`: tables and drawings as HTML.
-`deviations`: the configs against the paper's settings. `provenance`: the runs, their machine and
-their time.
+`sections`, `own_runs` and `tested_claims`: the parts of the page. `markup`: tables and drawings as
+HTML. `deviations`: the configs against the paper's settings. `provenance`: the runs, their machine
+and their time.
 """
 
 from importlib import resources
@@ -13,7 +13,7 @@ from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits import EXHIBITS, making
 from bnrepro.records import study_records
 from bnrepro.records.record import reading_once, write_atomically
-from bnrepro.report import deviations, markup, sections, tested_claims
+from bnrepro.report import deviations, markup, own_runs, sections, tested_claims
 from bnrepro.report.sections import Section
 
 
@@ -29,6 +29,7 @@ def main(results_dir: str | None = None) -> int:
     if results_dir is None:
         studies = [making.study_of(name) for name in EXHIBITS]
         results_dir = study_records.folder_to_read(studies)
+        own_runs.say_where(results_dir)
     page = build(results_dir)
     folder = Path(results_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,13 +47,15 @@ def build(results_dir: str) -> str:
         RecordError: if a record cannot be read.
     """
     exhibits = [sections.exhibit(name, one.title, results_dir) for name, one in EXHIBITS.items()]
+    own = own_runs.parts(results_dir, exhibits)
     tested = tested_claims.section(results_dir)
     parts = [
-        sections.in_short([*exhibits, tested]),
+        sections.in_short([*own, *exhibits, tested]),
+        *own,
         *exhibits,
         tested,
         sections.settings(DEFAULT_SCALE),
-        sections.origin(exhibits),
+        sections.origin([*own, *exhibits]),
     ]
     style = Template(_file("page.css")).substitute(
         light=markup.colors(dark=False), dark=markup.colors(dark=True)

@@ -38,6 +38,11 @@ def exhibit(name: str, title: str, results_dir: str, scale: str | None = None) -
         made = making.exhibit(name, results_dir, scale)
     except ConfigError as error:
         return Section(identifier, title, markup.missing(str(error)))
+    return section(identifier, title, made, results_dir)
+
+
+def section(identifier: str, title: str, made: Exhibit, results_dir: str) -> Section:
+    """An exhibit as a part of the page; its files are written to its own folder too."""
     made.write(results_dir)
     parts = [
         *(markup.paragraph(line, "setting") for line in made.setting.splitlines()),

@@ -157,6 +157,20 @@ def mean_curves(curves: pd.DataFrame, num_classes: int) -> pd.DataFrame:
     return means[common].reset_index(drop=True)
 
 
+def mean_losses(curves: pd.DataFrame) -> pd.DataFrame:
+    """Mean loss on the evaluation split over the seeds of every label, where all of them have one.
+
+    Columns `experiment`, `step`, `loss_mean`, `loss_low`, `loss_high`, `n`, as in `mean_curves`; a
+    loss that is not finite is none.
+    """
+    frame = curves[np.isfinite(curves["evaluation_loss"].to_numpy(float))]
+    means = frame.groupby(["label", "step"])["evaluation_loss"].agg(["mean", "min", "max", "count"])
+    means = means.reset_index()
+    means.columns = pd.Index(["experiment", "step", "loss_mean", "loss_low", "loss_high", "n"])
+    num_seeds = curves.groupby("label")["seed"].nunique()
+    return means[means["n"] == means["experiment"].map(num_seeds)].reset_index(drop=True)
+
+
 def slope_of_last_fifth(curve: pd.DataFrame) -> float:
     """Least-squares slope of the accuracy over the last fifth of the steps, per 1,000 steps.
 
