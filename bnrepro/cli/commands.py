@@ -107,9 +107,10 @@ COMMANDS = {
             "[study=NAME] [experiment ...] [results_dir=DIR]",
             prepare_table,
             (
-                Flag("--format", "how it is printed", "FORM", ("text", "csv", "markdown")),
+                Flag("--format", "how it is printed", "FORM", ("text", "csv", "markdown", "latex")),
                 Flag("--target", "the accuracy to reach, such as 0.722", "ACCURACY"),
                 Flag("--reference", "whose best accuracy is the target", "EXPERIMENT"),
+                Flag("--paired", "what differs, and differences by seed from the first one named"),
             ),
             keys=None,
             takes_plain_words=True,
@@ -118,6 +119,7 @@ COMMANDS = {
                 ("bnrepro table", "all of your own records, under results/"),
                 ("bnrepro table inception 'bn_*' --reference inception", "some of them"),
                 ("bnrepro table study=figure_2 --format csv", "a study's: the paper's figure 3"),
+                ("bnrepro table mlp-digits-none mlp-digits-x1 --paired", "one minus the other"),
             ),
         ),
         Command(

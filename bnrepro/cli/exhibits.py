@@ -58,17 +58,17 @@ def _tabulate(
         if found.missing:
             print(found.missing, file=sys.stderr)
         runs = found.runs
-    made = tables.tabulate(
-        tables.select(runs, words.plain),
-        record.read_curves(results_dir),
-        target=target,
-        reference=words.flags.get("--reference"),
-    )
-    form = words.flags.get("--format", "text")
-    if form == "text":
-        sys.stdout.write(tables.to_text(*made, width=tables.terminal_width()))
+    chosen = tables.select(runs, words.plain)
+    curves, reference = record.read_curves(results_dir), words.flags.get("--reference")
+    form, width = words.flags.get("--format", "text"), tables.terminal_width()
+    if "--paired" in words.flags:
+        differences = tables.tabulate_paired(
+            chosen, curves, target=target, reference=reference, patterns=words.plain
+        )
+        sys.stdout.write(tables.paired_rendered(differences, form, width))
     else:
-        sys.stdout.write({"csv": tables.to_csv, "markdown": tables.to_markdown}[form](*made))
+        made = tables.tabulate(chosen, curves, target=target, reference=reference)
+        sys.stdout.write(tables.rendered(made, form, width))
     return 0
 
 

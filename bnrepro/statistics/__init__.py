@@ -3,7 +3,7 @@
 `accuracies`: what a run counts for. `curves`: crossings of a target, mean curves, slope, distance.
 `medians`: Kaplan-Meier medians and their intervals. `bootstrap`: ratios of medians, with intervals.
 `coverage`: how often these hold the ratio. `paired`: comparisons over the seeds that two
-experiments share.
+experiments share. `effects`: how large they are, and many of them together.
 
 Data frames of curves are those of `record.load_curves`: one row per evaluation, with `label` and
 `seed` saying which run it belongs to. Steps are updates of the weights, accuracies fractions.
@@ -26,6 +26,7 @@ from bnrepro.statistics.curves import (
     steps_to_target,
     sustained_steps_to_target,
 )
+from bnrepro.statistics.effects import holm, paired_effect_size
 from bnrepro.statistics.medians import (
     Interval,
     coverage_of_median,
@@ -47,6 +48,7 @@ __all__ = [
     "crossings_of_targets",
     "evaluation_grid",
     "extend_diverged",
+    "holm",
     "interval_of_median",
     "judged",
     "kaplan_meier_median",
@@ -55,6 +57,7 @@ __all__ = [
     "median_with_interval",
     "order_statistic",
     "pair",
+    "paired_effect_size",
     "root_mean_square_distance",
     "sign_flip_test",
     "slope_of_last_fifth",

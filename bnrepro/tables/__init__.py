@@ -2,12 +2,15 @@
 
 `rows`: what a table holds, and the contract of `bnrepro table --format csv`. `data_sets`: which
 runs stand in one. `references`: what is compared with what. `experiments`: from records and curves
-to the rows. `wording`: the lines above and below them. `rendering`: text, CSV and
-Markdown. `markdown`: any table of texts as Markdown.
+to the rows. `wording`: the lines above and below them. `paired`: differences on the same seed.
+`rendering` and `paired_rendering`: text, CSV, Markdown and LaTeX, by their names in `forms`.
+`markdown` and `latex`: any table of texts in these.
 """
 
 from bnrepro.tables.experiments import select, table, tabulate
+from bnrepro.tables.forms import paired_rendered, rendered
 from bnrepro.tables.markdown import markdown_table
+from bnrepro.tables.paired import PAIRED_COLUMNS, PairedTable, tabulate_paired
 from bnrepro.tables.rendering import (
     printed_lines,
     terminal_width,
@@ -19,14 +22,19 @@ from bnrepro.tables.rows import COLUMNS, Steps, Table, TableRow
 
 __all__ = [
     "COLUMNS",
+    "PAIRED_COLUMNS",
+    "PairedTable",
     "Steps",
     "Table",
     "TableRow",
     "markdown_table",
+    "paired_rendered",
     "printed_lines",
+    "rendered",
     "select",
     "table",
     "tabulate",
+    "tabulate_paired",
     "terminal_width",
     "to_csv",
     "to_markdown",

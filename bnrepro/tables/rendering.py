@@ -1,4 +1,4 @@
-"""Tables as text, CSV and Markdown."""
+"""Tables as text, CSV, Markdown and LaTeX."""
 
 import re
 import shutil
@@ -12,12 +12,13 @@ import pandas as pd
 from bnrepro.experiments import EXPERIMENTS
 from bnrepro.screen import percent
 from bnrepro.statistics import Interval, Speedup
+from bnrepro.tables.latex import latex_table
 from bnrepro.tables.markdown import markdown_table
 from bnrepro.tables.rows import Steps, Table, TableRow
 from bnrepro.tables.wording import span
 
 # Columns of prose where nothing says how wide the page is.
-_PROSE = 100
+PROSE = 100
 _GAP, _DASH = "  ", "\u2013"
 _TITLES = (
     "experiment",
@@ -54,11 +55,11 @@ def to_text(*tables: Table, width: int | None = None) -> str:
 
 
 def _text(table: Table, width: int | None) -> str:
-    prose = partial(_wrapped, width=width or _PROSE)
+    prose = partial(wrapped, width=width or PROSE)
     parts = [
         *prose(table.header),
         "",
-        *_aligned(printed_lines(table), width),
+        *aligned(printed_lines(table), width),
         "",
         *prose(table.notes),
     ]
@@ -77,14 +78,24 @@ def _markdown(table: Table) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _wrapped(lines: Iterable[str], width: int) -> list[str]:
+def to_latex(*tables: Table) -> str:
+    """Each as a LaTeX `tabular`, its header and its notes as comments above it."""
+    return "\n".join(_latex(table) for table in tables)
+
+
+def _latex(table: Table) -> str:
+    titles, *lines = printed_lines(table)
+    return latex_table(titles, lines, [*table.header, *table.notes]) + "\n"
+
+
+def wrapped(lines: Iterable[str], width: int) -> list[str]:
     """The lines of a page so wide; neither a name nor a percentage is broken."""
     wrap = partial(textwrap.wrap, width=width, subsequent_indent="  ", break_on_hyphens=False)
     kept = (line.replace(" %", "\N{NO-BREAK SPACE}%") for line in lines)
     return [part.replace("\N{NO-BREAK SPACE}", " ") for line in kept for part in wrap(line)]
 
 
-def _aligned(lines: list[list[str]], width: int | None) -> list[str]:
+def aligned(lines: list[list[str]], width: int | None) -> list[str]:
     """The rows with their columns aligned, in as many blocks as the width asks for."""
     columns = [list(column) for column in zip(*lines, strict=True)]
     if width is None:
@@ -164,7 +175,7 @@ def _printed(row: TableRow, asked: dict[str, bool]) -> tuple[str, ...]:
         "reference" if row.experiment == row.reference else _speedup(row.speedup),
         ""
         if row.best_accuracy is None
-        else percent(row.best_accuracy) + _brackets(row.best_accuracy_interval, ".2%"),
+        else percent(row.best_accuracy) + brackets(row.best_accuracy_interval, ".2%"),
         f"{len(row.diverged_at)} of {row.n}" if asked["diverged"] else "",
         _paper_steps(row.paper_experiment),
         f"{100 * best:.1f} %" if best else "",
@@ -180,7 +191,7 @@ def _steps(row: TableRow) -> str:
         return ""
     if not row.steps.reached and len(row.diverged_at) == row.n:
         return f"diverged at step {span(row.diverged_at.values())}"
-    return _median(row.steps) + _brackets(row.steps.interval, ",.0f")
+    return _median(row.steps) + brackets(row.steps.interval, ",.0f")
 
 
 def _median(steps: Steps) -> str:
@@ -193,7 +204,7 @@ def _speedup(speedup: Speedup | None) -> str:
     if speedup is None or speedup.value is None:
         return ""
     sign = "" if speedup.relation == "=" else f"{speedup.relation} "
-    return f"{sign}{speedup.value:.2f}" + _brackets(speedup.interval, ".2f")
+    return f"{sign}{speedup.value:.2f}" + brackets(speedup.interval, ".2f")
 
 
 def _paper_steps(experiment: str) -> str:
@@ -203,7 +214,7 @@ def _paper_steps(experiment: str) -> str:
     return f"{printed.steps_to_target:,}" if printed.steps_to_target else "never"
 
 
-def _brackets(interval: Interval, form: str) -> str:
+def brackets(interval: Interval, form: str) -> str:
     """` (1,000-1,500)`, ` (1,000+)` with an open upper end; nothing for no interval."""
     low, high = (
         None if end is None else f"{end:{form}}".removesuffix("%")
