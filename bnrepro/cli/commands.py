@@ -17,6 +17,7 @@ from bnrepro.cli.exhibits import (
     prepare_table,
     prepare_tensorboard,
 )
+from bnrepro.cli.runs import STATES, prepare_runs
 from bnrepro.cli.training import prepare_run, prepare_sweep, prepare_verify
 from bnrepro.cli.words import Command, Flag, Words, Work
 from bnrepro.config import ConfigError, did_you_mean, shown
@@ -120,6 +121,23 @@ COMMANDS = {
                 ("bnrepro table inception 'bn_*' --reference inception", "some of them"),
                 ("bnrepro table study=figure_2 --format csv", "a study's: the paper's figure 3"),
                 ("bnrepro table mlp-digits-none mlp-digits-x1 --paired", "one minus the other"),
+            ),
+        ),
+        Command(
+            "runs",
+            "list your runs: state, date, steps, best accuracy, time, name; the newest last",
+            "[NAME ...] [group=choice ...] [key=value ...] [results_dir=DIR]",
+            prepare_runs,
+            (
+                Flag("--state", "only those that are so", "STATE", STATES),
+                Flag("--format", "how it is printed", "FORM", ("text", "csv")),
+            ),
+            keys=None,
+            takes_plain_words=True,
+            examples=(
+                ("bnrepro runs", "all of them, unfinished ones too"),
+                ("bnrepro runs bn=none,x1 seed=0", "by what they were told; one of the values"),
+                ("bnrepro runs 'mlp-*' --state interrupted", "by name and state"),
             ),
         ),
         Command(

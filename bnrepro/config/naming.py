@@ -58,6 +58,21 @@ def variant(config: RunConfig) -> str | None:
     return None
 
 
+def variant_values(choice: str) -> dict[str, Any]:
+    """The flat keys by which a config is known as a choice of `bn`, with its values.
+
+    Raises:
+        ConfigError: if there is no such choice.
+    """
+    meant = merge({"bn": choice}).resolved()
+    return {
+        "placement": meant.placement,
+        "normalization": meant.normalization,
+        "learning_rate_multiplier": meant.learning_rate_multiplier,
+        "accelerate": meant.accelerate,
+    }
+
+
 def is_scaled(experiment: str) -> bool:
     """An experiment that chooses a scale exists at all of them, another one has none."""
     return _is_scaled(experiment, checked_directories())

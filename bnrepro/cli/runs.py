@@ -1,0 +1,43 @@
+"""The commands about single runs: which there are."""
+
+import sys
+from functools import partial
+
+from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
+from bnrepro.cli.words import Words, Work
+from bnrepro.config.overrides import check_single
+from bnrepro.records.record import STATUSES
+
+# Of a record, and of a run without one that can be read.
+STATES = (*STATUSES, "started", "unreadable")
+
+
+def prepare_runs(words: Words) -> Work:
+    """List runs."""
+    results_dir = words.value("results_dir", RESULTS_DIR)
+    check_single(one for one in words.overrides if one.key == "results_dir")
+    check_results_directory(results_dir)
+    return partial(_list, words, results_dir)
+
+
+def _list(words: Words, results_dir: str) -> int:
+    from bnrepro.screen import printed
+    from bnrepro.tables import listing, terminal_width
+
+    filters = [one for one in words.overrides if one.key != "results_dir"]
+    runs = listing.listed(
+        results_dir, patterns=words.plain, filters=filters, status=words.flags.get("--state")
+    )
+    if words.flags.get("--format") == "csv":
+        sys.stdout.write(listing.to_csv(runs))
+    else:
+        for line in listing.to_lines(runs, terminal_width()):
+            print(line)
+    for run in runs:
+        if run.error:
+            print(printed(run.error, sys.stderr), file=sys.stderr)
+    if not runs:
+        asked = [*words.plain, *map(str, filters)]
+        which = f"run with {', '.join(asked)}" if asked else "run"
+        print(printed(f"no such {which} in {results_dir}", sys.stderr), file=sys.stderr)
+    return 0
