@@ -36,7 +36,7 @@ def test_commands():
 def test_flags_of_a_command():
     assert "--dry-run" in words("bnrepro sweep --")
     assert words("bnrepro sweep --st") == ["--status"]
-    assert words("bnrepro table --format ") == ["text", "csv", "markdown"]
+    assert words("bnrepro table --format ") == ["text", "csv", "markdown", "latex"]
     assert words("bnrepro run --cfg j") == ["job"]
     assert words("bnrepro run --st") == []
 
