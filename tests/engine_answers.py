@@ -19,9 +19,18 @@ from unittest.mock import patch
 import keras
 import numpy as np
 
-from bnrepro import load_curves, load_engine, load_runs, models, normalization, training
-from bnrepro.config import RunConfig
+from bnrepro import (
+    load_curves,
+    load_engine,
+    load_runs,
+    models,
+    normalization,
+    scoring,
+    training,
+)
+from bnrepro.config import ConfigError, RunConfig
 from bnrepro.config.composition import Composition, compose
+from bnrepro.config.overrides import read_all
 from bnrepro.data import Split
 from bnrepro.data.streaming import StreamedImages
 from bnrepro.engine import Engine, build_probe
@@ -587,3 +596,37 @@ def _sums(arrays: Arrays) -> dict[str, float]:
 
 def _same(first: Arrays, second: Arrays) -> bool:
     return all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def evaluated(
+    overrides: Sequence[str], asked: Sequence[tuple[Sequence[str], str | None, str | None]]
+) -> Answer:
+    """What `scoring.evaluate` says of a run for each (words, split, inference), or its error.
+
+    With them the images' digests, and what the network gives for the training images, called by
+    itself.
+    """
+    with tempfile.TemporaryDirectory() as results:
+        composition = compose([*overrides, f"results_dir={results}", "tensorboard=false"])
+        record = training.run(composition)
+        directory = composition.directory
+        answer: Answer = {"record": asdict(record), "scores": []}
+        for words, split, inference in asked:
+            given = read_all(words)
+            try:
+                (found,) = scoring.evaluate([directory], given, split=split, inference=inference)
+                answer["scores"].append(asdict(found) | {"directory": found.directory.name})
+            except ConfigError as error:
+                answer["scores"].append(str(error).replace(str(directory), "RUN"))
+        engine = load_engine(directory)
+        train = engine.dataset.train
+        images = np.asarray(train.images) / 255
+        logits = keras.ops.convert_to_numpy(engine.network.model(images, training=False))
+        answer["train"] = (logits, train.labels)
+        answer["last row"] = read_rows(directory / "curve.csv", CURVE_COLUMNS)[-1]
+        (directory / "model.keras").unlink()
+        try:
+            next(scoring.evaluate([directory]))
+        except ConfigError as error:
+            answer["without a model"] = str(error)
+        return answer

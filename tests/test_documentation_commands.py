@@ -63,6 +63,8 @@ def instead(line):
         return "true"
     absent = "jax" in command and find_spec("jax") is None
     long = any(word.startswith(("study=", "scale=", "data=")) for word in words)
+    if words[:1] == ["evaluate"] and long:
+        return "true"  # of a run that is only planned here
     if words[:1] == ["sweep"] and (long or absent):
         return f"{command} --status"
     if words[:1] == ["run"] and (long or absent):

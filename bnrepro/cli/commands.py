@@ -17,13 +17,15 @@ from bnrepro.cli.exhibits import (
     prepare_table,
     prepare_tensorboard,
 )
-from bnrepro.cli.runs import STATES, prepare_runs
+from bnrepro.cli.runs import STATES, prepare_evaluate, prepare_runs
 from bnrepro.cli.training import prepare_run, prepare_sweep, prepare_verify
 from bnrepro.cli.words import Command, Flag, Words, Work
-from bnrepro.config import ConfigError, did_you_mean, shown
+from bnrepro.config import KEYS, ConfigError, did_you_mean, shown
+from bnrepro.config.names import INFERENCES, SPLITS
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
 from bnrepro.exhibits import EXHIBITS
 
+_DATA_KEYS = tuple(key for key in KEYS if key.startswith("data.") and key != "data.name")
 _CONFIG_DIR = Flag(
     "--config-dir",
     f"a folder with files of your own, as {CONFIG_DIRECTORY_VARIABLE} names it",
@@ -138,6 +140,25 @@ COMMANDS = {
                 ("bnrepro runs", "all of them, unfinished ones too"),
                 ("bnrepro runs bn=none,x1 seed=0", "by what they were told; one of the values"),
                 ("bnrepro runs 'mlp-*' --state interrupted", "by name and state"),
+            ),
+        ),
+        Command(
+            "evaluate",
+            "score finished networks on other images, or with other statistics",
+            "RUN ... [data=NAME] [split=NAME] [inference=population] [results_dir=DIR]",
+            prepare_evaluate,
+            (Flag("--format", "how it is printed", "FORM", ("text", "csv")),),
+            keys=("results_dir", "data", *_DATA_KEYS),
+            takes_plain_words=True,
+            settings=(
+                Flag("split", "which images (the run's own split)", "NAME", ("train", *SPLITS)),
+                Flag("inference", "which statistics (the run's own)", "KIND", INFERENCES),
+            ),
+            examples=(
+                ("bnrepro evaluate mlp-digits-x1", "all its seeds, as at the end of training"),
+                ("bnrepro evaluate mlp-digits-x1/seed_0 split=train", "on what it was trained on"),
+                ("bnrepro evaluate 'mlp-*' inference=population", "with Algorithm 2's statistics"),
+                ("bnrepro evaluate mlp-mnist-x1 data=fashion_mnist", "on images of another kind"),
             ),
         ),
         Command(

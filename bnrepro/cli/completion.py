@@ -83,11 +83,15 @@ def _for_command(command: Command, before: Sequence[str], current: str) -> list[
     if current.startswith("-"):
         return [flag.name for flag in command.flags if flag.name not in before] + ["--help"]
     key, equals, text = current.partition("=")
+    settings = {setting.name: setting for setting in command.settings}
+    if equals and key in settings:
+        return [f"{key}={choice}" for choice in settings[key].choices]
     if equals:
         return [f"{key}={value}" for value in _values(command, key, text)]
     words = list(command.plain_words)
     if command.takes_study:
         words.append("study=")
+    words += [f"{setting.name}=" for setting in command.settings]
     return words + _key_words(command, current)
 
 

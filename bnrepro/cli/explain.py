@@ -1,6 +1,7 @@
 """Help pages, made from the commands; what `conf/` adds to them is `config_help`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bnrepro import __version__
 from bnrepro.cli.words import Command, Flag
@@ -48,6 +49,10 @@ def page(command: Command) -> str:
     parts = [wrapped(usage, columns, indent=15), wrapped(summary, columns)]
     if command.examples:
         parts.append("\n".join(["examples:", *_example_lines(command, columns)]))
+    if command.settings:
+        named = (replace(each, name=f"{each.name}=", metavar="") for each in command.settings)
+        lines = (_flag_line(each, columns) for each in named)
+        parts.append("\n".join(["words:", *lines]))
     if command.flags:
         lines = (_flag_line(flag, columns) for flag in command.flags)
         parts.append("\n".join(["flags:", *lines]))

@@ -1,10 +1,11 @@
-"""The commands about single runs: which there are."""
+"""The commands about single runs: which there are, and what one scores on other images."""
 
 import sys
 from functools import partial
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
+from bnrepro.config import ConfigError
 from bnrepro.config.overrides import check_single
 from bnrepro.records.record import STATUSES
 
@@ -40,4 +41,46 @@ def _list(words: Words, results_dir: str) -> int:
         asked = [*words.plain, *map(str, filters)]
         which = f"run with {', '.join(asked)}" if asked else "run"
         print(printed(f"no such {which} in {results_dir}", sys.stderr), file=sys.stderr)
+    return 0
+
+
+def prepare_evaluate(words: Words) -> Work:
+    """Score finished networks."""
+    results_dir = words.value("results_dir", RESULTS_DIR)
+    check_single(words.overrides)
+    check_results_directory(results_dir)
+    if not words.plain:
+        raise ConfigError(
+            "evaluate: expected runs, such as `bnrepro evaluate mlp-digits-x1`; `bnrepro runs` "
+            "lists them"
+        )
+    return partial(_evaluate, words, results_dir)
+
+
+def _evaluate(words: Words, results_dir: str) -> int:
+    from bnrepro import scoring
+    from bnrepro.cli.training import quiet
+    from bnrepro.screen import printed
+    from bnrepro.screen.foot import foot
+    from bnrepro.tables import ensemble
+
+    directories = [path for name in words.plain for path in ensemble.find(name, results_dir)]
+    with foot().doing("loading the framework"), quiet():
+        scoring.load_framework(directories[0])
+    given = [one for one in words.overrides if one.key != "results_dir"]
+    scores = []
+    for score in scoring.evaluate(
+        list(dict.fromkeys(directories)),
+        given,
+        split=words.flags.get("split"),
+        inference=words.flags.get("inference"),
+    ):
+        scores.append(score)
+        if words.flags.get("--format") != "csv":
+            for line in scoring.lines_of(score):
+                print(printed(line, sys.stdout), flush=True)
+    if words.flags.get("--format") == "csv":
+        sys.stdout.write(scoring.to_csv(scores))
+    for caution in filter(None, dict.fromkeys(score.caution for score in scores)):
+        print(printed(caution, sys.stderr), file=sys.stderr)
     return 0

@@ -117,7 +117,7 @@ def _trained(members: "list[Composition]") -> "list[RunRecord]":
     config = members[0].config
     print(summary(members[0], width()), flush=True)
     backend.select(config)
-    with foot().doing(f"loading {_TITLES[config.backend]}"), _quiet():
+    with foot().doing(f"loading {_TITLES[config.backend]}"), quiet():
         from bnrepro import engine, training
 
         device.refuse_other(config, engine.find_devices())
@@ -132,7 +132,7 @@ def _trained(members: "list[Composition]") -> "list[RunRecord]":
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Hold back what libraries write to standard error, unless loading them fails.
 
     TensorFlow's write notes about processor and drivers, whatever their settings say.

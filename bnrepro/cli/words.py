@@ -75,6 +75,8 @@ class Command:
     plain_words: tuple[str, ...] = ()
     takes_plain_words: bool = False
     takes_study: bool = False
+    # Words `name=value` that are no keys of a run, each as a flag without dashes.
+    settings: tuple[Flag, ...] = ()
     # (command line, what it does)
     examples: tuple[tuple[str, str], ...] = ()
 
@@ -89,9 +91,14 @@ def read_words(command: Command, words: list[str]) -> Words:
     if _CONFIG_DIR in flags:
         _use_config_directory(flags[_CONFIG_DIR])
     study, plain, keyed = None, [], []
+    settings = {setting.name: setting for setting in command.settings}
     for word in others:
+        name, equals, value = word.partition("=")
         if command.takes_study and word.startswith("study="):
             study = word.removeprefix("study=")
+        elif equals and name in settings:
+            _check_flag(settings[name], value, given=True)
+            flags[name] = value
         elif command.takes_plain_words and "=" not in word:
             plain.append(word)
         else:
