@@ -10,7 +10,7 @@ Data frames of curves are those of `record.load_curves`: one row per evaluation,
 """
 
 from bnrepro.statistics.accuracies import judged
-from bnrepro.statistics.bootstrap import Speedup, speedup, speedup_to_best
+from bnrepro.statistics.bootstrap import Relation, Speedup, speedup, speedup_to_best
 from bnrepro.statistics.coverage import bootstrap_coverage
 from bnrepro.statistics.curves import (
     counted,
@@ -36,10 +36,12 @@ from bnrepro.statistics.medians import (
     order_statistic,
     whole_percent,
 )
-from bnrepro.statistics.paired import pair, sign_flip_test
+from bnrepro.statistics.paired import Ratios, pair, ratios_of_steps, sign_flip_test
 
 __all__ = [
     "Interval",
+    "Ratios",
+    "Relation",
     "Speedup",
     "bootstrap_coverage",
     "counted",
@@ -58,6 +60,7 @@ __all__ = [
     "order_statistic",
     "pair",
     "paired_effect_size",
+    "ratios_of_steps",
     "root_mean_square_distance",
     "sign_flip_test",
     "slope_of_last_fifth",

@@ -19,6 +19,8 @@ from bnrepro.statistics.medians import CONFIDENCE, Interval, by_time, resampled_
 NUM_RESAMPLES = 2_000
 # Steps, and whether the target was reached, each (seeds,).
 Crossed = tuple[np.ndarray, np.ndarray]
+# Of a ratio to the number that is given for it.
+Relation = Literal["=", ">", "<"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Speedup:
     """
 
     value: float | None
-    relation: Literal["=", ">", "<"]
+    relation: Relation
     interval: Interval
     seeds: tuple[int, ...]
 
@@ -87,7 +89,7 @@ def speedup_to_best(
 
 def _speedup(seeds: list[int], lows: np.ndarray, highs: np.ndarray) -> Speedup:
     """The speed-up of the least and greatest ratios: of all seeds, then of their resamples."""
-    value, relation = _bounded(lows[0], highs[0])
+    value, relation = bounded(lows[0], highs[0])
     interval = _NOTHING.interval
     if len(seeds) > 1:
         tail = int(NUM_RESAMPLES * (1 - CONFIDENCE) / 2)
@@ -145,7 +147,8 @@ def _median_bounds(
     return np.where(np.isfinite(medians), medians, last), medians
 
 
-def _bounded(low: float, high: float) -> tuple[float | None, Literal["=", ">", "<"]]:
+def bounded(low: float, high: float) -> tuple[float | None, Relation]:
+    """What is known of a ratio: itself, or the end that says something; None where neither does."""
     if low == high:
         return _positive(low), "="
     if math.isinf(high):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bnrepro.statistics import Interval, Speedup, interval_of_median
+from bnrepro.statistics import Interval, Ratios, Speedup, interval_of_median, ratios_of_steps
 from bnrepro.verdicts.criteria import HINT_SEEDS, VERDICT_SEEDS, SeedCriterion
 from bnrepro.verdicts.verdict import Outcome, Verdict, all_of
 
@@ -34,16 +34,27 @@ class Comparison:
         n, bound = len(self.low), criterion.bound
         if n < HINT_SEEDS or np.isnan(self.low).any():
             return "inconclusive"
-        below, above = bool((self.high < bound).all()), bool((self.low > bound).all())
-        if n >= VERDICT_SEEDS:
-            below = below or _end(self.interval.high, math.inf) < bound
-            above = above or _end(self.interval.low, -math.inf) > bound
-        agrees, contradicts = (above, below) if criterion.relation == "above" else (below, above)
+        below, above = self._sides(bound)
+        if criterion.relation == "within":
+            too_small, large_enough = self._sides(1 / bound)
+            agrees, contradicts = large_enough and below, too_small or above
+        else:
+            agrees, contradicts = (
+                (above, below) if criterion.relation == "above" else (below, above)
+            )
         if agrees:
             return "reproduced" if n >= VERDICT_SEEDS else "hint: holds"
         if contradicts:
             return "not reproduced" if n >= VERDICT_SEEDS else "hint: does not hold"
         return "inconclusive"
+
+    def _sides(self, bound: float) -> tuple[bool, bool]:
+        """Whether all lie below the bound, and whether all lie above it."""
+        below, above = bool((self.high < bound).all()), bool((self.low > bound).all())
+        if len(self.low) >= VERDICT_SEEDS:
+            below = below or _end(self.interval.high, math.inf) < bound
+            above = above or _end(self.interval.low, -math.inf) > bound
+        return below, above
 
     def __str__(self) -> str:
         return f"{self.name} {self.text}, n = {len(self.low)}" if len(self.low) else self.text
@@ -99,23 +110,23 @@ def of_steps(
     A run that never reached the target needs any number of steps from its last one on. `ratio` is
     that of the medians, with its interval.
     """
-    pairs = reference.merge(experiment, on="seed", suffixes=("_reference", "_experiment"))
-    if pairs.empty:
+    # A target that an untrained network has reached: 0 / 0 agrees with nothing.
+    each = ratios_of_steps(reference, experiment)
+    if not each.low.size:
         return Comparison(name, f"{name} no seed that both have")
     text = "never reached" if ratio.value is None else f"{ratio.relation} {ratio.value:.3g}"
-    (from_low, from_high), (by_low, by_high) = (
-        _bounds(pairs, suffix) for suffix in ("_reference", "_experiment")
-    )
-    # A target that an untrained network has reached: 0 / 0 agrees with nothing.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low, high = from_low / by_high, from_high / by_low
     text = text.removeprefix("= ") + _brackets(ratio.interval)
-    return Comparison(name, text, low, high, ratio.interval)
+    return Comparison(name, text, each.low, each.high, ratio.interval)
 
 
-def _bounds(pairs: pd.DataFrame, suffix: str) -> tuple[np.ndarray, np.ndarray]:
-    steps = pairs[f"steps{suffix}"].to_numpy(float)
-    return steps, np.where(pairs[f"reached{suffix}"], steps, math.inf)
+def of_ratios(name: str, ratios: Ratios) -> Comparison:
+    """Ratios on the same seed, with the interval of their median."""
+    if not ratios.low.size:
+        return Comparison(name, f"{name} no seed that both have")
+    (median, relation), interval = ratios.median, ratios.interval
+    text = "never reached" if median is None else f"{relation} {median:.3g}".removeprefix("= ")
+    text += _brackets(interval)
+    return Comparison(name, text, ratios.low, ratios.high, interval)
 
 
 def _end(end: float | None, open_end: float) -> float:

@@ -70,13 +70,14 @@ class Criterion:
 class SeedCriterion:
     """A bound on a number that every seed has, or every network of one ensemble (`each`).
 
+    "within" a bound are numbers at most so many times larger or smaller than 1.
     `after_records`: it was written when the records that it judges had been seen.
     """
 
     claim: str
     sentence: str
     measure: str
-    relation: Literal["above", "below"]
+    relation: Literal["above", "below", "within"]
     bound: float
     each: Literal["seed", "network"] = "seed"
     after_records: bool = False
@@ -94,7 +95,8 @@ class SeedCriterion:
     @property
     def text(self) -> str:
         """The criterion in words."""
-        rule = f"{self.measure}: {self.relation} {self.bound:g} for every {self.each}"
+        bound = f"1/{self.bound:g} to {self.bound:g}" if self.relation == "within" else self.bound
+        rule = f"{self.measure}: {self.relation} {bound} for every {self.each}"
         if self.each == "seed":
             rule += f", or by the interval of the median; below {VERDICT_SEEDS} seeds a hint"
         return f"{rule}; written after the records were seen" if self.after_records else rule
