@@ -15,6 +15,7 @@ _DATA = {
     "cifar10": "CIFAR-10",
     "image_folder": "own images",
 }
+_BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
 # A network in words; one that is missing here goes by its own name and width.
 _MODELS = {
     "mlp": "{hidden_layers} layers of {units:g} {activation} units",
@@ -41,6 +42,27 @@ def _network(runs: pd.DataFrame) -> str:
     models = _each(_model(shape, of_shape) for shape, of_shape in runs.groupby(shapes))
     batch = _each(f"{size}" for size in runs["config.batch_size"])
     return f"{binary}{data}, {models}, batch {batch}"
+
+
+def made_on(runs: pd.DataFrame, study: str = "") -> str:
+    """How many runs, of a study, took how long on which device: a sentence.
+
+    `runs` is a frame of `record.load_runs`.
+    """
+    of_study = f" of study={study}" if study else ""
+    seconds, devices = runs["seconds.total"], runs["environment.device"]
+    size, unit = (60, "minutes") if seconds.max() >= 120 else (1, "seconds")
+    backends = _each(_BACKENDS.get(name, name) for name in runs["environment.backend"])
+    threads = _each(str(number) for number in runs["environment.threads"])
+    mixed = int((runs.assign(device=devices).groupby("seed")["device"].nunique() > 1).sum())
+    each = f"{mixed} of the seeds on several" if mixed else "each seed on one of them"
+    which = f" ({each})" if devices.nunique() > 1 else ""
+    return (
+        f"The {len(runs)} runs{of_study} took {seconds.min() / size:.0f} to "
+        f"{seconds.max() / size:.0f} {unit} each, {seconds.sum() / 3600:.1f} hours together, under "
+        f"{backends} on {_each(devices)}{which}, with {threads} "
+        f"{'thread' if threads == '1' else 'threads'} a run."
+    )
 
 
 def percent(fraction: float, digits: int = 1) -> str:

@@ -30,6 +30,19 @@ def error_rows(trained: pd.DataFrame) -> list[ErrorRow]:
     return predictions.error_rows(members, [names[member.directory] for member in members])
 
 
+def plain_rows(trained: pd.DataFrame) -> list[ErrorRow]:
+    """As `error_rows`, of networks that differ in their seed alone; none where there is only one.
+
+    Raises:
+        ConfigError: if they were not scored on the same images.
+        RecordError: if predictions cannot be read.
+    """
+    if len(trained) < 2:
+        return []
+    names = [f"BN-x30, seed {seed}" for seed in trained["seed"]]
+    return predictions.error_rows(predictions.read(*map(Path, trained["directory"])), names)
+
+
 def _variation(run: Mapping[Hashable, Any]) -> str:
     """The ways of section 4.2.3 in which a network differs from BN-x30, in words."""
     ways = []
