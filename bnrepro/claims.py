@@ -11,7 +11,7 @@ from pathlib import Path
 from bnrepro.config import ConfigError, did_you_mean, first_few
 from bnrepro.exhibits import claims as studies
 from bnrepro.lab import exact
-from bnrepro.paper import CLAIMS, claim
+from bnrepro.paper import CLAIMS, LAWS, claim
 from bnrepro.records.record import reading_once, write_atomically
 from bnrepro.tables import markdown_table
 from bnrepro.verdicts.reasons import CAUTION, reason
@@ -20,6 +20,9 @@ from bnrepro.verdicts.verdict import COLUMNS, Verdict, count_outcomes
 
 # In the paper's order.
 _ALL = tuple(each.identifier for each in CLAIMS)
+_LAWS = tuple(law.identifier for law in LAWS)
+# The word that asks for all of them, and the folder of their verdicts.
+_LABORATORY, _LABORATORY_FOLDER = "lab", "laboratory"
 TESTED = tuple(name for name in _ALL if name in exact.EXACT_CLAIMS or name in studies.STUDIES)
 
 
@@ -27,11 +30,13 @@ TESTED = tuple(name for name in _ALL if name in exact.EXACT_CLAIMS or name in st
 def main(
     names: Sequence[str] = (), results_dir: str | Path | None = None, format: str = "text"
 ) -> int:
-    """Test the claims called `names` (`C1`, ...; all without names) and print the verdicts.
+    """Test the claims called `names` and print the verdicts.
 
-    A claim that is not tested has a line with the reason. Tables and figures go into
-    `<results_dir>/claims/`; `verdicts.csv` beside them where all claims are asked for. `format` is
-    `text`, `csv` or `markdown`. Without `results_dir` it is `studies.folder_to_read`.
+    Names are `C1` and so on, all without any, and the laboratory's laws, `X1` and so on or all of
+    them as `lab`. A claim that is not tested has a line with the reason. Tables and figures go into
+    `<results_dir>/claims/`; `verdicts.csv` beside them where all claims are asked for, and
+    `<results_dir>/laboratory/verdicts.csv` where all laws are. `format` is `text`, `csv` or
+    `markdown`. Without `results_dir` it is `studies.folder_to_read`.
 
     Raises:
         ConfigError: if there is no such claim or format, or an exact experiment is asked for where
@@ -48,21 +53,35 @@ def main(
     _check_tensorflow(chosen)
     if results_dir is None:
         results_dir = studies.folder_to_read(chosen)
-    folder = Path(results_dir) / "claims"
-    folder.mkdir(parents=True, exist_ok=True)
     verdicts: list[Verdict] = []
-    for name in chosen:
-        if name in TESTED:
-            print(f"testing {name}", file=sys.stderr, flush=True)
-        verdicts += verdicts_on(name, folder, str(results_dir))
-    if len(chosen) == len(_ALL):
-        write_atomically(folder / "verdicts.csv", to_csv(verdicts))
+    for every, part in ((_ALL, "claims"), (_LAWS, _LABORATORY_FOLDER)):
+        verdicts += _test([name for name in every if name in chosen], every, results_dir, part)
     print(_FORMATS[format](verdicts), end="")
     return 0
 
 
+def _test(
+    names: list[str], every: Sequence[str], results_dir: str | Path, part: str
+) -> list[Verdict]:
+    """The verdicts on `names`, written below the folder `part` where they are on `every` one."""
+    if not names:
+        return []
+    folder = Path(results_dir) / part
+    folder.mkdir(parents=True, exist_ok=True)
+    verdicts: list[Verdict] = []
+    for name in names:
+        if name in (*TESTED, *_LAWS):
+            print(f"testing {name}", file=sys.stderr, flush=True)
+        verdicts += verdicts_on(name, folder, str(results_dir))
+    if len(names) == len(every):
+        write_atomically(folder / "verdicts.csv", to_csv(verdicts))
+    return verdicts
+
+
 def verdicts_on(name: str, folder: Path, results_dir: str) -> list[Verdict]:
     """The verdicts on one claim; the tables and figures of its experiment go into `folder`."""
+    if name in _LAWS:
+        return exact.run_law(name)
     if name not in TESTED:
         return [without_verdict(name)]
     if name in studies.STUDIES:
@@ -92,8 +111,7 @@ def to_text(verdicts: Sequence[Verdict]) -> str:
     lines = []
     for identifier in dict.fromkeys(verdict.claim for verdict in verdicts):
         stated = claim(identifier)
-        where = f"section {stated.section}" if stated.section else "not the paper's"
-        lines.append(f"{identifier} ({where}): {stated.statement}")
+        lines.append(f"{identifier} ({stated.where}): {stated.statement}")
         own = [verdict for verdict in verdicts if verdict.claim == identifier]
         for verdict in own:
             lines.append(f"  {verdict.verdict.upper():19}  {verdict.measured}")
@@ -106,12 +124,15 @@ def to_text(verdicts: Sequence[Verdict]) -> str:
 
 
 def _choose(names: Sequence[str]) -> list[str]:
+    known = (*_ALL, *_LAWS, _LABORATORY)
     for name in names:
-        if name not in _ALL:
+        if name not in known:
             raise ConfigError(
-                f"{name}: expected claims among {first_few(_ALL)}{did_you_mean(name, _ALL)}"
+                f"{name}: expected claims among {first_few(_ALL)}, or {_LABORATORY}"
+                f"{did_you_mean(name, known)}"
             )
-    return [name for name in _ALL if not names or name in names]
+    laws = _LAWS if _LABORATORY in names else ()
+    return [name for name in (*_ALL, *_LAWS) if name in (*(names or _ALL), *laws)]
 
 
 def _check_tensorflow(chosen: Sequence[str]) -> None:

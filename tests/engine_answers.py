@@ -38,6 +38,7 @@ from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
 from bnrepro.engine.probe import Batch, Probe
+from bnrepro.lab.exact import law_verdicts
 from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.measures.measure import Measure
 from bnrepro.models.unit import Units
@@ -48,6 +49,7 @@ from bnrepro.screen.foot import Foot
 from bnrepro.training import build_engine
 from bnrepro.training.progress import Progress
 from bnrepro.training.run import Run
+from bnrepro.verdicts.verdict import Verdict
 
 Arrays = dict[str, np.ndarray]
 Answer = dict[str, Any]
@@ -272,6 +274,11 @@ def measured(overrides: Sequence[str], program: str, interrupt_at: int | None) -
 
 def _at(directory: Path, step: int) -> Engine:
     return load_engine(directory, step=step)
+
+
+def law(_: Sequence[str], name: str) -> list[Verdict]:
+    """The verdicts on a law."""
+    return law_verdicts(name)
 
 
 def progress_kept(_: Sequence[str], values: dict[str, Any]) -> Answer:

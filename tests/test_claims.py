@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from exact_criteria import EXACT
+from exact_criteria import EXACT, failures, outcomes
 from keras import ops
 
 from bnrepro.engine import contract as engine
@@ -45,22 +45,6 @@ class CorrectedVariance(keras.layers.BatchNormalization):
         shrink = np.sqrt((m - 1) / m)
         mean = ops.mean(inputs, axis=0)
         return super().call((inputs - mean) * shrink + mean, training=training) * shrink**2
-
-
-def outcomes(verdicts):
-    """Criterion's name by what was measured -> outcome."""
-    names = {criterion.measure: key for key, criterion in EXACT.items()}
-    found = {}
-    for verdict in verdicts:
-        [name] = [
-            names[measure] for measure in names if verdict.measured.startswith(f"{measure}: ")
-        ]
-        found[name] = verdict.verdict
-    return found
-
-
-def failures(verdicts):
-    return {key for key, outcome in outcomes(verdicts).items() if outcome != "reproduced"}
 
 
 def test_normalization_outside_the_gradient_lets_the_bias_grow(tmp_path):

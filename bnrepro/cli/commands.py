@@ -192,11 +192,17 @@ COMMANDS = {
         Command(
             "claims",
             "test what the paper claims, with a verdict",
-            "[C1 C2 ...] [results_dir=DIR]",
+            "[C1 C2 ... | lab] [results_dir=DIR]",
             prepare_claims,
             (Flag("--format", "how it is printed", "FORM", ("text", "csv", "markdown")),),
             keys=("results_dir",),
+            plain_words=("lab",),
             takes_plain_words=True,
+            examples=(
+                ("bnrepro claims", "what the paper claims: half a minute"),
+                ("bnrepro claims C4 C12", "two of its claims"),
+                ("bnrepro claims lab", "laws that later work derives, X1 and so on: seconds"),
+            ),
         ),
         Command(
             "ensemble",

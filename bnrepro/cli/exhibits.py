@@ -171,10 +171,10 @@ def _report(results_dir: str | None) -> int:
 
 def prepare_claims(words: Words) -> Work:
     """Test what the paper claims."""
-    from bnrepro.paper import CLAIMS
+    from bnrepro.paper import CLAIMS, LAWS
 
     results_dir = _named_directory(words)
-    known = [claim.identifier for claim in CLAIMS]
+    known = [*(claim.identifier for claim in (*CLAIMS, *LAWS)), "lab"]
     for name in words.plain:
         if name not in known:
             raise ConfigError(

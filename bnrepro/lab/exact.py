@@ -1,7 +1,8 @@
-"""The exact experiments by claim; each is imported, and TensorFlow with it, when it is run."""
+"""The exact experiments by claim; each is imported, and its framework with it, when it is run."""
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from bnrepro.config import backend
@@ -21,17 +22,41 @@ EXACT_CLAIMS = {
     "C10": ("identities", "folding"),
     "C22": ("whitening", "verdicts"),
 }
+# Law: module and function -> verdicts; these hold under either backend.
+LAWS = {
+    "X1": ("laws.smoothness", "gradient_norm"),
+}
 
 
 def run(claim: str, folder: Path) -> list[Verdict]:
     """Run the experiment of a claim in double precision; its tables go into `folder`."""
-    # One thread: rounding does not depend on the number of cores.
-    backend.select(compose(["precision=float64", "threads=1"]).config)
+    _select_backend("tensorflow")
+    experiment: Callable[[Path], list[Verdict]] = _function(*EXACT_CLAIMS[claim])
     from bnrepro.lab.setting import double_precision
 
-    module, function = EXACT_CLAIMS[claim]
-    experiment: Callable[[Path], list[Verdict]] = getattr(
-        import_module(f"bnrepro.lab.{module}"), function
-    )
     with double_precision():
         return experiment(folder)
+
+
+def run_law(law: str) -> list[Verdict]:
+    """Run the experiment of a law in double precision, under JAX where TensorFlow is absent."""
+    _select_backend("tensorflow" if find_spec("tensorflow") else "jax")
+    return law_verdicts(law)
+
+
+def law_verdicts(law: str) -> list[Verdict]:
+    """The verdicts on a law, under the backend that this process has."""
+    experiment: Callable[[], list[Verdict]] = _function(*LAWS[law])
+    from bnrepro.lab.setting import double_precision
+
+    with double_precision():
+        return experiment()
+
+
+def _select_backend(name: str) -> None:
+    # One thread: rounding does not depend on the number of cores.
+    backend.select(compose([f"backend={name}", "precision=float64", "threads=1"]).config)
+
+
+def _function(module: str, name: str) -> Callable[..., list[Verdict]]:
+    return getattr(import_module(f"bnrepro.lab.{module}"), name)

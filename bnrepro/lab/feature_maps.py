@@ -10,8 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bnrepro.lab.identities import draw_state
-from bnrepro.lab.setting import batch_normalization, random
+from bnrepro.lab.setting import batch_normalization, draw_state, random
 from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
 

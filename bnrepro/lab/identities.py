@@ -14,6 +14,7 @@ from bnrepro.lab.setting import (
     batch_normalization,
     config_of,
     digits,
+    draw_state,
     flat,
     network,
     random,
@@ -203,11 +204,3 @@ def folding_error(model: str, images: np.ndarray) -> float:
         np.asarray(net.model(images, training=False)) for net in (normalized, folded)
     )
     return float(np.abs(scores - expected).max() / np.abs(expected).max())
-
-
-def draw_state(layer: keras.layers.Layer) -> None:
-    """Statistics, gamma and beta as training might leave them: nothing is 0 or 1."""
-    for variable in layer.variables:
-        drawn = random(variable.path, *variable.shape)
-        positive = variable.name in ("gamma", "moving_variance")
-        variable.assign(np.exp(drawn / 2) if positive else drawn)

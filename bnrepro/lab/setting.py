@@ -19,6 +19,7 @@ from bnrepro.data import Split
 from bnrepro.engine import Engine
 from bnrepro.engine import build as build_engine
 from bnrepro.models import Network
+from bnrepro.training.precision import set_precision
 
 IMAGE_SHAPE, NUM_CLASSES = (8, 8, 1), 10
 _SEED = 0
@@ -28,8 +29,7 @@ _SEED = 0
 def double_precision() -> Iterator[None]:
     """Let Keras make everything in float64 while the context is open."""
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
+    set_precision("float64")
     try:
         yield
     finally:
@@ -58,6 +58,14 @@ def batch_normalization(
     if make is None:
         raise ValueError("expected a config with batch normalization")
     return make("normalization")
+
+
+def draw_state(layer: keras.layers.Layer) -> None:
+    """Statistics, gamma and beta as training might leave them: nothing is 0 or 1."""
+    for variable in layer.variables:
+        drawn = random(variable.path, *variable.shape)
+        positive = variable.name in ("gamma", "moving_variance")
+        variable.assign(np.exp(drawn / 2) if positive else drawn)
 
 
 def network(config: Recipe) -> Network:

@@ -5,8 +5,9 @@ Covariate Shift*, 2015, arXiv 1502.03167v3. Accuracies and errors are fractions,
 steps. All numbers are of ImageNet and of the authors' machines, but for figure 1 (MNIST).
 """
 
-from bnrepro.paper.claims import CLAIMS, Claim, claim
+from bnrepro.paper.claims import CLAIMS, claim
 from bnrepro.paper.curves import curve, highest
+from bnrepro.paper.laws import LAWS
 from bnrepro.paper.results import (
     FIGURE_3,
     FIGURE_4,
@@ -15,14 +16,17 @@ from bnrepro.paper.results import (
     Row,
     row,
 )
+from bnrepro.paper.stated import Claim, Law
 
 __all__ = [
     "CLAIMS",
     "FIGURE_3",
     "FIGURE_4",
+    "LAWS",
     "TARGET_ACCURACY",
     "Claim",
     "EnsembleRow",
+    "Law",
     "Row",
     "claim",
     "curve",

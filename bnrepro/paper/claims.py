@@ -3,17 +3,8 @@
 C25 is not the paper's: it is what later work holds against its explanation.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim; `section` is where the paper makes it, empty where the paper does not."""
-
-    identifier: str
-    section: str
-    statement: str
-
+from bnrepro.paper.laws import LAWS
+from bnrepro.paper.stated import Claim
 
 CLAIMS = (
     Claim(
@@ -149,12 +140,12 @@ CLAIMS = (
 
 
 def claim(identifier: str) -> Claim:
-    """The claim called `C1` to `C25`.
+    """The claim called `C1` to `C25`, or the law called `X1` and so on.
 
     Raises:
         KeyError: if there is none of that name.
     """
-    for candidate in CLAIMS:
+    for candidate in (*CLAIMS, *LAWS):
         if candidate.identifier == identifier:
             return candidate
-    raise KeyError(f"{identifier}: expected C1 to C{len(CLAIMS)}")
+    raise KeyError(f"{identifier}: expected C1 to C{len(CLAIMS)} or X1 to X{len(LAWS)}")

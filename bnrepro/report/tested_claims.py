@@ -71,9 +71,8 @@ def _untested(verdicts: pd.DataFrame) -> list[str]:
 def _claim(folder: Path, name: str, verdicts: pd.DataFrame) -> str:
     """A claim's verdicts, why some of them are not reproduced, and what is drawn for it."""
     stated = paper.claim(name)
-    where = f"section {stated.section}" if stated.section else "not the paper's"
     rows = verdicts.drop(columns=["claim", "group"])
-    caption = f"{stated.statement} ({where})"
+    caption = f"{stated.statement} ({stated.where})"
     table = markup.table(list(rows.columns), rows.to_numpy().tolist(), caption)
     why = reason(name, list(verdicts["verdict"]))
     note = markup.paragraph(why, "note") if why else ""

@@ -1,0 +1,35 @@
+"""Derivatives of a function of one array, under the backend that Keras has."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from bnrepro.engine.probe import Calculus, Function
+
+
+def gradient(function: Function, point: np.ndarray) -> np.ndarray:
+    """The gradient of a scalar function of an array, of the array's shape."""
+    return np.asarray(_calculus().value_and_gradient(function, ops.convert_to_tensor(point))[1])
+
+
+def hessian_product(function: Function, point: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """The Hessian of a scalar function at an array times a direction, of the array's shape."""
+    at, along = ops.convert_to_tensor(point), ops.convert_to_tensor(direction)
+    return np.asarray(_calculus().hessian_product(function, at, along))
+
+
+def in_training(layer: keras.layers.Layer) -> Function:
+    """A built layer as it normalizes in training; what it would update is thrown away."""
+    trainable = [ops.convert_to_tensor(variable) for variable in layer.trainable_variables]
+    others = [ops.convert_to_tensor(variable) for variable in layer.non_trainable_variables]
+    return lambda values: layer.stateless_call(trainable, others, values, training=True)[0]
+
+
+def _calculus() -> Calculus:
+    if keras.config.backend() == "jax":
+        from bnrepro.engine.calculus_jax import JaxCalculus
+
+        return JaxCalculus(loops=True)
+    from bnrepro.engine.calculus_tensorflow import TensorFlowCalculus
+
+    return TensorFlowCalculus(loops=True)
