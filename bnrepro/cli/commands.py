@@ -17,6 +17,7 @@ from bnrepro.cli.exhibits import (
     prepare_table,
     prepare_tensorboard,
 )
+from bnrepro.cli.laboratory import prepare_laboratory
 from bnrepro.cli.runs import STATES, prepare_evaluate, prepare_runs
 from bnrepro.cli.training import prepare_run, prepare_sweep, prepare_verify
 from bnrepro.cli.words import Command, Flag, Words, Work
@@ -24,6 +25,7 @@ from bnrepro.config import KEYS, ConfigError, did_you_mean, shown
 from bnrepro.config.names import INFERENCES, SPLITS
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
 from bnrepro.exhibits import EXHIBITS
+from bnrepro.lab.studies import STUDIES
 
 _DATA_KEYS = tuple(key for key in KEYS if key.startswith("data.") and key != "data.name")
 _CONFIG_DIR = Flag(
@@ -202,6 +204,20 @@ COMMANDS = {
                 ("bnrepro claims", "what the paper claims: half a minute"),
                 ("bnrepro claims C4 C12", "two of its claims"),
                 ("bnrepro claims lab", "laws that later work derives, X1 and so on: seconds"),
+            ),
+        ),
+        Command(
+            "laboratory",
+            "compute why it works: the studies that train no network",
+            "[STUDY ...] [results_dir=DIR]",
+            prepare_laboratory,
+            (Flag("--commands", "list what makes the laboratory's part of the report, by scale"),),
+            keys=("results_dir", "scale"),
+            plain_words=tuple(STUDIES),
+            takes_plain_words=True,
+            examples=(
+                ("bnrepro laboratory error_surface", "features and the error surface: a minute"),
+                ("bnrepro figure error_surface", "what came out, drawn"),
             ),
         ),
         Command(

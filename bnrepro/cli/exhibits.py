@@ -156,7 +156,7 @@ def _list_commands(results_dir: str) -> int:
     from bnrepro.exhibits import making
 
     place = [] if results_dir == RESULTS_DIR else [f"results_dir={results_dir}"]
-    for line in making.sweeps(results_dir):
+    for line in making.commands(results_dir):
         print(line)
     for command in ("claims", "report"):
         print(shlex.join(["bnrepro", command, *place]))

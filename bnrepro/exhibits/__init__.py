@@ -10,7 +10,7 @@ This file loads neither pandas nor matplotlib: help, completion and a wrong word
 alone.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bnrepro.config import ConfigError, did_you_mean, shown
 
@@ -20,13 +20,17 @@ class Entry(NamedTuple):
 
     `module`, below `bnrepro.exhibits`, has a function `exhibit(results_dir)`, or
     `exhibit(results_dir, scale)` where the study requires a scale. `study` are the runs that are
-    shown; `further` are studies that are shown beside them, or that their setting rests on.
+    shown; `further` are studies that are shown beside them, or that their setting rests on. Where
+    no run is trained `study` is empty, and `computed` names what `bnrepro laboratory` computes.
+    `part` is the part of the report in which it is told.
     """
 
     module: str
     title: str
-    study: str
+    study: str = ""
     further: tuple[str, ...] = ()
+    computed: str = ""
+    part: Literal["the paper", "why it works"] = "the paper"
 
 
 # In the order of the report.
@@ -44,6 +48,12 @@ EXHIBITS = {
         further=("placement_sensitivity",),
     ),
     "batch_size": Entry("batch_size.figure", "The size of mini-batches", "batch_size"),
+    "error_surface": Entry(
+        "error_surface.figure",
+        "Features and the error surface",
+        computed="error_surface",
+        part="why it works",
+    ),
 }
 
 

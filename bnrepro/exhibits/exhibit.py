@@ -1,7 +1,7 @@
 """An exhibit: what is written below `results/` and shown in the report for one figure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.drawing.style import Panel, build, write
+from bnrepro.records.laboratory import LaboratoryRecord
 from bnrepro.records.record import write_atomically, write_rows
 
 
@@ -40,7 +41,8 @@ class Drawing:
     """One figure file: panels and where they stand in it.
 
     `title` says what is seen, in a sentence out of the records; `caption` what lines, bands and
-    marks are.
+    marks are. `lead` are the paragraphs before it, where an argument is told from drawing to
+    drawing.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Drawing:
     panels: Sequence[Panel]
     layout: Sequence[Sequence[str]]
     caption: str
+    lead: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ class Exhibit:
 
     `setting` is what the runs were made on, in one line or several. `findings` are the results in a
     sentence each, `commands` make the runs and the exhibit. `tables` are short and shown in the
-    report; `series` are the drawn numbers, only written. `beside` names the exhibit whose folder it
-    shares, where it has none of its own.
+    report; `series` are the drawn numbers, only written. `runs` are those that it is made of; it
+    has none where the laboratory computed it: there `computed` says on what, and how long that
+    took. `beside` names the exhibit whose folder it shares, where it has none of its own.
     """
 
     name: str
@@ -69,8 +73,9 @@ class Exhibit:
     drawings: Sequence[Drawing]
     tables: Sequence[Table]
     series: Sequence[Table]
-    runs: pd.DataFrame
+    runs: pd.DataFrame = field(default_factory=pd.DataFrame)
     beside: str = ""
+    computed: LaboratoryRecord | None = None
 
     @property
     def files(self) -> dict[str, Table]:

@@ -1,15 +1,16 @@
 """`bnrepro figure N`: an exhibit made from the records on disk, written and spoken of."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 
 from bnrepro.config import ConfigError, study
+from bnrepro.config.overrides import Override
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits import EXHIBITS, entry
 from bnrepro.exhibits.exhibit import Exhibit
-from bnrepro.records import study_records
-from bnrepro.records.record import reading_once
+from bnrepro.records import laboratory, study_records
+from bnrepro.records.record import PUBLISHED, RESULTS, reading_once
 
 
 @reading_once()
@@ -29,6 +30,8 @@ def exhibit(name: str, results_dir: str = "results", scale: str | None = None) -
 def study_of(name: str, scale: str | None = None) -> tuple[str, list[str]]:
     """The study that an exhibit is made of, and the overrides that it takes.
 
+    The study is empty where no run is trained for the exhibit.
+
     Raises:
         ConfigError: if there is no exhibit of that name or scale.
     """
@@ -36,21 +39,59 @@ def study_of(name: str, scale: str | None = None) -> tuple[str, list[str]]:
     return entry(name).study, overrides
 
 
-def sweeps(results_dir: str = "results") -> list[str]:
-    """The commands that train what all exhibits show, once each, in the exhibits' order.
+def commands(
+    results_dir: str = "results", part: str | None = None, scale: str | None = None
+) -> list[str]:
+    """The commands that train and compute what exhibits show, once each, in the exhibits' order.
 
-    The studies that a setting rests on come before the one that has the setting.
+    Those of all exhibits, or of one `part` of the report. The studies that a setting rests on come
+    before the one that has the setting; `scale` is that of the studies that leave it open.
+
+    Raises:
+        ConfigError: if there is no such scale.
     """
-    studies = [each for one in EXHIBITS.values() for each in (*one.further, one.study)]
-    return [
-        study.command(name, study.with_default_scale(name, []), results_dir)
-        for name in dict.fromkeys(studies)
+    chosen = [one for one in EXHIBITS.values() if part in (None, one.part)]
+    trained = [name for one in chosen for name in (*one.further, one.study) if name]
+    sweeps = [
+        study.command(name, _scale_of(name, scale), results_dir) for name in dict.fromkeys(trained)
     ]
+    computed = dict.fromkeys(one.computed for one in chosen if one.computed)
+    return [*sweeps, *(laboratory.command(name, results_dir) for name in computed)]
+
+
+def folder_to_read(names: Iterable[str], scale: str | None = None) -> str:
+    """The folder that exhibits are made from where none is named; says which, and why.
+
+    `RESULTS` if it holds something of one of them, else `PUBLISHED`.
+
+    Raises:
+        ConfigError: if there is no exhibit of that name or scale, or no folder of published ones.
+        RecordError: if a record cannot be read.
+    """
+    chosen = list(names)
+    computed = [entry(name).computed for name in chosen if entry(name).computed]
+    for name in computed:
+        if laboratory.exists(RESULTS, name):
+            print(f"reading {RESULTS}, which has {name}", file=sys.stderr)
+            return RESULTS
+    studies = [one for one in (study_of(name, scale) for name in chosen) if one[0]]
+    if studies:
+        return study_records.folder_to_read(studies)
+    laboratory.read(PUBLISHED, computed[0])
+    print(f"reading {PUBLISHED}: {computed[0]} is not below {RESULTS}", file=sys.stderr)
+    return PUBLISHED
+
+
+def _scale_of(name: str, scale: str | None) -> list[Override]:
+    """The overrides of a study that leaves its scale open; none for another."""
+    is_open = scale is not None and "scale" in study.load(name).required
+    return study.with_default_scale(name, [f"scale={scale}"] if is_open else [])
 
 
 def _has_scales(name: str, scale: str | None) -> bool:
     """Whether the exhibit is drawn at one of several scales; refuses a scale where it is not."""
-    has_scales = "scale" in study.load(entry(name).study).required
+    trained = entry(name).study
+    has_scales = bool(trained) and "scale" in study.load(trained).required
     if scale is not None and not has_scales:
         raise ConfigError(f"scale={scale}: figure {name} has one scale; leave it out")
     return has_scales
@@ -59,18 +100,17 @@ def _has_scales(name: str, scale: str | None) -> bool:
 def main(name: str, results_dir: str | None = None, scale: str | None = None) -> int:
     """Say which runs are missing, what is asked and what the others show, then draw it beside them.
 
-    Without `results_dir` the records are those of `study_records.folder_to_read`.
+    Without `results_dir` the records are those of `folder_to_read`.
 
     Raises:
         ConfigError: as `exhibit`.
         RecordError: as `exhibit`.
     """
-    study_name, overrides = study_of(name, scale)
-    results_dir = results_dir or study_records.folder_to_read([(study_name, overrides)])
+    results_dir = results_dir or folder_to_read([name], scale)
     made = exhibit(name, results_dir, scale)
     for line in made.missing:
         print(line, file=sys.stderr)
-    print(study.load(study_name).question)
+    print(made.computed.question if made.computed else study.load(entry(name).study).question)
     for finding in made.findings:
         print(finding)
     for path in made.write(results_dir):

@@ -5,7 +5,7 @@ Covariate Shift*, 2015, arXiv 1502.03167v3. Accuracies and errors are fractions,
 steps. All numbers are of ImageNet and of the authors' machines, but for figure 1 (MNIST).
 """
 
-from bnrepro.paper.claims import CLAIMS, claim
+from bnrepro.paper.claims import CLAIMS, LABORATORY, claim
 from bnrepro.paper.curves import curve, highest
 from bnrepro.paper.laws import LAWS
 from bnrepro.paper.results import (
@@ -22,6 +22,7 @@ __all__ = [
     "CLAIMS",
     "FIGURE_3",
     "FIGURE_4",
+    "LABORATORY",
     "LAWS",
     "TARGET_ACCURACY",
     "Claim",

@@ -1,6 +1,7 @@
 """What the paper claims and can be tested, C1 to C25, in our own words.
 
-C25 is not the paper's: it is what later work holds against its explanation.
+C25 is not the paper's: it is what later work holds against its explanation. Nor are those of
+`LABORATORY`, E1 and further: what the laboratory tests of the reasons that others have given.
 """
 
 from bnrepro.paper.laws import LAWS
@@ -138,14 +139,26 @@ CLAIMS = (
     ),
 )
 
+LABORATORY = (
+    Claim(
+        "E1",
+        "",
+        "Features of unequal scale, or with a mean that is not zero, make gradient descent slow; "
+        "standardized, by batch normalization too, they make it fast (LeCun, Kanter and Solla "
+        "1990).",
+    ),
+)
+
 
 def claim(identifier: str) -> Claim:
-    """The claim called `C1` to `C25`, or the law called `X1` and so on.
+    """The claim called `C1` to `C25`, one of the laboratory's, or the law called `X1` and so on.
 
     Raises:
         KeyError: if there is none of that name.
     """
-    for candidate in (*CLAIMS, *LAWS):
+    for candidate in (*CLAIMS, *LABORATORY, *LAWS):
         if candidate.identifier == identifier:
             return candidate
-    raise KeyError(f"{identifier}: expected C1 to C{len(CLAIMS)} or X1 to X{len(LAWS)}")
+    raise KeyError(
+        f"{identifier}: expected C1 to C{len(CLAIMS)}, E1 and further, or X1 to X{len(LAWS)}"
+    )

@@ -1,8 +1,8 @@
 """`bnrepro report`: all exhibits on one page that needs nothing but itself.
 
-`sections`, `own_runs` and `tested_claims`: the parts of the page. `markup`: tables and drawings as
-HTML. `deviations`: the configs against the paper's settings. `provenance`: the runs, their machine
-and their time.
+`sections`, `own_runs`, `tested_claims` and `why_it_works`: the parts of the page. `markup`: tables
+and drawings as HTML. `deviations`: the configs against the paper's settings. `provenance`: the
+runs, their machine and their time.
 """
 
 from importlib import resources
@@ -11,24 +11,22 @@ from string import Template
 
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits import EXHIBITS, making
-from bnrepro.records import study_records
 from bnrepro.records.record import reading_once, write_atomically
-from bnrepro.report import deviations, markup, own_runs, sections, tested_claims
+from bnrepro.report import deviations, markup, own_runs, sections, tested_claims, why_it_works
 from bnrepro.report.sections import Section
 
 
 def main(results_dir: str | None = None) -> int:
     """Write the exhibits, `report.html` with all of them and `deviations.md` below `results_dir`.
 
-    Without `results_dir` the records are those of `study_records.folder_to_read`.
+    Without `results_dir` the records are those of `making.folder_to_read`.
 
     Raises:
         ConfigError: if no folder is named and there are no records.
         RecordError: if a record cannot be read.
     """
     if results_dir is None:
-        studies = [making.study_of(name) for name in EXHIBITS]
-        results_dir = study_records.folder_to_read(studies)
+        results_dir = making.folder_to_read(EXHIBITS)
         own_runs.say_where(results_dir)
     page = build(results_dir)
     folder = Path(results_dir)
@@ -46,14 +44,20 @@ def build(results_dir: str) -> str:
     Raises:
         RecordError: if a record cannot be read.
     """
-    exhibits = [sections.exhibit(name, one.title, results_dir) for name, one in EXHIBITS.items()]
+    exhibits = [
+        sections.exhibit(name, one.title, results_dir)
+        for name, one in EXHIBITS.items()
+        if one.part == "the paper"
+    ]
     own = own_runs.parts(results_dir, exhibits)
     tested = tested_claims.section(results_dir)
+    why = why_it_works.section(results_dir)
     parts = [
-        sections.in_short([*own, *exhibits, tested]),
+        sections.in_short([*own, *exhibits, tested, why]),
         *own,
         *exhibits,
         tested,
+        why,
         sections.settings(DEFAULT_SCALE),
         sections.origin([*own, *exhibits]),
     ]

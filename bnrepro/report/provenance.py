@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from bnrepro.records.laboratory import LaboratoryRecord
+
 COLUMNS = (
     "exhibit",
     "runs",
@@ -65,6 +67,18 @@ def cost(runs: pd.DataFrame) -> str:
         f"{len(runs)} runs, {_rounded(runs['seconds.total'].sum())} of computing in all, "
         f"{_rounded(runs['seconds.total'].median())} a run, on {_each(runs['environment.device'])} "
         f"({threads} {'thread' if threads == '1' else 'threads'} a run)."
+    )
+
+
+def cost_of(record: LaboratoryRecord) -> str:
+    """What the laboratory computed without a run: its time and machine, versions and commit."""
+    run = record.environment
+    threads = f"{run['threads']} {'thread' if run['threads'] == 1 else 'threads'}"
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    commit = _commit({f"environment.{key}": value for key, value in run.items()})
+    return (
+        f"Computed in {_rounded(record.seconds)} on {run['device']} ({threads}), with {versions}, "
+        f"at commit {commit}."
     )
 
 

@@ -50,7 +50,7 @@ def section(identifier: str, title: str, made: Exhibit, results_dir: str) -> Sec
         *(markup.missing(line) for line in made.missing),
         *([markup.findings(map(markup.escape, made.findings))] if made.findings else []),
         *(_drawing(drawing, identifier) for drawing in made.drawings),
-        *(part for table in made.tables for part in _table(table)),
+        *(part for table in made.tables for part in short_or_folded(table)),
         *_notes(made, results_dir),
         markup.data_files(list(made.files)),
     ]
@@ -115,7 +115,7 @@ def _drawing(drawing: Drawing, identifier: str) -> str:
     )
 
 
-def _table(table: Table) -> list[str]:
+def short_or_folded(table: Table) -> list[str]:
     """A long one is opened on demand, so that the page can be read from top to bottom."""
     shown = markup.table(table.columns, table.rows, table.caption)
     if len(table.rows) > _LONG:

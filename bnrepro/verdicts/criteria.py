@@ -15,10 +15,12 @@ claims (`beyond`).
 from dataclasses import dataclass
 from typing import Literal
 
-from bnrepro.paper.claims import claim
+from bnrepro.paper.claims import LABORATORY, claim
 
 # What a verdict rests on, so that each kind is counted by itself.
-Group = Literal["exact experiment", "training", "beyond the claim", "after the records"]
+Group = Literal[
+    "exact experiment", "training", "laboratory", "beyond the claim", "after the records"
+]
 
 # Where nothing differs, n seeds lie on one side with a chance of 1 in 2**n: at 3 that is 12.5 % a
 # side, a hint; at 6 it is 1.6 %, a verdict. Fewer than 3 give neither.
@@ -90,7 +92,9 @@ class SeedCriterion:
     @property
     def group(self) -> Group:
         """What a verdict by it rests on."""
-        return "after the records" if self.after_records else "training"
+        if self.after_records:
+            return "after the records"
+        return "laboratory" if claim(self.claim) in LABORATORY else "training"
 
     @property
     def text(self) -> str:

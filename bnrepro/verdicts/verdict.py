@@ -37,6 +37,7 @@ UNTESTED: Literal["no verdict"] = "no verdict"
 _GROUPS = {
     "exact experiment": "identities and small exact experiments",
     "training": "what trainings show",
+    "laboratory": "what the laboratory shows",
     "beyond the claim": "beyond what the paper claims",
     "after the records": "by a criterion that was written after the records were seen",
     UNTESTED: "without a verdict",

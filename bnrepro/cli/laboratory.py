@@ -1,0 +1,55 @@
+"""The command that computes the studies of the laboratory."""
+
+import shlex
+import sys
+from functools import partial
+
+from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
+from bnrepro.cli.words import Words, Work
+from bnrepro.config import ConfigError, did_you_mean, shown
+from bnrepro.config.overrides import check_single
+from bnrepro.lab.studies import STUDIES
+
+
+def prepare_laboratory(words: Words) -> Work:
+    """Compute studies, or list what makes everything that is shown of the laboratory."""
+    check_single(words.overrides)
+    results_dir = words.value("results_dir", RESULTS_DIR)
+    check_results_directory(results_dir)
+    scale = words.value("scale", "") or None
+    if "--commands" in words.flags:
+        return partial(_list_commands, results_dir, scale)
+    if scale is not None:
+        raise ConfigError(f"scale={shown(scale)}: what is computed has one scale; leave it out")
+    for name in words.plain:
+        if name not in STUDIES:
+            raise ConfigError(
+                f"{shown(name)}: expected studies among {', '.join(STUDIES)}"
+                f"{did_you_mean(name, list(STUDIES))}"
+            )
+    chosen = [name for name in STUDIES if not words.plain or name in words.plain]
+    return partial(_compute, chosen, results_dir)
+
+
+def _compute(names: list[str], results_dir: str) -> int:
+    from bnrepro.lab import studies
+
+    for name in names:
+        print(f"computing {name}", file=sys.stderr, flush=True)
+        print(studies.run(name, results_dir))
+    return 0
+
+
+def _list_commands(results_dir: str, scale: str | None) -> int:
+    from bnrepro.exhibits import EXHIBITS, making
+
+    part = "why it works"
+    place = [] if results_dir == RESULTS_DIR else [f"results_dir={results_dir}"]
+    for line in making.commands(results_dir, part, scale):
+        print(line)
+    for name, one in EXHIBITS.items():
+        if one.part == part:
+            _, overrides = making.study_of(name)
+            drawn = [f"scale={scale}"] if scale and overrides else overrides
+            print(shlex.join(["bnrepro", "figure", name, *drawn, *place]))
+    return 0

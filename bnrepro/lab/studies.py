@@ -1,0 +1,42 @@
+"""The studies that the laboratory computes; each is imported, and TensorFlow with it, when run.
+
+To add one: a module with `QUESTION` and `compute(folder)`, which leaves tables in the folder, an
+entry here, and one in `bnrepro.exhibits.EXHIBITS` for what is drawn of them.
+"""
+
+import time
+from importlib import import_module
+from pathlib import Path
+
+from bnrepro.records import laboratory
+from bnrepro.records.environment import environment, processor
+from bnrepro.records.laboratory import LaboratoryRecord
+
+# Study: its module below `bnrepro.lab`.
+STUDIES = {"error_surface": "error_surface"}
+
+
+def run(name: str, results_dir: str | Path) -> Path:
+    """Compute a study in double precision; its tables and its record lie in the folder returned.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    from bnrepro.config import backend
+    from bnrepro.config.composition import compose
+
+    started = time.perf_counter()
+    # One thread: rounding does not depend on the number of cores.
+    backend.select(compose(["precision=float64", "threads=1"]).config)
+    from bnrepro.lab.setting import double_precision
+
+    study = import_module(f"bnrepro.lab.{STUDIES[name]}")
+    folder = laboratory.folder_of(results_dir, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "record.json").unlink(missing_ok=True)
+    with double_precision():
+        study.compute(folder)
+    seconds = round(time.perf_counter() - started, 1)
+    where = environment("tensorflow", 1, "NumPy, layers by TensorFlow", processor())
+    laboratory.write(results_dir, LaboratoryRecord(name, study.QUESTION, seconds, where))
+    return folder

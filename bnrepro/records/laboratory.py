@@ -1,0 +1,82 @@
+"""What a study of the laboratory leaves: tables, and on what and how long they were computed.
+
+Such a study trains no run of its own. Its files lie in `<results>/laboratory/<study>/`; its
+`record.json`, written last, makes them count.
+"""
+
+import json
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bnrepro.config import ConfigError
+from bnrepro.records.record import RESULTS, RecordError, write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class LaboratoryRecord:
+    """One study, computed as a whole; `environment` is that of a run's record."""
+
+    study: str
+    question: str
+    seconds: float
+    environment: dict[str, Any]
+
+
+def folder_of(results_dir: str | Path, study: str) -> Path:
+    """Where the files of a study lie."""
+    return Path(results_dir) / "laboratory" / study
+
+
+def command(study: str, results_dir: str | Path = RESULTS) -> str:
+    """The command line that computes a study below `results_dir`."""
+    place = [] if Path(results_dir) == Path(RESULTS) else [f"results_dir={results_dir}"]
+    return shlex.join(["bnrepro", "laboratory", study, *place])
+
+
+def exists(results_dir: str | Path, study: str) -> bool:
+    """Whether a study has been computed below `results_dir`."""
+    return (folder_of(results_dir, study) / "record.json").is_file()
+
+
+def write(results_dir: str | Path, record: LaboratoryRecord) -> None:
+    """Write `record.json` beside the tables."""
+    path = folder_of(results_dir, record.study) / "record.json"
+    write_atomically(path, json.dumps(asdict(record), indent=2) + "\n")
+
+
+def read(results_dir: str | Path, study: str) -> LaboratoryRecord:
+    """The record of a study.
+
+    Raises:
+        ConfigError: if it was not computed below `results_dir`.
+        RecordError: if the record cannot be read.
+    """
+    if not exists(results_dir, study):
+        raise ConfigError(
+            f"{study}: not computed below {results_dir}; do it with: {command(study, results_dir)}"
+        )
+    path = folder_of(results_dir, study) / "record.json"
+    try:
+        return LaboratoryRecord(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RecordError(f"{path}: cannot be read as a study's record ({error})") from error
+
+
+def read_table(results_dir: str | Path, study: str, name: str) -> "pd.DataFrame":
+    """One of the tables of a study, a row a row.
+
+    Raises:
+        RecordError: if it cannot be read.
+    """
+    import pandas as pd
+
+    path = folder_of(results_dir, study) / f"{name}.csv"
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path}: cannot be read ({error})") from error
