@@ -147,6 +147,20 @@ LABORATORY = (
         "standardized, by batch normalization too, they make it fast (LeCun, Kanter and Solla "
         "1990).",
     ),
+    Claim(
+        "E2",
+        "",
+        "Correlated features make gradient descent slow as well; standardization and batch "
+        "normalization do nothing about that, whitening does.",
+    ),
+    Claim(
+        "E3",
+        "",
+        "The shape of the error surface decides between arriving, zigzag and divergence; Adam and "
+        "RMSprop mend the shape only along the axes of the weights (Kingma and Ba 2015), and noise "
+        "in the gradient leaves an error that only a decaying rate takes away (Robbins and Monro "
+        "1951).",
+    ),
 )
 
 

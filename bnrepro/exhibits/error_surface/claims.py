@@ -1,4 +1,4 @@
-"""E1: what the laboratory's tables of the error surface say, by criteria fixed before them.
+"""E1 to E3: what the laboratory's tables of the error surface say, by criteria fixed before them.
 
 Bounds that are not the specification's own are wide of what the closed forms foretell, so that they
 fail where the mechanism does, not where a sample is an odd one.
@@ -15,6 +15,18 @@ from bnrepro.verdicts.criteria import SeedCriterion
 from bnrepro.verdicts.verdict import Verdict
 
 STUDY = "error_surface"
+TABLES = (
+    "scales",
+    "means",
+    "mini_batches",
+    "correlation",
+    "distances",
+    "images",
+    "surfaces",
+    "paths",
+    "optimizers",
+    "noise",
+)
 # Twice the epsilon of batch normalization: features whose variance is 1 or more shrink by half of
 # epsilon, relative to their size, and their Hessian by all of it.
 _EPSILON_BOUND = 2e-5
@@ -58,7 +70,8 @@ CRITERIA = {
     "E1.mean": SeedCriterion(
         "E1",
         "a mean matters as a scale does",
-        "the same with deviations of 1 and means of squared length 5",
+        "steps on features divided by their deviation over steps on standardized ones, means of "
+        "squared length 5",
         "above",
         10,
     ),
@@ -83,46 +96,232 @@ CRITERIA = {
         "below",
         0.05,
     ),
+    "E2.count": SeedCriterion(
+        "E2",
+        "descent takes the steps that the eigenvalues foretell",
+        "largest difference between counted and foretold steps",
+        "below",
+        1.5,
+    ),
+    "E2.law": SeedCriterion(
+        "E2",
+        "the condition number of standardized features is (1 + rho) / (1 - rho)",
+        "largest relative distance of the sample's from the population's",
+        "below",
+        0.25,
+    ),
+    "E2.standardized": SeedCriterion(
+        "E2",
+        "standardization does nothing about correlation",
+        "largest relative difference of the condition numbers, raw (deviations 1) and "
+        "standardized, correlations from 0.5",
+        "below",
+        0.1,
+    ),
+    "E2.batch_normalization": SeedCriterion(
+        "E2",
+        "nor does batch normalization of the inputs",
+        "largest relative difference of the condition numbers from standardized ones",
+        "below",
+        _EPSILON_BOUND,
+    ),
+    "E2.whitened": SeedCriterion(
+        "E2",
+        "whitening makes one step enough",
+        "most steps with PCA and with ZCA",
+        "below",
+        1.5,
+    ),
+    "E2.closest": SeedCriterion(
+        "E2",
+        "of both whitenings ZCA stays closer to the features",
+        "largest distance of ZCA over that of PCA",
+        "below",
+        1,
+    ),
+    "E3.count": SeedCriterion(
+        "E3",
+        "descent takes the steps that the eigenvalues foretell",
+        "largest difference between counted and foretold steps",
+        "below",
+        1.5,
+    ),
+    "E3.order": SeedCriterion(
+        "E3",
+        "raw features take more steps than standardized ones, and these more than whitened ones",
+        "smaller of both ratios of steps",
+        "above",
+        2,
+    ),
+    "E3.converges": SeedCriterion(
+        "E3",
+        "at 0.95 of the largest rate descent zigzags and arrives",
+        "largest ratio of the loss after 60 steps to that before",
+        "below",
+        0.01,
+    ),
+    "E3.diverges": SeedCriterion(
+        "E3",
+        "at 1.05 of it descent diverges on every surface",
+        "smallest ratio of the loss after 60 steps to that before",
+        "above",
+        100,
+    ),
+    **{
+        f"E3.{optimizer.lower()}_{deviation}": SeedCriterion(
+            "E3",
+            f"along the axes {optimizer} takes fewer steps than descent, deviations 1 and "
+            f"{deviation}",
+            f"steps of gradient descent over those of {optimizer}, each at its best rate",
+            "above",
+            1,
+        )
+        for optimizer in ("Adam", "RMSprop")
+        for deviation in (10, 100)
+    },
+    **{
+        f"E3.turned_{deviation}": SeedCriterion(
+            "E3",
+            f"turned by 45 degrees Adam loses that, deviations 1 and {deviation}",
+            "steps of Adam when turned over steps along the axes",
+            "above",
+            2,
+        )
+        for deviation in (10, 100)
+    },
+    "E3.turned_descent": SeedCriterion(
+        "E3",
+        "gradient descent does not notice the turn",
+        "largest relative difference of its steps",
+        "below",
+        0.01,
+    ),
+    "E3.floor": SeedCriterion(
+        "E3",
+        "at a constant rate noise leaves the error of the law",
+        "largest relative distance from the law",
+        "below",
+        0.03,
+    ),
+    "E3.decay": SeedCriterion(
+        "E3",
+        "with a rate that decays as 1/t the error falls as 1/t",
+        "largest relative distance from the law",
+        "below",
+        0.03,
+    ),
+    "E3.decay_wins": SeedCriterion(
+        "E3",
+        "after 1,000 steps the rate that decays has the smaller error",
+        "squared error at the smallest constant rate over that at 1/t",
+        "above",
+        1,
+    ),
 }
 
 
-def verdicts(results_dir: str) -> list[Verdict]:
-    """All of E1, from the tables below `results_dir`.
+def tables(results_dir: str) -> dict[str, pd.DataFrame]:
+    """The study's tables by their names.
 
     Raises:
+        ConfigError: if it was not computed below `results_dir`.
         RecordError: if a table cannot be read.
     """
-    scales, means, batches = (
-        laboratory.read_table(results_dir, STUDY, name)
-        for name in ("scales", "means", "mini_batches")
-    )
-    both = pd.concat([scales, means])
-    found = {
-        "E1.count": (both, _largest_miss),
-        "E1.below": (both, lambda rows: rows["loss_below"].max()),
-        "E1.above": (both, lambda rows: rows["loss_above"].min()),
-        "E1.scale": (scales, _distance_from_square),
-        "E1.standardized": (scales[scales["setting"] == 10], _gain),
-        "E1.mean": (means[means["setting"] == 5], _gain),
-        "E1.batch_normalization": (both, _distance_from_standardized),
-        "E1.mini_batches": (batches, _distance_from_root),
-        "E1.law": (batches, lambda rows: (rows["difference"] / rows["law"] - 1).abs().max()),
-    }
-    return [_judge(key, rows, measure) for key, (rows, measure) in found.items()]
+    laboratory.read(results_dir, STUDY)
+    return {name: laboratory.read_table(results_dir, STUDY, name) for name in TABLES}
 
 
-def _judge(key: str, rows: pd.DataFrame, measure: Callable[[pd.DataFrame], float]) -> Verdict:
+def verdicts(found: dict[str, pd.DataFrame]) -> list[Verdict]:
+    """E1 to E3, from `tables`, in the order of the criteria."""
+    measures = _measures(found)
+    return [_judge(criterion, *measures[key]) for key, criterion in CRITERIA.items()]
+
+
+# Of one seed's rows.
+_Measure = Callable[[pd.DataFrame], float]
+
+
+def _judge(criterion: SeedCriterion, rows: pd.DataFrame, measure: _Measure) -> Verdict:
     of_seeds = [measure(own) for _, own in rows.groupby("seed", sort=True)]
-    return judge_seeds(CRITERIA[key], of_values("median", of_seeds))
+    return judge_seeds(criterion, of_values("median", of_seeds))
+
+
+def _measures(found: dict[str, pd.DataFrame]) -> dict[str, tuple[pd.DataFrame, _Measure]]:
+    """What is measured for each criterion, and of which rows."""
+    scales, means, correlated = (
+        found[name].assign(table=name) for name in ("scales", "means", "correlation")
+    )
+    e1 = pd.concat([scales, means])
+    paths, noise, optimizers = found["paths"], found["noise"], found["optimizers"]
+    from_half = correlated[correlated["setting"] >= 0.5]
+    whitened = correlated[correlated["normalization"].isin(["PCA", "ZCA"])]
+    standardized = correlated[correlated["normalization"] == "standardized"]
+    constant, decaying = noise[noise["rate"].notna()], noise[noise["rate"].isna()]
+    return {
+        "E1.count": (e1, _largest_miss),
+        "E1.below": (e1, lambda rows: rows["loss_below"].max()),
+        "E1.above": (e1, lambda rows: rows["loss_above"].min()),
+        "E1.scale": (scales, _distance_from_square),
+        "E1.standardized": (scales[scales["setting"] == 10], lambda rows: _gain(rows, "raw")),
+        "E1.mean": (
+            means[means["setting"] == 5],
+            lambda rows: _gain(rows, "divided by its deviation"),
+        ),
+        "E1.batch_normalization": (e1, lambda rows: _apart(rows, "batch normalization")),
+        "E1.mini_batches": (found["mini_batches"], _distance_from_root),
+        "E1.law": (found["mini_batches"], lambda rows: _off(rows["difference"], rows["law"])),
+        "E2.count": (correlated, _largest_miss),
+        "E2.law": (standardized, lambda rows: _off(rows["condition"], rows["law"])),
+        "E2.standardized": (from_half, lambda rows: _apart(rows, "raw")),
+        "E2.batch_normalization": (correlated, lambda rows: _apart(rows, "batch normalization")),
+        "E2.whitened": (whitened, lambda rows: rows["counted_steps"].max()),
+        "E2.closest": (found["distances"], _largest_ratio),
+        "E3.count": (found["surfaces"], _largest_miss),
+        "E3.order": (found["surfaces"], _least_gain),
+        "E3.converges": (
+            paths[paths["rate"] == "0.95 of the largest"],
+            lambda rows: _growth(rows).max(),
+        ),
+        "E3.diverges": (
+            paths[paths["rate"] == "1.05 of the largest"],
+            lambda rows: _growth(rows).min(),
+        ),
+        "E3.adam_10": (_at(optimizers, 10), lambda rows: _faster(rows, "Adam")),
+        "E3.adam_100": (_at(optimizers, 100), lambda rows: _faster(rows, "Adam")),
+        "E3.rmsprop_10": (_at(optimizers, 10), lambda rows: _faster(rows, "RMSprop")),
+        "E3.rmsprop_100": (_at(optimizers, 100), lambda rows: _faster(rows, "RMSprop")),
+        "E3.turned_10": (_at(optimizers, 10), lambda rows: _turned(rows)["Adam"].max()),
+        "E3.turned_100": (_at(optimizers, 100), lambda rows: _turned(rows)["Adam"].max()),
+        "E3.turned_descent": (
+            optimizers,
+            lambda rows: (_turned(rows)["gradient descent"] - 1).abs().max(),
+        ),
+        "E3.floor": (constant, lambda rows: _off(rows["squared_error"], rows["law"])),
+        "E3.decay": (decaying, lambda rows: _off(rows["squared_error"], rows["law"])),
+        "E3.decay_wins": (noise[noise["step"] == noise["step"].max()], _decay_wins),
+    }
 
 
 def _largest_miss(rows: pd.DataFrame) -> float:
     return float((rows["counted_steps"] - rows["predicted_steps"]).abs().max())
 
 
-def _gain(rows: pd.DataFrame) -> float:
+def _off(measured: pd.Series, law: pd.Series) -> float:
+    """The largest relative distance from a law."""
+    return float((measured / law - 1).abs().max())
+
+
+def _gain(rows: pd.DataFrame, normalization: str) -> float:
+    """How many times the steps of standardized features a normalization takes."""
     steps = rows.set_index("normalization")["counted_steps"]
-    return float(steps["raw"] / steps["standardized"])
+    return float(steps[normalization] / steps["standardized"])
+
+
+def _apart(rows: pd.DataFrame, normalization: str) -> float:
+    """The largest relative difference of the condition number from the standardized one."""
+    keyed = rows.set_index(["table", "setting", "normalization"])["condition"]
+    conditions = keyed.unstack("normalization")
+    return _off(conditions[normalization], conditions["standardized"])
 
 
 def _distance_from_square(rows: pd.DataFrame) -> float:
@@ -134,12 +333,46 @@ def _distance_from_root(rows: pd.DataFrame) -> float:
     return abs(_exponent(rows["batch_size"], rows["difference"]) + 0.5)
 
 
-def _distance_from_standardized(rows: pd.DataFrame) -> float:
-    conditions = rows.pivot_table("condition", index="setting", columns="normalization")
-    ratios = conditions["batch normalization"] / conditions["standardized"]
-    return float((ratios - 1).abs().max())
-
-
 def _exponent(x: pd.Series, y: pd.Series) -> float:
     """The exponent of the power law that is nearest by least squares of logarithms."""
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def _largest_ratio(rows: pd.DataFrame) -> float:
+    distances = rows.pivot_table("distance", index="setting", columns="normalization")
+    return float((distances["ZCA"] / distances["PCA"]).max())
+
+
+def _least_gain(rows: pd.DataFrame) -> float:
+    steps = rows.set_index("normalization")["counted_steps"]
+    return float(
+        min(steps["raw"] / steps["standardized"], steps["standardized"] / steps["whitened"])
+    )
+
+
+def _growth(rows: pd.DataFrame) -> pd.Series:
+    """The loss after the last step over that before the first, by normalization."""
+    excess = rows.sort_values("step").groupby("normalization")["excess"]
+    return excess.last() / excess.first()
+
+
+def _at(rows: pd.DataFrame, deviation: float) -> pd.DataFrame:
+    return rows[rows["deviation"] == deviation]
+
+
+def _faster(rows: pd.DataFrame, optimizer: str) -> float:
+    """Steps of gradient descent along the axes over those of an optimizer."""
+    steps = rows[rows["turn"] == "aligned"].set_index("optimizer")["steps"]
+    return float(steps["gradient descent"] / steps[optimizer])
+
+
+def _turned(rows: pd.DataFrame) -> pd.DataFrame:
+    """Steps when turned over those along the axes, a column per optimizer."""
+    steps = rows.set_index(["deviation", "optimizer", "turn"])["steps"].unstack("turn")
+    return (steps["rotated"] / steps["aligned"]).unstack("optimizer")
+
+
+def _decay_wins(rows: pd.DataFrame) -> float:
+    errors = rows.set_index("rate")["squared_error"]
+    constant = errors[errors.index.notna()].sort_index()
+    return float(constant.iloc[0] / errors[errors.index.isna()].iloc[0])

@@ -43,8 +43,9 @@ _LEAD = (
 )
 
 
-def drawing(scales: pd.DataFrame, means: pd.DataFrame, batches: pd.DataFrame) -> Drawing:
-    """Steps over scale and over mean, and what mini-batches add; frames of the study's tables."""
+def drawing(found: dict[str, pd.DataFrame]) -> Drawing:
+    """Steps over scale and over mean, and what mini-batches add; `found` are the study's tables."""
+    scales, means, batches = found["scales"], found["means"], found["mini_batches"]
     panels = [
         Panel(
             "scales",
@@ -74,8 +75,9 @@ def drawing(scales: pd.DataFrame, means: pd.DataFrame, batches: pd.DataFrame) ->
     return Drawing("scales", title, panels, layout, _CAPTION, _LEAD)
 
 
-def findings(scales: pd.DataFrame, means: pd.DataFrame) -> list[str]:
+def findings(found: dict[str, pd.DataFrame]) -> list[str]:
     """What came out, in a sentence for scale and one for means."""
+    scales, means = found["scales"], found["means"]
     raw, normalized = _steps_at(scales, 100)
     raw_law = scales[scales["setting"] == 100]["law_steps"].max()
     shifted, centred = _steps_at(means, 5)

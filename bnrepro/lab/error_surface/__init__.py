@@ -1,23 +1,46 @@
 """Feature normalization and the error surface: E1 to E3 of the laboratory, all in closed form too.
 
 `quadratic`: the surface and descent on it. `features`: samples and their normalizations. `steps`:
-what is foretold and counted on a surface. `scales`, `mini_batches`: E1.
+what is foretold and counted on a surface. `scales`, `mini_batches`: E1. `correlation`, `images`:
+E2. `paths`, `optimizers`, `noise`: E3.
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from bnrepro.lab.error_surface import mini_batches, scales, steps
+from bnrepro.lab.error_surface import (
+    correlation,
+    images,
+    mini_batches,
+    noise,
+    optimizers,
+    paths,
+    scales,
+    steps,
+)
 from bnrepro.lab.tables import write_table
 
-SEEDS = tuple(range(6))
 QUESTION = (
     "What do scale, mean and correlation of the features make of the error surface, and how much "
     "of it does normalization mend?"
 )
+_SEEDS = tuple(range(6))
 
 
-def compute(folder: Path) -> None:
-    """Leave the tables of E1 in `folder`."""
-    write_table(folder / "scales.csv", steps.COLUMNS, scales.scales(SEEDS))
-    write_table(folder / "means.csv", steps.COLUMNS, scales.means(SEEDS))
-    write_table(folder / "mini_batches.csv", mini_batches.COLUMNS, mini_batches.rows(SEEDS))
+def compute(folder: Path, seeds: Sequence[int] = _SEEDS) -> None:
+    """Leave the tables in `folder`; images have no seed."""
+    tables: dict[str, tuple[Sequence[str], Iterable[Sequence[Any]]]] = {
+        "scales": (steps.COLUMNS, scales.scales(seeds)),
+        "means": (steps.COLUMNS, scales.means(seeds)),
+        "mini_batches": (mini_batches.COLUMNS, mini_batches.rows(seeds)),
+        "correlation": (steps.COLUMNS, correlation.steps(seeds)),
+        "distances": (correlation.DISTANCE_COLUMNS, correlation.distances(seeds)),
+        "images": (images.COLUMNS, images.rows()),
+        "surfaces": (paths.SURFACE_COLUMNS, paths.surfaces(seeds)),
+        "paths": (paths.PATH_COLUMNS, paths.paths(seeds)),
+        "optimizers": (optimizers.COLUMNS, optimizers.rows(seeds)),
+        "noise": (noise.COLUMNS, noise.rows(seeds)),
+    }
+    for name, (columns, rows) in tables.items():
+        write_table(folder / f"{name}.csv", columns, rows)

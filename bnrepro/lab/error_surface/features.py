@@ -57,9 +57,13 @@ def whitened(features: np.ndarray) -> np.ndarray:
 
 
 def rotated_white(features: np.ndarray) -> np.ndarray:
-    """Uncorrelated with variance 1, along the principal directions (PCA)."""
+    """Uncorrelated with variance 1, along the principal directions (PCA), the widest first.
+
+    Of both signs of a direction the one that turns the features less.
+    """
     values, vectors, standard = _directions(features)
-    return standard @ (vectors / np.sqrt(values))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    return standard @ (vectors * np.sign(np.diag(vectors)) / np.sqrt(values))
 
 
 def _directions(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

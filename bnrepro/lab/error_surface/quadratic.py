@@ -13,6 +13,7 @@ import numpy as np
 
 # Steps are counted until the distance from the minimum is a thousandth of what it was.
 SHRINKING = 1e3
+_DECIMALS = 9
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,11 @@ class Surface:
 
         At the best rate no start takes more steps.
         """
-        vectors = np.linalg.eigh(self.hessian).eigenvectors
-        # LAPACK leaves the sign open, and with it which of four starts it would be.
-        extreme = [vector * np.sign(vector[np.argmax(abs(vector))]) for vector in vectors.T]
+        # Rounded, so that directions which are as steep as each other are the axes.
+        vectors = np.linalg.eigh(np.round(self.hessian, _DECIMALS)).eigenvectors
+        # LAPACK leaves the signs open, and with them which of four starts it would be.
+        signs = np.sign(0.1 ** np.arange(len(vectors)) @ vectors)
+        extreme = (vectors * signs).T
         return self.minimum + (extreme[0] + extreme[-1]) / math.sqrt(2)
 
 
