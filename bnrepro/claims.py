@@ -11,7 +11,7 @@ from pathlib import Path
 from bnrepro.config import ConfigError, did_you_mean, first_few
 from bnrepro.exhibits import claims as studies
 from bnrepro.lab import exact
-from bnrepro.paper import CLAIMS, LAWS, claim
+from bnrepro.paper import CLAIMS, LABORATORY, LAWS, claim
 from bnrepro.records.record import reading_once, write_atomically
 from bnrepro.tables import markdown_table
 from bnrepro.verdicts.reasons import CAUTION, reason
@@ -23,7 +23,19 @@ _ALL = tuple(each.identifier for each in CLAIMS)
 _LAWS = tuple(law.identifier for law in LAWS)
 # The word that asks for all of them, and the folder of their verdicts.
 _LABORATORY, _LABORATORY_FOLDER = "lab", "laboratory"
-TESTED = tuple(name for name in _ALL if name in exact.EXACT_CLAIMS or name in studies.STUDIES)
+# Asked for by name: they are not the paper's.
+_FURTHER = tuple(each.identifier for each in LABORATORY)
+TESTED = tuple(
+    name
+    for name in (*_ALL, *_FURTHER)
+    if name in exact.EXACT_CLAIMS or name in studies.STUDIES or name in studies.LABORATORY
+)
+# What is asked for, and the folder of its verdicts.
+_PARTS = (
+    (_ALL, "claims"),
+    (_FURTHER, f"{_LABORATORY_FOLDER}/studies"),
+    (_LAWS, _LABORATORY_FOLDER),
+)
 
 
 @reading_once()
@@ -32,8 +44,8 @@ def main(
 ) -> int:
     """Test the claims called `names` and print the verdicts.
 
-    Names are `C1` and so on, all without any, and the laboratory's laws, `X1` and so on or all of
-    them as `lab`. A claim that is not tested has a line with the reason. Tables and figures go into
+    Names are `C1` and so on, all of the paper's without any; what the laboratory tests of later
+    reasons, `E1` and so on; and its laws, `X1` and so on or all of them as `lab`. A claim that is not tested has a line with the reason. Tables and figures go into
     `<results_dir>/claims/`; `verdicts.csv` beside them where all claims are asked for, and
     `<results_dir>/laboratory/verdicts.csv` where all laws are. `format` is `text`, `csv` or
     `markdown`. Without `results_dir` it is `studies.folder_to_read`.
@@ -54,7 +66,7 @@ def main(
     if results_dir is None:
         results_dir = studies.folder_to_read(chosen)
     verdicts: list[Verdict] = []
-    for every, part in ((_ALL, "claims"), (_LAWS, _LABORATORY_FOLDER)):
+    for every, part in _PARTS:
         verdicts += _test([name for name in every if name in chosen], every, results_dir, part)
     print(_FORMATS[format](verdicts), end="")
     return 0
@@ -84,7 +96,7 @@ def verdicts_on(name: str, folder: Path, results_dir: str) -> list[Verdict]:
         return exact.run_law(name)
     if name not in TESTED:
         return [without_verdict(name)]
-    if name in studies.STUDIES:
+    if name in studies.STUDIES or name in studies.LABORATORY:
         return studies.run(name, results_dir)
     verdicts = exact.run(name, folder)
     from bnrepro.lab.figures import draw
@@ -124,15 +136,15 @@ def to_text(verdicts: Sequence[Verdict]) -> str:
 
 
 def _choose(names: Sequence[str]) -> list[str]:
-    known = (*_ALL, *_LAWS, _LABORATORY)
+    known = (*_ALL, *_FURTHER, *_LAWS, _LABORATORY)
     for name in names:
         if name not in known:
             raise ConfigError(
-                f"{name}: expected claims among {first_few(_ALL)}, or {_LABORATORY}"
-                f"{did_you_mean(name, known)}"
+                f"{name}: expected claims among {first_few(_ALL)}, {first_few(_FURTHER)}, or "
+                f"{_LABORATORY}{did_you_mean(name, known)}"
             )
     laws = _LAWS if _LABORATORY in names else ()
-    return [name for name in (*_ALL, *_LAWS) if name in (*(names or _ALL), *laws)]
+    return [name for name in known if name in (*(names or _ALL), *laws) and name != _LABORATORY]
 
 
 def _check_tensorflow(chosen: Sequence[str]) -> None:

@@ -171,10 +171,10 @@ def _report(results_dir: str | None) -> int:
 
 def prepare_claims(words: Words) -> Work:
     """Test what the paper claims."""
-    from bnrepro.paper import CLAIMS, LAWS
+    from bnrepro.paper import CLAIMS, LABORATORY, LAWS
 
     results_dir = _named_directory(words)
-    known = [*(claim.identifier for claim in (*CLAIMS, *LAWS)), "lab"]
+    known = [*(claim.identifier for claim in (*CLAIMS, *LABORATORY, *LAWS)), "lab"]
     for name in words.plain:
         if name not in known:
             raise ConfigError(

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator
 
 from bnrepro.config import ConfigError, study
 from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.judged_claim import JudgedClaim
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.selection import select_optional
-from bnrepro.records import study_records
+from bnrepro.records import laboratory, study_records
 from bnrepro.records.record import read_runs
 from bnrepro.records.study_records import RESULTS
 from bnrepro.verdicts.comparison import without_records
@@ -25,16 +26,20 @@ STUDIES: dict[str, JudgedClaim] = {
 CRITERIA: dict[str, SeedCriterion] = {
     key: criterion for question in _QUESTIONS for key, criterion in question.CRITERIA.items()
 }
+# Claims that are judged by what the laboratory has computed, and by which study's tables.
+LABORATORY = {criterion.claim: error_surface for criterion in error_surface.CRITERIA.values()}
 # The smallest scale at which the Inception networks are evidence; smoke is none.
 _SCALES = ("cpu", "gpu", "paper")
 
 
 def run(name: str, results_dir: str) -> list[Verdict]:
-    """The verdicts on a claim, from the records below `results_dir`.
+    """The verdicts on a claim, from the records below `results_dir`; or how to make them.
 
     Raises:
         RecordError: if a record, a curve, percentiles or predictions cannot be read.
     """
+    if name in LABORATORY:
+        return LABORATORY[name].verdicts_on(name, results_dir)
     claim = STUDIES[name]
     has_scales = any("scale" in study.load(each).required for each in claim.studies)
     settings = [(f"scale={scale}",) for scale in _scales(results_dir)] if has_scales else [()]
@@ -45,13 +50,18 @@ def run(name: str, results_dir: str) -> list[Verdict]:
 def folder_to_read(claims: Iterable[str]) -> str:
     """The folder whose records are read for some claims where no folder is named.
 
-    It is a person's own where the claims need no records, or where there are none to read.
+    It is a person's own where the claims need no records, or where there are none to read. For
+    claims of the laboratory alone it is the published one unless their study was computed.
 
     Raises:
         RecordError: if a record cannot be read.
     """
+    asked = list(claims)
+    computed = [LABORATORY[claim].STUDY for claim in asked if claim in LABORATORY]
+    if computed and len(computed) == len(asked):
+        return laboratory.folder_to_read(computed)
     scales = list(_scales(RESULTS)) or [DEFAULT_SCALE]
-    judged = [STUDIES[claim] for claim in claims if claim in STUDIES]
+    judged = [STUDIES[claim] for claim in asked if claim in STUDIES]
     studies: list[tuple[str, list[str]]] = []
     for name in dict.fromkeys(name for claim in judged for name in claim.studies):
         scaled = "scale" in study.load(name).required

@@ -1,6 +1,6 @@
 """An exhibit: what is written below `results/` and shown in the report for one figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,9 @@ class Exhibit:
     sentence each, `commands` make the runs and the exhibit. `tables` are short and shown in the
     report; `series` are the drawn numbers, only written. `runs` are those that it is made of; it
     has none where the laboratory computed it: there `computed` says on what, and how long that
-    took. `beside` names the exhibit whose folder it shares, where it has none of its own.
+    took. `beside` names the exhibit whose folder it shares, where it has none of its own. `reasons`
+    say why verdicts among its tables are not reproduced. `pages` are pages of HTML beside it, by
+    the names of their files, which the report links.
     """
 
     name: str
@@ -76,6 +78,8 @@ class Exhibit:
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
     beside: str = ""
     computed: LaboratoryRecord | None = None
+    reasons: Sequence[str] = ()
+    pages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, Table]:
@@ -101,6 +105,9 @@ class Exhibit:
             caption = f"{self.title}: {self.setting}. {drawing.caption}"
             figure = build(list(drawing.panels), layout, drawing.title, caption)
             files += write(figure, folder / drawing.name)
+        for name, text in self.pages.items():
+            write_atomically(folder / name, text)
+            files.append(folder / name)
         return files
 
 

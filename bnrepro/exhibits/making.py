@@ -10,7 +10,7 @@ from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits import EXHIBITS, entry
 from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.records import laboratory, study_records
-from bnrepro.records.record import PUBLISHED, RESULTS, reading_once
+from bnrepro.records.record import RESULTS, reading_once
 
 
 @reading_once()
@@ -62,7 +62,7 @@ def commands(
 def folder_to_read(names: Iterable[str], scale: str | None = None) -> str:
     """The folder that exhibits are made from where none is named; says which, and why.
 
-    `RESULTS` if it holds something of one of them, else `PUBLISHED`.
+    `results` if it holds something of one of them, else `results/published`.
 
     Raises:
         ConfigError: if there is no exhibit of that name or scale, or no folder of published ones.
@@ -70,16 +70,10 @@ def folder_to_read(names: Iterable[str], scale: str | None = None) -> str:
     """
     chosen = list(names)
     computed = [entry(name).computed for name in chosen if entry(name).computed]
-    for name in computed:
-        if laboratory.exists(RESULTS, name):
-            print(f"reading {RESULTS}, which has {name}", file=sys.stderr)
-            return RESULTS
     studies = [one for one in (study_of(name, scale) for name in chosen) if one[0]]
-    if studies:
-        return study_records.folder_to_read(studies)
-    laboratory.read(PUBLISHED, computed[0])
-    print(f"reading {PUBLISHED}: {computed[0]} is not below {RESULTS}", file=sys.stderr)
-    return PUBLISHED
+    if not studies or any(laboratory.exists(RESULTS, name) for name in computed):
+        return laboratory.folder_to_read(computed)
+    return study_records.folder_to_read(studies)
 
 
 def _scale_of(name: str, scale: str | None) -> list[Override]:

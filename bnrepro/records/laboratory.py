@@ -6,12 +6,14 @@ Such a study trains no run of its own. Its files lie in `<results>/laboratory/<s
 
 import json
 import shlex
+import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnrepro.config import ConfigError
-from bnrepro.records.record import RESULTS, RecordError, write_atomically
+from bnrepro.config import ConfigError, first_few
+from bnrepro.records.record import PUBLISHED, RESULTS, RecordError, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LaboratoryRecord:
-    """One study, computed as a whole; `environment` is that of a run's record."""
+    """One study, computed as a whole, in `seconds` of a core; `environment` is that of a run."""
 
     study: str
     question: str
@@ -41,6 +43,20 @@ def command(study: str, results_dir: str | Path = RESULTS) -> str:
 def exists(results_dir: str | Path, study: str) -> bool:
     """Whether a study has been computed below `results_dir`."""
     return (folder_of(results_dir, study) / "record.json").is_file()
+
+
+def folder_to_read(studies: Iterable[str]) -> str:
+    """The folder whose tables are read where none is named; says which.
+
+    `RESULTS` if one of the studies was computed there, else `PUBLISHED`.
+    """
+    names = list(studies)
+    for name in names:
+        if exists(RESULTS, name):
+            print(f"reading {RESULTS}, which has {name}", file=sys.stderr)
+            return RESULTS
+    print(f"reading {PUBLISHED}: {first_few(names)} is not below {RESULTS}", file=sys.stderr)
+    return PUBLISHED
 
 
 def write(results_dir: str | Path, record: LaboratoryRecord) -> None:

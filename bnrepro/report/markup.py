@@ -213,6 +213,11 @@ def notes_file(path: str) -> str:
     return f'<p class="how">What was tried, and the reasons that were found: {_link(path)}</p>'
 
 
+def page_link(path: str) -> str:
+    """A link to a page beside this one that its reader can play with."""
+    return f"<p>With sliders, for a lecture: {_link(path)}</p>"
+
+
 def _link(path: str) -> str:
     return f'<a href="{escape(path)}">{escape(path)}</a>'
 

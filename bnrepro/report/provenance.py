@@ -77,8 +77,8 @@ def cost_of(record: LaboratoryRecord) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     commit = _commit({f"environment.{key}": value for key, value in run.items()})
     return (
-        f"Computed in {_rounded(record.seconds)} on {run['device']} ({threads}), with {versions}, "
-        f"at commit {commit}."
+        f"Computed in {_rounded(record.seconds)} of a core, on {run['device']} ({threads}), with "
+        f"{versions}, at commit {commit}."
     )
 
 

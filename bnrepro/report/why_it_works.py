@@ -47,8 +47,10 @@ def _told(made: Exhibit, identifier: str) -> str:
         f'<p class="how">{said}<br>{markup.escape(cost)}</p>',
         *(markup.missing(line) for line in made.missing),
         *(_drawing(drawing, identifier) for drawing in made.drawings),
+        *(markup.page_link(f"{made.name}/{page}") for page in made.pages),
         markup.findings(map(markup.escape, made.findings)),
         *(part for table in made.tables for part in short_or_folded(table)),
+        *(markup.paragraph(reason, "note") for reason in made.reasons),
         markup.data_files(list(made.files)),
     ]
     return "\n".join(parts)

@@ -8,6 +8,7 @@ the report links.
 from collections.abc import Sequence
 
 from bnrepro.verdicts.criteria import HINT_SEEDS, VERDICT_SEEDS
+from bnrepro.verdicts.verdict import Verdict
 
 CAUTION = (
     f"A verdict on trainings needs {VERDICT_SEEDS} seeds; from {HINT_SEEDS} on it is a hint: where "
@@ -25,9 +26,26 @@ _REASONS = {
         "spreads multiply: with ReLU and batch normalization gradients grow exponentially (Yang "
         "et al. 2019, arXiv 1902.08129)."
     ),
+    "E3": (
+        "At a constant rate every step of RMSprop is about as long as the rate, however small the "
+        "gradient: a thousandth of the distance asks for a small rate and a thousand steps, on a "
+        "good surface too, where gradient descent needs fewer. And Adam has momentum, to which a "
+        "condition number of 100 is no hindrance (the heavy ball, too, needs few steps there, "
+        "laboratory/error_surface/scales.csv): there it gains nothing by dividing, and a turn has "
+        "nothing to take."
+    ),
 }
 
 
 def reason(claim: str, verdicts: Sequence[str]) -> str | None:
     """Why some of the verdicts on a claim are `not reproduced`; None where all is well."""
     return _REASONS.get(claim) if "not reproduced" in verdicts else None
+
+
+def reasons_for(verdicts: Sequence[Verdict]) -> list[str]:
+    """Why claims among some verdicts are not reproduced, one reason a claim."""
+    claims = dict.fromkeys(verdict.claim for verdict in verdicts)
+    found = (
+        reason(one, [each.verdict for each in verdicts if each.claim == one]) for one in claims
+    )
+    return [why for why in found if why]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bnrepro.records import laboratory
-from bnrepro.verdicts.comparison import judge_seeds, of_values
+from bnrepro.verdicts.comparison import judge_seeds, of_values, without_records
 from bnrepro.verdicts.criteria import SeedCriterion
 from bnrepro.verdicts.verdict import Verdict
 
@@ -229,6 +229,18 @@ def tables(results_dir: str) -> dict[str, pd.DataFrame]:
     """
     laboratory.read(results_dir, STUDY)
     return {name: laboratory.read_table(results_dir, STUDY, name) for name in TABLES}
+
+
+def verdicts_on(claim: str, results_dir: str) -> list[Verdict]:
+    """The verdicts on one of the claims, or how to compute what they rest on.
+
+    Raises:
+        RecordError: if the record or a table cannot be read.
+    """
+    if laboratory.exists(results_dir, STUDY):
+        return [each for each in verdicts(tables(results_dir)) if each.claim == claim]
+    command = laboratory.command(STUDY, results_dir)
+    return [without_records(one, command) for one in CRITERIA.values() if one.claim == claim]
 
 
 def verdicts(found: dict[str, pd.DataFrame]) -> list[Verdict]:

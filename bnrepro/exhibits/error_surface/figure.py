@@ -1,12 +1,17 @@
 """Features and the error surface, from what `bnrepro laboratory error_surface` has left."""
 
 from dataclasses import astuple
+from importlib import resources
 
-from bnrepro.exhibits.error_surface import claims, scales
+from bnrepro.exhibits.error_surface import claims, correlation, optimizers, paths, scales
 from bnrepro.exhibits.error_surface.claims import STUDY
 from bnrepro.exhibits.exhibit import Exhibit, Table
 from bnrepro.records import laboratory
+from bnrepro.verdicts.reasons import reasons_for
 from bnrepro.verdicts.verdict import COLUMNS, Verdict
+
+# In the order in which the argument is told.
+_PICTURES = (scales, correlation, paths, optimizers)
 
 
 def exhibit(results_dir: str) -> Exhibit:
@@ -18,19 +23,28 @@ def exhibit(results_dir: str) -> Exhibit:
     """
     record = laboratory.read(results_dir, STUDY)
     found = claims.tables(results_dir)
+    verdicts = claims.verdicts(found)
     seeds = found["scales"]["seed"].nunique()
     return Exhibit(
         name=STUDY,
         title="Error surface",
         setting=f"a linear unit with least squares, n = {seeds} samples",
-        findings=scales.findings(found),
+        findings=[finding for each in _PICTURES for finding in each.findings(found)],
         commands=[laboratory.command(STUDY), f"bnrepro figure {STUDY}"],
         missing=[],
-        drawings=[scales.drawing(found)],
-        tables=[_verdicts(claims.verdicts(found))],
+        drawings=[each.drawing(found) for each in _PICTURES],
+        tables=[_verdicts(verdicts), correlation.table(found)],
         series=[],
         computed=record,
+        reasons=reasons_for(verdicts),
+        pages={"interactive.html": _page()},
     )
+
+
+def _page() -> str:
+    """E4: the surface with sliders, a page that needs nothing but itself."""
+    folder = resources.files("bnrepro.exhibits.error_surface")
+    return folder.joinpath("interactive.html").read_text(encoding="utf-8")
 
 
 def _verdicts(verdicts: list[Verdict]) -> Table:

@@ -1,5 +1,6 @@
 """E1, drawn and told: features of unequal scale, features with a mean, and mini-batches."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import pandas as pd
@@ -50,14 +51,14 @@ def drawing(found: dict[str, pd.DataFrame]) -> Drawing:
         Panel(
             "scales",
             "(a) Deviations 1 and s: kappa = s² if raw",
-            _describe(scales, "deviation of the second feature"),
-            partial(_draw_steps, rows=scales, label="deviation s of the second feature"),
+            describe_steps(scales, "deviation of the second feature"),
+            partial(draw_steps, rows=scales, label="deviation s of the second feature"),
         ),
         Panel(
             "means",
             "(b) Deviations 1, means of squared length q",
-            _describe(means, "squared length of the means"),
-            partial(_draw_steps, rows=means, label="squared length q of the means"),
+            describe_steps(means, "squared length of the means"),
+            partial(draw_steps, rows=means, label="squared length q of the means"),
         ),
         Panel(
             "mini_batches",
@@ -80,14 +81,14 @@ def findings(found: dict[str, pd.DataFrame]) -> list[str]:
     scales, means = found["scales"], found["means"]
     raw, normalized = _steps_at(scales, 100)
     raw_law = scales[scales["setting"] == 100]["law_steps"].max()
-    shifted, centred = _steps_at(means, 5)
+    steps = means[means["setting"] == 5].groupby("normalization")["counted_steps"].median()
     return [
         f"With features of deviations 1 and 100 gradient descent takes {raw:,.0f} steps (closed "
         f"form {raw_law:,}), with batch normalization of the same features {normalized:,.0f} "
-        "(medians over 6 samples).",
-        "With deviations of 1 and means of squared length 5 it takes "
-        f"{shifted:,.0f} steps, dividing by the deviation changes nothing of that, and batch "
-        f"normalization makes it {centred:,.0f}.",
+        f"(medians over {scales['seed'].nunique()} samples).",
+        f"With deviations of 1 and means of squared length 5 it takes {steps['raw']:,.0f} steps, "
+        f"divided by the deviation {steps['divided by its deviation']:,.0f}, with batch "
+        f"normalization {steps['batch normalization']:,.0f}.",
     ]
 
 
@@ -97,12 +98,18 @@ def _steps_at(rows: pd.DataFrame, setting: float) -> tuple[float, float]:
     return float(steps["raw"]), float(steps["batch normalization"])
 
 
-def _draw_steps(axes: Axes, rows: pd.DataFrame, label: str) -> None:
-    """A line per normalization by the law, a mark per seed as counted."""
+def draw_steps(
+    axes: Axes,
+    rows: pd.DataFrame,
+    label: str,
+    lines: Mapping[str, Line] = LINES,
+    top: float = 3e5,
+) -> None:
+    """A line per normalization by the law, a mark per seed as counted; `label` says what varies."""
     settings = sorted(rows["setting"].unique())
     # Equal distances: a squared mean of 0 has no logarithm.
     places = {setting: place for place, setting in enumerate(settings)}
-    for name, line in LINES.items():
+    for name, line in lines.items():
         own = rows[rows["normalization"] == name]
         law = own.groupby("setting")["law_steps"].first()
         axes.plot(range(len(law)), law, color=line.color, linestyle=line.style, linewidth=1)
@@ -117,7 +124,7 @@ def _draw_steps(axes: Axes, rows: pd.DataFrame, label: str) -> None:
             label=line.label,
         )
     axes.set_yscale("log")
-    axes.set_ylim(0.7, 3e5)
+    axes.set_ylim(0.7, top)
     axes.set_xticks(range(len(settings)), [f"{setting:g}" for setting in settings])
     axes.set_xlabel(label)
     axes.set_ylabel("steps")
@@ -143,7 +150,8 @@ def _draw_batches(axes: Axes, rows: pd.DataFrame) -> None:
     axes.legend(frameon=False, fontsize=7.5, loc="lower left")
 
 
-def _describe(rows: pd.DataFrame, varied: str) -> str:
+def describe_steps(rows: pd.DataFrame, varied: str) -> str:
+    """The numbers of `draw_steps` in words."""
     medians = rows.groupby(["normalization", "setting"], sort=False)["counted_steps"].median()
     each = "; ".join(
         f"{row['normalization']}, {row['setting']:g}: {row['counted_steps']:,.0f}"
