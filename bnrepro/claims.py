@@ -45,8 +45,8 @@ def main(
     """Test the claims called `names` and print the verdicts.
 
     Names are `C1` and so on, all of the paper's without any; what the laboratory tests of later
-    reasons, `E1` and so on; and its laws, `X1` and so on or all of them as `lab`. A claim that is not tested has a line with the reason. Tables and figures go into
-    `<results_dir>/claims/`; `verdicts.csv` beside them where all claims are asked for, and
+    reasons, `E1` and so on; and its laws, `X1` and so on or all of them as `lab`. A claim that is
+    not tested has a line with the reason. Tables and figures go into `<results_dir>/claims/`; `verdicts.csv` beside them where all claims are asked for, and
     `<results_dir>/laboratory/verdicts.csv` where all laws are. `format` is `text`, `csv` or
     `markdown`. Without `results_dir` it is `studies.folder_to_read`.
 
