@@ -46,9 +46,10 @@ def main(
 
     Names are `C1` and so on, all of the paper's without any; what the laboratory tests of later
     reasons, `E1` and so on; and its laws, `X1` and so on or all of them as `lab`. A claim that is
-    not tested has a line with the reason. Tables and figures go into `<results_dir>/claims/`; `verdicts.csv` beside them where all claims are asked for, and
-    `<results_dir>/laboratory/verdicts.csv` where all laws are. `format` is `text`, `csv` or
-    `markdown`. Without `results_dir` it is `studies.folder_to_read`.
+    not tested has a line with the reason. Tables and figures go into `<results_dir>/claims/`, with
+    `verdicts.csv` where all claims are asked for; of all laws it goes into
+    `<results_dir>/laboratory/`. `format` is `text`, `csv` or `markdown`. Without `results_dir` it is
+    `studies.folder_to_read`.
 
     Raises:
         ConfigError: if there is no such claim or format, or an exact experiment is asked for where
