@@ -48,8 +48,8 @@ def main(
     reasons, `E1` and so on; and its laws, `X1` and so on or all of them as `lab`. A claim that is
     not tested has a line with the reason. Tables and figures go into `<results_dir>/claims/`, with
     `verdicts.csv` where all claims are asked for; of all laws it goes into
-    `<results_dir>/laboratory/`. `format` is `text`, `csv` or `markdown`. Without `results_dir` it is
-    `studies.folder_to_read`.
+    `<results_dir>/laboratory/`. `format` is `text`, `csv` or `markdown`. Without `results_dir` it
+    is `studies.folder_to_read`.
 
     Raises:
         ConfigError: if there is no such claim or format, or an exact experiment is asked for where
