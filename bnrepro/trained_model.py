@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnrepro.config import backend
+from bnrepro.config import backend, flatten
 from bnrepro.config.composition import compose
 from bnrepro.config.overrides import overrides_of
 from bnrepro.records.run_directory import read_config, snapshot_path
@@ -44,6 +44,7 @@ def load_model(run: str | Path) -> "keras.Model":
     Raises:
         FileNotFoundError: if there is no model, such as in a published run: models are not kept in
             version control.
+        ConfigError: if a part of somebody's own that it has is not there, or has changed since.
     """
     path = Path(run)
     path = path / MODEL if path.suffix != ".keras" else path
@@ -57,8 +58,11 @@ def load_model(run: str | Path) -> "keras.Model":
     import keras
 
     import bnrepro.models  # noqa: F401  The layers that a file names must be known to Keras.
+    from bnrepro import own
 
-    return keras.saving.load_model(path, compile=False)
+    config = path.with_name("config.yaml")
+    known = own.objects_of(flatten(read_config(config))) if config.is_file() else {}
+    return keras.saving.load_model(path, custom_objects=known, compile=False)
 
 
 def load_engine(

@@ -22,6 +22,7 @@ import numpy as np
 from bnrepro import (
     load_curves,
     load_engine,
+    load_model,
     load_runs,
     models,
     normalization,
@@ -30,7 +31,7 @@ from bnrepro import (
 )
 from bnrepro.config import ConfigError, RunConfig
 from bnrepro.config.composition import Composition, compose
-from bnrepro.config.overrides import read_all
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, read_all
 from bnrepro.data import Split
 from bnrepro.data.streaming import StreamedImages
 from bnrepro.engine import Engine, build_probe
@@ -53,6 +54,18 @@ from bnrepro.verdicts.verdict import Verdict
 
 Arrays = dict[str, np.ndarray]
 Answer = dict[str, Any]
+
+
+def with_own_parts(
+    overrides: Sequence[str], folder: str, question: str, *arguments: Any
+) -> Answer | str:
+    """The answer to another question where `folder` holds modules of one's own; or the refusal."""
+    with patch.dict(os.environ, {CONFIG_DIRECTORY_VARIABLE: folder}):
+        try:
+            answer: Answer = globals()[question](overrides, *arguments)
+        except ConfigError as error:
+            return str(error)
+        return answer
 
 
 def trained(overrides: Sequence[str], steps: int) -> Answer:
@@ -155,7 +168,7 @@ def recorded(overrides: Sequence[str], interrupt_at: int | None = None) -> Answe
         record = training.run(composition)
         (directory,) = Path(results).glob("runs/*/seed_*")
         rows = read_rows(directory / "curve.csv", CURVE_COLUMNS)
-        model = keras.saving.load_model(directory / "model.keras")
+        model = load_model(directory)
         return {
             "before": before,
             "record": asdict(record),

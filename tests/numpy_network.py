@@ -240,6 +240,25 @@ class GroupNormalization(Normalization):
         return grouped.reshape(dx_hat.shape)
 
 
+class RootMeanSquareNormalization(Layer):
+    """`gamma * x / sqrt(mean(x**2) + epsilon)` over the units (https://arxiv.org/abs/1910.07467)."""
+
+    def __init__(self, name, epsilon):
+        super().__init__(name)
+        self.epsilon = epsilon
+
+    def forward(self, x, training):
+        self.root = np.sqrt((x**2).mean(-1, keepdims=True) + self.epsilon)
+        self.x_hat = x / self.root
+        return self.weights["gamma"] * self.x_hat
+
+    def backward(self, dy):
+        self.gradients = {"gamma": (dy * self.x_hat).sum(tuple(range(dy.ndim - 1)))}
+        dx_hat = dy * self.weights["gamma"]
+        along = (dx_hat * self.x_hat).mean(-1, keepdims=True)
+        return (dx_hat - self.x_hat * along) / self.root
+
+
 class Network:
     """Layers in order, the last one giving class scores."""
 
@@ -319,6 +338,8 @@ def normalization_of(config, name, size):
         return BatchNormalization(name, epsilon, config.batch_normalization.momentum)
     if config.normalization == "batch_renorm":
         return BatchRenormalization(name, epsilon, config.train_steps)
+    if ":RMSNorm" in config.normalization:
+        return RootMeanSquareNormalization(name, epsilon)
     if config.normalization == "layer":
         return GroupNormalization(name, epsilon, 1)
     if config.normalization == "instance":

@@ -52,7 +52,7 @@ MESSAGES = {
     "run lr=3": "lr: no such key; did you mean 'learning_rate'?",
     "run momentum=0.5": "momentum: no such key; did you mean 'optimizer.momentum'?",
     "run nonsense=3": "nonsense: no such key; see `bnrepro run --help` for all",
-    "run model=incep": "expected one of cnn, inception, mlp; did you mean 'inception'?",
+    "run model=incep": "or module:Name of your own; did you mean 'inception'?",
     "run schedule=exp": "did you mean 'exponential'?",
     "run model={}": "model={}: expected one of cnn, inception, mlp",
     "run model=null": "model=null: expected a choice; leave model out for the default",

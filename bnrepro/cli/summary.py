@@ -4,6 +4,7 @@ from bnrepro.config import GROUPS, RunConfig, difference, with_values
 from bnrepro.config.backend import available_threads
 from bnrepro.config.composition import Composition
 from bnrepro.config.merging import merge
+from bnrepro.config.own import shortened
 from bnrepro.records.record import RunRecord
 from bnrepro.screen import count, percent, wrapped
 
@@ -50,7 +51,7 @@ def differences(composition: Composition) -> list[str]:
         changed = with_values(whole, {key: given[key].values[0]}).resolved()
         return bool(difference(changed, whole.resolved()))
 
-    return [str(override) for key, override in given.items() if key not in names and changes(key)]
+    return [override.brief for key, override in given.items() if key not in names and changes(key)]
 
 
 def result_row(record: RunRecord) -> str:
@@ -97,17 +98,20 @@ def _data(config: RunConfig) -> str:
 
 
 def _model(config: RunConfig) -> str:
-    parts = [f"{config.model.name}, width {config.model.width:g}, {config.activation}"]
+    network, activation = shortened(config.model.name), shortened(config.activation)
+    network = f"{network}, width {config.model.width:g}, {activation}"
     if config.placement == "none":
-        return f"{parts[0]}, no normalization"
-    return f"{parts[0]}, {config.normalization} normalization {config.placement} the activation"
+        return f"{network}, no normalization"
+    normalization = shortened(config.normalization or "batch")
+    return f"{network}, {normalization} normalization {config.placement} the activation"
 
 
 def _training(config: RunConfig) -> str:
     rate = f"{config.learning_rate:g}"
     if config.learning_rate_multiplier != 1:
         rate += f" x {config.learning_rate_multiplier:g}"
+    rule = shortened(config.optimizer.name)
     return (
-        f"{config.train_steps:,} steps of {config.batch_size} examples, {config.optimizer.name}, "
+        f"{config.train_steps:,} steps of {config.batch_size} examples, {rule}, "
         f"rate {rate}, {config.schedule.name}"
     )

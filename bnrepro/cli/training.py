@@ -14,7 +14,9 @@ from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError, shown
 from bnrepro.config.backend import available_threads
 from bnrepro.config.device import refuse_absent
-from bnrepro.config.overrides import check_single
+from bnrepro.config.fields import own_parts
+from bnrepro.config.overrides import check_single, source_as_pinned
+from bnrepro.config.own import parse
 
 if TYPE_CHECKING:
     from bnrepro.config import DataConfig, RunConfig
@@ -226,7 +228,16 @@ def _check_surroundings(config: "RunConfig") -> None:
     _check_backend(config.backend)
     refuse_absent(config)
     _warn_of_threads(config.threads)
+    _check_own_parts(config)
     _check_data(config.data)
+
+
+def _check_own_parts(config: "RunConfig") -> None:
+    """Refuse a part of one's own whose source is gone, or not what its digest says."""
+    for key, text in own_parts(config).items():
+        part = parse(text)
+        if part is not None:
+            source_as_pinned(key.removesuffix(".name"), part)
 
 
 @cache

@@ -53,7 +53,7 @@ from bnrepro.config.names import (
     SHUFFLES,
 )
 from bnrepro.config.rules import validate
-from bnrepro.config.spelling import spelled_name, variant_name
+from bnrepro.config.spelling import model_word, spelled_name, variant_name
 from bnrepro.config.word import is_part
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "identity",
     "is_part",
     "kind_of",
+    "model_word",
     "one_line",
     "one_of",
     "shown",

@@ -25,6 +25,7 @@ class About:
             computed: two runs that differ only in such keys share a name.
         choices: the names that it takes, or that its list takes; none where any text will do.
         absent: of a key that came later, the value that records without it mean.
+        takes_own: whether it also takes a part of one's own, `module:Name`.
         ours: whether it is an option of this project, of which no paper would speak.
         recorded: whether a record holds it.
     """
@@ -34,6 +35,7 @@ class About:
     word: Word | None
     choices: tuple[str, ...]
     absent: Any
+    takes_own: bool
     ours: bool
     recorded: bool
 
@@ -45,8 +47,9 @@ def about(
     *,
     choices: tuple[str, ...] = (),
     absent: Any = MISSING,
+    takes_own: bool = False,
     ours: bool = False,
     recorded: bool = True,
 ) -> dict[str, About]:
     """The metadata of a field; see `About`."""
-    return {ABOUT: About(help, allowed, word, choices, absent, ours, recorded)}
+    return {ABOUT: About(help, allowed, word, choices, absent, takes_own, ours, recorded)}

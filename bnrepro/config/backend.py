@@ -7,6 +7,8 @@ does not count: a result is a function of config, data, code and versions.
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -79,3 +81,20 @@ def keep_tensorflow_out_of_tensorboard() -> None:
     """
     # TensorBoard's own switch: it looks whether there is such a module.
     sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
+
+
+@contextmanager
+def no_further_framework() -> Iterator[None]:
+    """Inside, TensorFlow cannot be imported where it was not before.
+
+    Keras asks of everything that it saves whether it is one of TensorFlow's shapes, and under JAX
+    would load TensorFlow for that: seconds, memory, and lines about processor and drivers.
+    """
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["tensorflow"]

@@ -29,6 +29,7 @@ from bnrepro.config.names import (
     SPLITS,
     STATISTICS,
 )
+from bnrepro.config.own import parse
 from bnrepro.config.ranges import above, at_least, share_below_one
 from bnrepro.config.word import accelerations, itself, listed, named, number, switch
 
@@ -78,7 +79,9 @@ class DataConfig:
 class ModelConfig:
     """The network."""
 
-    name: str = field(metadata=about("the network", word=named(1, "model"), choices=MODELS))
+    name: str = field(
+        metadata=about("the network", word=named(1, "model"), choices=MODELS, takes_own=True)
+    )
     width: float = field(
         metadata=about(
             "factor on the units or feature maps of hidden layers",
@@ -95,7 +98,9 @@ class ModelConfig:
 class OptimizerConfig:
     """The update rule; a file of `conf/optimizer/` sets what its rule uses."""
 
-    name: str = field(metadata=about("the update rule", word=itself(8), choices=OPTIMIZERS))
+    name: str = field(
+        metadata=about("the update rule", word=itself(8), choices=OPTIMIZERS, takes_own=True)
+    )
     momentum: float = field(
         default=0.0,
         metadata=about(
@@ -288,6 +293,7 @@ class RunConfig(LaunchConfig):
             "batch, batch_renorm, layer, group, instance; null: batch, unless placement is none",
             word=itself(3, (None, "unnormalized")),
             choices=NORMALIZATIONS,
+            takes_own=True,
         )
     )
     group_size: int = field(
@@ -299,7 +305,7 @@ class RunConfig(LaunchConfig):
         )
     )
     activation: str = field(
-        metadata=about("of hidden layers", word=itself(18), choices=ACTIVATIONS)
+        metadata=about("of hidden layers", word=itself(18), choices=ACTIVATIONS, takes_own=True)
     )
     input_normalization: bool = field(
         metadata=about(
@@ -540,6 +546,8 @@ WORDS = {key: said.word for key, said in KEYS.items() if said.word is not None}
 NOT_IDENTITY = tuple(key for key in KEYS if key not in WORDS)
 # The keys whose values are names, with those names; `accelerate` and `measures` take lists of them.
 CHOICES = {key: said.choices for key, said in KEYS.items() if said.choices}
+# The keys that also take a part of one's own, `module:Name`.
+TAKES_OWN = tuple(key for key, said in KEYS.items() if said.takes_own)
 # The numbers that a key takes, where its type takes more.
 RANGES = {key: said.allowed for key, said in KEYS.items() if said.allowed is not None}
 # The keys that records may lack, with the value that such records mean.
@@ -549,6 +557,12 @@ _ABSENT_VALUES = {key: said.absent for key, said in KEYS.items() if said.absent 
 def absent_values() -> dict[str, Any]:
     """The flat keys that records may lack, with the value that such records mean."""
     return dict(_ABSENT_VALUES)
+
+
+def own_parts(config: RunConfig) -> dict[str, str]:
+    """The parts of one's own that a config names, by key."""
+    flat = to_flat(config)
+    return {key: flat[key] for key in TAKES_OWN if parse(flat[key]) is not None}
 
 
 def with_values(config: RunConfig, values: dict[str, Any]) -> RunConfig:

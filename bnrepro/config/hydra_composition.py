@@ -18,10 +18,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from bnrepro.config import ConfigError, RunConfig, one_line
+from bnrepro.config import GROUPS, ConfigError, RunConfig, one_line, own, with_values
 from bnrepro.config.composition import checked, compose
+from bnrepro.config.fields import own_parts
 from bnrepro.config.merging import merge
-from bnrepro.config.overrides import Given, Override
+from bnrepro.config.overrides import Given, Override, pinned
 from bnrepro.config.user_files import checked_directories
 
 
@@ -33,10 +34,17 @@ def config_of(choices: Mapping[str, str]) -> RunConfig:
     """
     # Refuses, in words of our own, what Hydra would refuse in OmegaConf's.
     merge(choices)
-    words = [str(Override(group, (choice,))) for group, choice in choices.items()]
+    files, values = own.split(choices)
+    words = [str(Override(group, (choice,))) for group, choice in files.items()]
     with _hydra() as searchpath:
         composed = hydra_compose("config", [*words, *searchpath])
-        return OmegaConf.to_object(composed)  # type: ignore[return-value]
+        config: RunConfig = OmegaConf.to_object(composed)  # type: ignore[assignment]
+    return _pinned(with_values(config, values))
+
+
+def _pinned(config: RunConfig) -> RunConfig:
+    """The config with the digests of its own parts, which may stand in files without them."""
+    return with_values(config, {key: pinned(key, text) for key, text in own_parts(config).items()})
 
 
 def show(overrides: Iterable[Given], part: str) -> int:
@@ -47,7 +55,9 @@ def show(overrides: Iterable[Given], part: str) -> int:
     """
     given = checked(overrides)
     compose(given, config_of)
-    words = list(map(str, given))
+    files, values = own.split({each.key: each.values[0] for each in given if each.key in GROUPS})
+    others = {each.key: each.values[0] for each in given if each.key not in GROUPS}
+    words = [str(Override(key, (value,))) for key, value in {**files, **values, **others}.items()]
     with _hydra() as searchpath:
         hydra = GlobalHydra.instance().hydra
         hydra.show_cfg("config", [*words, *searchpath], part, package=None)

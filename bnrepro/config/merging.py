@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from bnrepro.config import GROUPS, RunConfig, from_flat
+from bnrepro.config import GROUPS, RunConfig, from_flat, own, with_values
 from bnrepro.config.files import AT_SCALE, ConfFile, main_file
 from bnrepro.config.overrides import configs_directory
 from bnrepro.config.user_files import checked_directories, find_file
@@ -20,7 +20,7 @@ def merge(choices: Mapping[str, str]) -> RunConfig:
     Raises:
         ConfigError: if a file of the user's folder is refused, or a key has no value.
     """
-    return _merge(tuple(sorted(choices.items())), checked_directories())
+    return _merged(choices, checked_directories())
 
 
 def merge_ours(choices: Mapping[str, str]) -> RunConfig:
@@ -29,7 +29,12 @@ def merge_ours(choices: Mapping[str, str]) -> RunConfig:
     Raises:
         ConfigError: if a key has no value.
     """
-    return _merge(tuple(sorted(choices.items())), (configs_directory(),))
+    return _merged(choices, (configs_directory(),))
+
+
+def _merged(choices: Mapping[str, str], directories: tuple[Path, ...]) -> RunConfig:
+    files, values = own.split(choices)
+    return with_values(_merge(tuple(sorted(files.items())), directories), values)
 
 
 @cache

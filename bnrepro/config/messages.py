@@ -12,15 +12,19 @@ class ConfigError(ValueError):
     """Bad input: what was received, what was expected, and the remedy, in one line."""
 
 
-def one_of(key: str, received: Any, choices: Sequence[str]) -> None:
-    """Refuse a name that is not among `choices`.
+# What some keys and groups take beside the names that they have.
+OR_OWN = ", or module:Name of your own"
+
+
+def one_of(key: str, received: Any, choices: Sequence[str], others: str = "") -> None:
+    """Refuse a name that is not among `choices`; `others` says what else is taken.
 
     Raises:
         ConfigError: with the choices, and the nearest.
     """
     if received not in choices:
         near = did_you_mean(received, choices)
-        raise ConfigError(f"{key}={received}: expected one of {', '.join(choices)}{near}")
+        raise ConfigError(f"{key}={received}: expected one of {', '.join(choices)}{others}{near}")
 
 
 def did_you_mean(received: Any, choices: Sequence[str]) -> str:

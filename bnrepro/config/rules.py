@@ -3,9 +3,10 @@
 import math
 
 from bnrepro.config.device import check_name
-from bnrepro.config.fields import CHOICES, RANGES, RunConfig, to_flat
+from bnrepro.config.fields import CHOICES, RANGES, TAKES_OWN, RunConfig, to_flat
 from bnrepro.config.messages import ConfigError, one_of
 from bnrepro.config.names import DENSE_MODELS, MODELS_WITH_DENSE_UNITS
+from bnrepro.config.own import parse
 
 
 def validate(config: RunConfig) -> None:
@@ -26,7 +27,8 @@ def _check_names(config: RunConfig) -> None:
     for key, choices in CHOICES.items():
         names = flat[key] if isinstance(flat[key], list) else [flat[key]]
         for name in names:
-            if name is not None:
+            of_ones_own = key in TAKES_OWN and parse(name) is not None
+            if name is not None and not of_ones_own:
                 one_of(key, name, choices)
     check_name(config.device)
     if len(set(config.accelerate)) != len(config.accelerate):

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from bnrepro.config.fields import WORDS
+from bnrepro.config.own import parse
 
 LONGEST_NAME = 80
 _DIGEST_LENGTH = 8
@@ -41,4 +42,11 @@ def variant_name(model: str, data: str, variant: str, normalization: str | None)
     `x1` stands for batch normalization, so another normalization's word takes its place.
     """
     takes_place = variant == "x1" and normalization not in (None, "batch")
-    return f"{model}-{data}" if takes_place else f"{model}-{data}-{variant}"
+    base = f"{model_word(model)}-{data}"
+    return base if takes_place else f"{base}-{variant}"
+
+
+def model_word(model: str) -> str:
+    """How a name says its network, whose name it begins with."""
+    part = parse(model)
+    return (part and part.word) or model

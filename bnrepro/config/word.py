@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from bnrepro.config.names import ACCELERATIONS
+from bnrepro.config.own import parse
 
 # What every file system takes; `-` stands between the parts of a name.
 _PART = re.compile(r"[A-Za-z0-9._]+")
@@ -57,7 +58,7 @@ def itself(place: int, *instead: tuple[Any, str]) -> Word:
 
 def named(place: int, word: str) -> Word:
     """A value after the key's word, where it does not say by itself what it is of."""
-    return Word(place, lambda value: f"{word}_{value}" if _plain(value) else None)
+    return Word(place, lambda value: f"{word}_{_plain(value)}" if _plain(value) else None)
 
 
 def switch(place: int, word: str) -> Word:
@@ -76,6 +77,9 @@ def accelerations(place: int) -> Word:
 
 
 def _plain(value: Any) -> str | None:
+    part = parse(value)
+    if part is not None:
+        return part.word
     return value if isinstance(value, str) and is_part(value) else None
 
 

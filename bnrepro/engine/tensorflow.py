@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from bnrepro.config import Recipe
+from bnrepro.config.fields import own_parts
 from bnrepro.data import Dataset
 from bnrepro.engine.contract import Arrays, Engine, Inputs
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
@@ -42,7 +43,7 @@ class TensorFlowEngine(Engine):
         self.segment_steps = _XLA_SEGMENT_STEPS if self.loops else _GRAPH_SEGMENT_STEPS
         # The graph optimizer puts convolution, batch normalization and tanh into one operation, of
         # which there is none for a CPU (tensorflow#53459).
-        fuses = config.activation != "tanh"
+        fuses = config.activation != "tanh" and not own_parts(config)
         tf.config.optimizer.set_experimental_options({"remapping": fuses})
         self._weights = network.model.trainable_variables
         self._kernels = kernel_positions(network.model)

@@ -17,14 +17,20 @@ from bnrepro.config.randomness import generator
 def initial_weights(model: keras.Model, config: Recipe) -> list[np.ndarray]:
     """Values of `model.trainable_variables` before the first step, for the seed of `config`.
 
-    Kernels are drawn; gamma is 1; beta and biases are 0.
+    Kernels are drawn; gamma is 1; beta and biases are 0; what has another name is of a layer of
+    somebody's own, and as that layer made it.
     """
     return [_initial_value(variable, config) for variable in model.trainable_variables]
 
 
+_BEGINNINGS = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}
+
+
 def _initial_value(variable: Any, config: Recipe) -> np.ndarray:
     if not variable.name.endswith("kernel"):
-        return np.full(variable.shape, 1.0 if variable.name == "gamma" else 0.0, variable.dtype)
+        if variable.name not in _BEGINNINGS:
+            return np.asarray(keras.ops.convert_to_numpy(variable.value))
+        return np.full(variable.shape, _BEGINNINGS[variable.name], variable.dtype)
     draw = _INITIALIZERS[config.initializer.name]
     random = generator(config.seed, f"kernel/{variable.path}")
     kernel = draw(config.initializer, random, variable.shape, _fans(variable))

@@ -25,6 +25,7 @@ class Units:
         self.batch_normalizations: list[keras.layers.Layer] = []
         self.normalization_inputs: list[Any] = []  # what each of those sees
         self.is_dense = True  # until a unit is a convolution
+        self._checked_ranks: set[int] = set()  # of inputs to a normalization of one's own
         self._config = config
 
     def dense(self, inputs: Any, size: int, name: str, last_hidden: bool = False) -> Any:
@@ -93,7 +94,7 @@ class Units:
 
         Layer and group normalization do not cancel it exactly; their papers have none there either.
         """
-        return not (self._config.placement == "before" and self._config.batch_normalization.beta)
+        return not (self._config.placement == "before" and normalization.has_shift(self._config))
 
     def _complete(self, values: Any, name: str, last_hidden: bool) -> Any:
         if self._config.placement == "before":
@@ -109,6 +110,9 @@ class Units:
         make = normalization.constructor(self._config, last_hidden)
         if make is None:
             return values
+        if normalization.is_own(self._config) and len(values.shape) not in self._checked_ranks:
+            normalization.check_own(self._config, values.shape)
+            self._checked_ranks.add(len(values.shape))
         layer = make(f"{name}_normalization")
         if isinstance(layer, keras.layers.BatchNormalization):
             self.batch_normalizations.append(layer)

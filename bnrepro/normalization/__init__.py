@@ -8,11 +8,14 @@ from typing import Any
 
 import keras
 
+from bnrepro import own
 from bnrepro.config import RunConfig
+from bnrepro.config.own import parse
 from bnrepro.normalization.batch import BatchNormalization
 from bnrepro.normalization.batch_renorm import BatchRenormalization
 from bnrepro.normalization.group import GroupNormalization
 from bnrepro.normalization.per_activation import PerActivationBatchNormalization
+from bnrepro.own import layers
 
 Maker = Callable[[str], keras.layers.Layer]
 
@@ -25,13 +28,43 @@ def constructor(config: RunConfig, last_hidden: bool = False) -> Maker | None:
     """
     if config.placement == "none":
         return None
+    shared = _shared_options(config)
+    if is_own(config):
+        return layers.maker(_own_part(config), shared)
     layer, options = _LAYERS[config.normalization or "batch"](config, last_hidden)
-    shared = {
+    return lambda name: layer(name=name, **shared, **options)
+
+
+def has_shift(config: RunConfig) -> bool:
+    """Whether the layers have a beta, beside which a bias before them would be one too many."""
+    is_shifted = config.batch_normalization.beta
+    return is_shifted and not (is_own(config) and not layers.takes(_own_part(config), "center"))
+
+
+def is_own(config: RunConfig) -> bool:
+    """Whether the normalization is a layer of somebody's own."""
+    return parse(config.normalization) is not None
+
+
+def check_own(config: RunConfig, shape: tuple[Any, ...]) -> None:
+    """Keep a layer of somebody's own to its contract on inputs of that shape.
+
+    Raises:
+        ConfigError: naming what it does not keep to.
+    """
+    layers.check(_own_part(config), _shared_options(config), shape)
+
+
+def _own_part(config: RunConfig) -> own.Part:
+    return own.load("normalization", config.normalization or "")
+
+
+def _shared_options(config: RunConfig) -> dict[str, Any]:
+    return {
         "epsilon": config.batch_normalization.epsilon,
         "scale": config.batch_normalization.gamma,
         "center": config.batch_normalization.beta,
     }
-    return lambda name: layer(name=name, **shared, **options)
 
 
 # A layer's class and its options beside those that all have.

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bnrepro.config import GROUPS, ConfigError, difference
+from bnrepro.config import GROUPS, ConfigError, difference, model_word
 from bnrepro.config.composition import Composition, compose
 from bnrepro.config.overrides import Override, choices_of, overrides_of
+from bnrepro.config.own import parse
 
 _USUAL_FOLDER = Path("results")
 # Records hold no path: where the images lie is left to the reader.
@@ -54,7 +55,17 @@ def words(config: dict[str, Any]) -> list[str]:
         fewer = [other for other in found if other != word]
         if word not in place and _mean(fewer, wanted):
             found = fewer
-    return found
+    return [_without_digest(word, found, wanted) for word in found]
+
+
+def _without_digest(word: str, found: list[str], wanted: Composition) -> str:
+    """The word without the digest of one's own part, where its source is still what it was."""
+    key, _, value = word.partition("=")
+    part = parse(value)
+    if part is None:
+        return word
+    plain = f"{key}={part.written}"
+    return plain if _mean([*(other for other in found if other != word), plain], wanted) else word
 
 
 def _mean(some: list[str], wanted: Composition) -> bool:
@@ -66,8 +77,11 @@ def _mean(some: list[str], wanted: Composition) -> bool:
 
 def _nearest(wanted: Composition) -> list[str]:
     """The choices that its name begins with: an experiment, or model, data and variant."""
-    first, *others = wanted.name.split("-")
-    if first in choices_of("experiment") and others[:1] != [wanted.config.data.name]:
+    model, data = wanted.config.model.name, wanted.config.data.name
+    network = f"{model_word(model)}-{data}"
+    first = wanted.name.partition("-")[0]
+    if first in choices_of("experiment") and not f"{wanted.name}-".startswith(f"{network}-"):
         return [f"experiment={first}", *([f"scale={wanted.scale}"] if wanted.scale else [])]
-    variant = [f"bn={part}" for part in others[1:2] if part in choices_of("bn")]
-    return [f"model={first}", f"data={wanted.config.data.name}", *variant]
+    following = wanted.name.removeprefix(f"{network}-").partition("-")[0]
+    variant = [f"bn={following}"] if following in choices_of("bn") else []
+    return [f"model={model}", f"data={data}", *variant]

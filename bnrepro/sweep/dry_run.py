@@ -66,7 +66,8 @@ def _listed(states: States) -> Iterator[str]:
     """A line per run; where these are many, a line per name with its seeds, and then a count."""
     if len(states) <= _MOST_LINES:
         for run, outcome in states:
-            yield f"{outcome.status:<11}  {run.label}  {' '.join(map(str, run.overrides))}"
+            words = " ".join(each.brief for each in run.overrides)
+            yield f"{outcome.status:<11}  {run.label}  {words}"
         return
     seeds: dict[tuple[str, str], list[int]] = {}
     for run, outcome in states:

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from bnrepro import paper
-from bnrepro.config import ConfigError, first_few
+from bnrepro.config import ConfigError, first_few, model_word
+from bnrepro.config.own import shortened
 from bnrepro.experiments import EXPERIMENTS
 from bnrepro.records.again import command
 from bnrepro.records.record import read_record
@@ -116,7 +117,9 @@ def _variants(results: pd.DataFrame) -> list[str]:
         varied = [key for key in keys if variants[key].map(str).nunique() > 1]
         lines += [
             f"{run['label']}: "
-            + ", ".join(f"{str(key).removeprefix('config.')}={run[key]}" for key in varied)
+            + ", ".join(
+                f"{str(key).removeprefix('config.')}={shortened(run[key])}" for key in varied
+            )
             for run in variants.to_dict("records")
             if varied
         ]
@@ -126,8 +129,9 @@ def _variants(results: pd.DataFrame) -> list[str]:
 def _base(run: "pd.Series[Any]") -> str:
     """The name of which a run is a variant: what stands before the words for its differences."""
     parts = str(run["name"]).split("-")
-    if parts[:2] == [run["config.model.name"], run["data.name"]]:
-        return "-".join(parts[:3])
+    network = [*model_word(run["config.model.name"]).split("-"), run["data.name"]]
+    if parts[: len(network)] == network:
+        return "-".join(parts[: len(network) + 1])
     return "-".join(parts[: 2 if isinstance(run["scale"], str) else 1])
 
 

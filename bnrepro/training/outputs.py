@@ -3,15 +3,14 @@
 import hashlib
 import io
 import math
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bnrepro import seconds_since_import
+from bnrepro.config.backend import no_further_framework
 from bnrepro.config.composition import Composition
 from bnrepro.data import Dataset
 from bnrepro.engine import Engine
@@ -59,26 +58,9 @@ def write_model(directory: Path, engine: Engine) -> None:
     """Write `model.keras`, which `bnrepro.load_model` reads."""
     # Keras insists on the suffix; a reader sees only the finished file.
     temporary = directory / ".model.keras"
-    with _no_further_framework():
+    with no_further_framework():
         engine.model().save(temporary)
     temporary.replace(directory / "model.keras")
-
-
-@contextmanager
-def _no_further_framework() -> Iterator[None]:
-    """Inside, TensorFlow cannot be imported where it was not before.
-
-    Keras asks of everything that it saves whether it is one of TensorFlow's shapes, and under JAX
-    would load TensorFlow for that: seconds, memory, and lines about processor and drivers.
-    """
-    if "tensorflow" in sys.modules:
-        yield
-        return
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules["tensorflow"]
 
 
 def digest(variables: dict[str, np.ndarray]) -> str:

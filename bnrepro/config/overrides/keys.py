@@ -10,6 +10,8 @@ from typing import Any
 
 from bnrepro.config import GROUPS, ConfigError, RunConfig, did_you_mean, first_few, shown
 from bnrepro.config.folders import expanded
+from bnrepro.config.messages import OR_OWN
+from bnrepro.config.own import BASES
 
 CONFIG_DIRECTORY_VARIABLE = "BNREPRO_CONFIG_DIR"
 
@@ -84,6 +86,6 @@ def no_such_choice(group: str, received: str) -> ConfigError:
     known = choices_of(group)
     # These are many, and a person's own come to them.
     expected = first_few(known) if group in ("experiment", "study") else ", ".join(known)
-    return ConfigError(
-        f"{group}={shown(received)}: expected one of {expected}{did_you_mean(received, known)}"
-    )
+    others = OR_OWN if group in BASES else ""
+    near = did_you_mean(received, known)
+    return ConfigError(f"{group}={shown(received)}: expected one of {expected}{others}{near}")

@@ -8,9 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from bnrepro.config import CHOICES, GROUPS, ConfigError, kind_of, one_of, shown
+from bnrepro.config.fields import TAKES_OWN
 from bnrepro.config.folders import expanded
+from bnrepro.config.messages import OR_OWN
 from bnrepro.config.numerals import refuse_misread
 from bnrepro.config.overrides.keys import choices_of, keys, no_such_choice
+from bnrepro.config.overrides.sources import pinned
+from bnrepro.config.own import BASES, parse
 
 # What people write for whole numbers from one to another.
 _SPAN = re.compile(r"([+-]?[0-9]{1,9})(?:\.\.\.?|:|-)([+-]?[0-9]{1,9})")
@@ -31,6 +35,8 @@ def read_value(key: str, text: str) -> Any:
         choice = _unquoted(text)
         if choice == "null":
             raise ConfigError(f"{key}=null: expected a choice; leave {key} out for the default")
+        if key in BASES and ":" in choice:
+            return pinned(key, choice)
         if choice not in choices_of(key):
             raise no_such_choice(key, choice)
         return choice
@@ -55,6 +61,8 @@ def spell(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(spell, value))}]"
     if isinstance(value, str):
+        if parse(value) is not None:
+            return value
         if _PLAIN.fullmatch(value) and value.lower() not in ("null", "true", "false", "nan", "inf"):
             return value
         quote = '"' if "'" in value else "'"
@@ -187,8 +195,10 @@ def _text(key: str, text: str) -> str:
         )
     if (key, plain) == ("normalization", "none"):
         raise ConfigError("normalization=none: expected a normalization; use bn=none for none")
+    if key in TAKES_OWN and ":" in plain:
+        return pinned(key.removesuffix(".name"), plain)
     if key in CHOICES:
-        one_of(key, plain, CHOICES[key])
+        one_of(key, plain, CHOICES[key], OR_OWN if key in TAKES_OWN else "")
     return expanded(f"{key}=", plain) if key in FOLDERS else plain
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from bnrepro.config import GROUPS, ConfigError, shown
 from bnrepro.config.overrides.keys import choices_of, keys, nearest_key, no_such_key
 from bnrepro.config.overrides.values import read_value, spell, split_at_commas
+from bnrepro.config.own import shortened
 
 _MOST_RUNS = 10_000
 _LONGEST_WORD = 4_096
@@ -32,6 +33,11 @@ class Override:
     def __str__(self) -> str:
         """The word that Hydra's grammar and a child process read."""
         return f"{self.key}={','.join(spell(value) for value in self.values)}"
+
+    @property
+    def brief(self) -> str:
+        """The word for a person to read, who may type it too: of a digest its beginning."""
+        return f"{self.key}={','.join(shortened(spell(value)) for value in self.values)}"
 
     def choices(self) -> list["Override"]:
         """An override for each of the values."""
