@@ -9,12 +9,20 @@ from typing import Any
 import keras
 import numpy as np
 
+from bnrepro import own
 from bnrepro.config import OptimizerConfig, Recipe
+from bnrepro.config.own import parse
+from bnrepro.own import optimizers as own_optimizers
 
 
 def build(config: Recipe) -> keras.optimizers.Optimizer:
     """The update rule of `config`, with learning rate 0: the engine sets it at every step."""
-    return _OPTIMIZERS[config.optimizer.name](_constants(config))
+    constants = _constants(config)
+    if parse(config.optimizer.name) is not None:
+        part = own.load("optimizer.name", config.optimizer.name)
+        options = {key: value for key, value in vars(constants).items() if key != "name"}
+        return own_optimizers.build(part, options)
+    return _OPTIMIZERS[config.optimizer.name](constants)
 
 
 def _constants(config: Recipe) -> OptimizerConfig:

@@ -68,6 +68,16 @@ def with_own_parts(
         return answer
 
 
+def built(overrides: Sequence[str]) -> Answer:
+    """What is watched in a run's network before it trains."""
+    network = _engine(overrides).network
+    return {
+        "pre_activations": list(network.pre_activations),
+        "batch_normalizations": [layer.name for layer in network.batch_normalizations],
+        "is_dense": network.is_dense,
+    }
+
+
 def trained(overrides: Sequence[str], steps: int) -> Answer:
     """A training's beginning: what it started from, each step's loss and hits, how it stands."""
     engine = _engine(overrides)

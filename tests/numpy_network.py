@@ -99,6 +99,7 @@ class Activation(Layer):
         "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), lambda y: y * (1 - y)),
         "relu": (lambda x: np.maximum(x, 0), lambda y: y > 0),
         "tanh": (np.tanh, lambda y: 1 - y**2),
+        "softsign": (lambda x: x / (1 + np.abs(x)), lambda y: (1 - np.abs(y)) ** 2),
     }
 
     def forward(self, x, training):
@@ -322,7 +323,8 @@ def build(config):
 
 def unit(config, weights, size):
     """Weights, normalization and activation in the order that the config asks for."""
-    activation = Activation(config.activation)
+    # Of one's own, `module:name@digest`, it is the name that says which.
+    activation = Activation(config.activation.partition("@")[0].rpartition(":")[2])
     if config.placement == "none":
         return [weights, activation]
     normalization = normalization_of(config, f"{weights.name}_normalization", size)

@@ -77,7 +77,7 @@ MESSAGES = {
     "run accelerate=dropout": "accelerate=dropout: expected a list in brackets",
     "run accelerate=[dropot]": "did you mean 'dropout'?",
     "run accelerate=[l2,l2]": "expected each change once",
-    "run activation=rely": "expected one of relu, sigmoid, tanh, elu, gelu, linear; did you mean",
+    "run activation=rely": "elu, gelu, linear, or module:Name of your own; did you mean",
     "run normalization=none": "use bn=none",
     "run bn=none normalization=layer": "normalization=layer with placement=none",
     "run +x=3": "x: no such key; see `bnrepro run --help` for all",

@@ -4,12 +4,16 @@ import hashlib
 import sys
 
 import pytest
-from own_modules import RMS_NORM
+from own_modules import NORMS
 
+from bnrepro import cli
+from bnrepro.cli.summary import summary
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose
+from bnrepro.config.group import members
 from bnrepro.config.hydra_composition import config_of
-from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, overrides_of
+from bnrepro.config.merging import merge
+from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, overrides_of, read_all
 from bnrepro.config.study import plan
 from bnrepro.records.again import command
 from bnrepro.records.run_directory import recorded_config
@@ -22,7 +26,7 @@ def here(tmp_path, monkeypatch):
     """The current folder, with a module of one's own."""
     folder = tmp_path / "here"
     folder.mkdir()
-    (folder / "my_norms.py").write_text(RMS_NORM)
+    (folder / "my_norms.py").write_text(NORMS)
     monkeypatch.chdir(folder)
     return folder
 
@@ -38,7 +42,7 @@ def named(*words):
 
 
 def test_the_config_holds_the_digest_of_the_modules_source():
-    expected = digest(**{"my_norms.py": RMS_NORM})
+    expected = digest(**{"my_norms.py": NORMS})
     assert named(WORD) == f"my_norms:RMSNorm@{expected}"
     assert compose([WORD]).name == f"mlp-digits-RMSNorm-{expected[:8]}"
     assert "my_norms" not in sys.modules
@@ -59,15 +63,15 @@ def test_hydra_reads_the_same():
     ],
 )
 def test_the_name_holds_the_parts_name_and_the_beginning_of_its_digest(words, start):
-    beginning = digest(**{"my_norms.py": RMS_NORM})[:8]
+    beginning = digest(**{"my_norms.py": NORMS})[:8]
     assert compose(words).name.startswith(start + beginning)
 
 
 def test_any_edit_of_the_source_is_another_run(here):
     before = compose([WORD])
-    (here / "my_norms.py").write_text(RMS_NORM.replace('"""Divides', '"""It divides'))
+    (here / "my_norms.py").write_text(NORMS.replace('"""Divides', '"""It divides'))
     assert compose([WORD]).name != before.name
-    (here / "my_norms.py").write_text(RMS_NORM)
+    (here / "my_norms.py").write_text(NORMS)
     assert compose([WORD]) == before
 
 
@@ -80,14 +84,14 @@ def test_another_name_of_the_file_is_another_run(here):
 def test_of_a_package_all_sources_count(here):
     package = here / "mine"
     (package / "deep").mkdir(parents=True)
-    files = {"mine/__init__.py": RMS_NORM, "mine/helper.py": "A = 1\n", "mine/deep/b.py": "B = 2\n"}
+    files = {"mine/__init__.py": NORMS, "mine/helper.py": "A = 1\n", "mine/deep/b.py": "B = 2\n"}
     for name, text in files.items():
         (here / name).write_text(text)
     (package / "notes.txt").write_text("counts for nothing")
     assert named("normalization=mine:RMSNorm") == f"mine:RMSNorm@{digest(**files)}"
     # A module of the package is one file.
-    (package / "norms.py").write_text(RMS_NORM)
-    expected = digest(**{"mine/norms.py": RMS_NORM})
+    (package / "norms.py").write_text(NORMS)
+    expected = digest(**{"mine/norms.py": NORMS})
     assert named("normalization=mine.norms:RMSNorm") == f"mine.norms:RMSNorm@{expected}"
     assert "mine" not in sys.modules
 
@@ -98,12 +102,12 @@ def test_the_current_folder_comes_before_the_users_and_this_before_pythons_path(
     versions = {}
     for place in ("path", "theirs"):
         (tmp_path / place).mkdir()
-        text = f"{RMS_NORM}# {place}\n"
+        text = f"{NORMS}# {place}\n"
         (tmp_path / place / "my_norms.py").write_text(text)
         versions[place] = f"my_norms:RMSNorm@{digest(**{'my_norms.py': text})}"
     monkeypatch.syspath_prepend(tmp_path / "path")
     monkeypatch.setenv(CONFIG_DIRECTORY_VARIABLE, str(tmp_path / "theirs"))
-    assert named(WORD) == f"my_norms:RMSNorm@{digest(**{'my_norms.py': RMS_NORM})}"
+    assert named(WORD) == f"my_norms:RMSNorm@{digest(**{'my_norms.py': NORMS})}"
     (here / "my_norms.py").unlink()
     assert named(WORD) == versions["theirs"]
     monkeypatch.delenv(CONFIG_DIRECTORY_VARIABLE)
@@ -124,7 +128,7 @@ def test_a_file_of_the_users_may_name_it(tmp_path, monkeypatch):
 def test_a_sweep_plans_what_it_saw(here):
     """Its processes get the digest: a source that is edited meanwhile is refused, not mixed in."""
     first, _ = plan([WORD, "seed=0,1"])
-    (here / "my_norms.py").write_text(f"{RMS_NORM}# edited\n")
+    (here / "my_norms.py").write_text(f"{NORMS}# edited\n")
     words = [str(override) for override in first.overrides]
     assert compose(words) == first.composition
 
@@ -135,7 +139,7 @@ def test_a_record_is_read_whatever_became_of_the_source(here, left):
     recorded = recorded_config(composition.config)
     source = here / "my_norms.py"
     if left == "edited":
-        source.write_text(f"{RMS_NORM}# edited\n")
+        source.write_text(f"{NORMS}# edited\n")
     if left == "gone":
         source.unlink()
     assert compose(overrides_of(recorded)) == composition
@@ -148,7 +152,7 @@ def test_a_record_is_read_whatever_became_of_the_source(here, left):
 def test_a_digest_may_be_written_by_its_beginning(here):
     whole = named(WORD)
     assert named(f"{WORD}@{whole.partition('@')[2][:8]}") == whole
-    (here / "my_norms.py").write_text(f"{RMS_NORM}# edited\n")
+    (here / "my_norms.py").write_text(f"{NORMS}# edited\n")
     with pytest.raises(ConfigError, match="my_norms.py is not what it was"):
         named(f"{WORD}@{whole.partition('@')[2][:8]}")
 
@@ -179,3 +183,46 @@ def test_what_is_wrong_is_said_before_anything_is_imported(here, text, word, mes
     assert message in str(refusal.value)
     assert str(refusal.value).startswith("normalization=")
     assert "my_norms" not in sys.modules
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_a_run_of_a_source_that_changed_or_is_gone_is_refused_at_once(here, command):
+    word = f"normalization={named(WORD)}"
+    assert callable(cli.parse([command, word]))
+    (here / "my_norms.py").write_text(f"{NORMS}# edited\n")
+    with pytest.raises(ConfigError, match="my_norms.py is not what it was .*, now .*put that back"):
+        cli.parse([command, word])
+    (here / "my_norms.py").unlink()
+    with pytest.raises(ConfigError, match="there is no module my_norms in the current folder"):
+        cli.parse([command, word])
+
+
+def test_a_person_is_shown_the_beginning_of_a_digest():
+    whole = named(WORD).partition("@")[2]
+    (override,) = read_all([WORD])
+    assert override.brief == f"{WORD}@{whole[:8]}"
+    assert whole in str(override)
+    text = summary(compose([WORD, "activation=my_norms:RMSNorm"]), 300)
+    assert f"my_norms:RMSNorm@{whole[:8]}" in text and whole not in text
+
+
+def test_an_own_momentum_is_one_for_a_group():
+    words = ["optimizer=my_norms:RMSNorm", "backend=jax", "optimizer.momentum=0.5,0.9"]
+    with pytest.raises(ConfigError, match="with several optimizer.momentum: expected one value"):
+        members(words, merge)
+    assert len(members([*words[:2], "seed=0,1"], merge)) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("normalization=RMSNorm", "instance, or module:Name of your own"),
+        ("model=of_units", "mlp, or module:Name of your own"),
+        ("bn=my_norms:RMSNorm", "bn=my_norms:RMSNorm: expected one of none, x1, x30, x5"),
+        ("schedule=my_norms:RMSNorm", "schedule=my_norms:RMSNorm: expected one of"),
+    ],
+)
+def test_what_takes_parts_says_so_and_what_does_not_refuses_them(word, message):
+    with pytest.raises(ConfigError) as refusal:
+        compose([word])
+    assert message in str(refusal.value)

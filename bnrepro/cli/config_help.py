@@ -2,6 +2,7 @@
 
 from bnrepro.config import GROUPS, KEYS, ConfigError, to_flat
 from bnrepro.config.composition import compose
+from bnrepro.config.fields import TAKES_OWN
 from bnrepro.config.files import main_file
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, Override, choices_of
 from bnrepro.config.user_files import HEADER, checked_directories, find_file
@@ -39,10 +40,13 @@ def keys(columns: int) -> str:
 
 
 def own_files(columns: int) -> str:
-    """How files of a user's own are written and found."""
+    """How parts and files of a user's own are named, written and found."""
     one = "  DIR/experiment/mine.yaml, for `experiment=mine`; files of the other groups likewise:"
     adds = f"`--config-dir DIR`, or {CONFIG_DIRECTORY_VARIABLE}=DIR, adds a folder to conf/."
+    keys = ", ".join(key.removesuffix(".name") for key in TAKES_OWN)
+    parts = f"{keys} also take module:Name of your own (docs/own.md), as in normalization=mine:RMS."
     return f"""\
+{wrapped(f"parts of your own: {parts}", columns)}
 {wrapped(f"files of your own: {adds}", columns)}
 {wrapped(one, columns, 4)}
     {HEADER}

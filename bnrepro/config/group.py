@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from bnrepro.config import ConfigError, RunConfig, shown, to_flat, with_values
 from bnrepro.config.composition import Composition, compose
 from bnrepro.config.overrides import Given, Override, read_all
+from bnrepro.config.own import parse, shortened
 
 # What the members of a group may differ in.
 NUMBERS = (
@@ -81,6 +82,13 @@ def check(found: list[Composition]) -> None:
         raise ConfigError(
             "a group with a number that is 0 for one member alone: expected one program for all; "
             "`bnrepro sweep --as-one-program` makes two groups of them"
+        )
+    momenta = {member.config.optimizer.momentum for member in found}
+    if parse(first.optimizer.name) is not None and len(momenta) > 1:
+        raise ConfigError(
+            f"optimizer={shortened(first.optimizer.name)} with several optimizer.momentum: "
+            "expected one value for a group with an optimizer of your own; leave --as-one-program "
+            "out"
         )
     if len({member.directory for member in found}) < len(found):
         raise ConfigError("a group with the same run twice: expected each once; leave one out")

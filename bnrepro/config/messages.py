@@ -42,7 +42,7 @@ def first_few(names: Iterable[str], separator: str = ", ") -> str:
     return separator.join(every[:_MOST_NAMES]) + more
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """An exception's message without line breaks, or else its name."""
     return " ".join(str(error).split()) or type(error).__name__
 

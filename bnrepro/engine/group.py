@@ -16,7 +16,7 @@ import numpy as np
 from bnrepro.config import DENSE_MODELS, ConfigError, Recipe
 from bnrepro.engine.contract import Inputs, Segment, locate_divergence
 from bnrepro.engine.jax import Constants, JaxEngine, State, repeat
-from bnrepro.models import initial_weights
+from bnrepro.models import initial_random_state, initial_weights
 
 
 class Group:
@@ -130,14 +130,11 @@ def _twin(first: JaxEngine, config: Recipe) -> JaxEngine:
     twin.state = (
         weights,
         [
-            _reseeded(value, config.seed) if variable.path in random else jnp.copy(value)
-            for variable, value in zip(model.non_trainable_variables, non_trainable, strict=True)
+            jnp.asarray(initial_random_state(each.path, config.seed))
+            if each.path in random
+            else jnp.copy(value)
+            for each, value in zip(model.non_trainable_variables, non_trainable, strict=True)
         ],
         jax.tree.map(jnp.copy, optimizer),
     )
     return twin
-
-
-def _reseeded(state: Any, seed: int) -> Any:
-    """The random state of a layer, such as dropout's, with which `seed` begins."""
-    return jnp.asarray([seed, 0], state.dtype)

@@ -9,14 +9,26 @@ from typing import Any
 
 import keras
 
+from bnrepro import own
 from bnrepro.config import Recipe
+from bnrepro.config.own import parse
 from bnrepro.models import cnn, inception_paper, inception_small, mlp
 from bnrepro.models.dropout import Dropout
-from bnrepro.models.initializers import initial_weights
+from bnrepro.models.graph import walk_as_it_is
+from bnrepro.models.initializers import initial_random_state, initial_weights
 from bnrepro.models.unit import UNDRAWN, Units
+from bnrepro.own import networks
 from bnrepro.paper.settings import PAPER_IMAGE_SIZE
 
-__all__ = ["Network", "build", "initial_weights"]
+__all__ = ["Network", "build", "initial_random_state", "initial_weights"]
+
+_ACTIVATION_LAYERS = (
+    keras.layers.Activation,
+    keras.layers.ELU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ReLU,
+)
 
 
 @dataclass(frozen=True)
@@ -32,11 +44,26 @@ class Network:
     normalization_inputs: list[Any]  # the input of each of `batch_normalizations`
     is_dense: bool  # no unit is a convolution: a compiled loop of its steps is quick on any device
 
+    @classmethod
+    def of(cls, model: keras.Model) -> "Network":
+        """A functional model of logits, with handles found in its graph: on activations that are
+        layers, and on batch normalizations."""
+        graph = walk_as_it_is(model)
+        normalized = graph.inputs_of(keras.layers.BatchNormalization)
+        activated = graph.inputs_of(*_ACTIVATION_LAYERS)
+        return cls(
+            model=graph.model,
+            pre_activations={layer.name: tensor for layer, tensor in activated},
+            batch_normalizations=[layer for layer, _ in normalized],
+            normalization_inputs=[tensor for _, tensor in normalized],
+            is_dense=not any(hasattr(layer, "kernel_size") for layer in model.layers),
+        )
+
     @property
     def random_states(self) -> list[Any]:
-        """The variables of the layers that draw at random; each begins as (seed, 0)."""
-        generators = (getattr(layer, "seed_generator", None) for layer in self.model.layers)
-        return [generator.state for generator in generators if generator is not None]
+        """The variables from which layers draw at random, as `initial_random_state` has them."""
+        variables = self.model.non_trainable_variables
+        return [each for each in variables if each.name == "seed_generator_state"]
 
 
 def build(config: Recipe, input_shape: tuple[int, int, int], num_classes: int) -> Network:
@@ -45,26 +72,57 @@ def build(config: Recipe, input_shape: tuple[int, int, int], num_classes: int) -
     Precision is that of Keras's global dtype policy and `floatx`; logits are never of less than 32
     bits. Weights are drawn from `config.seed`.
     """
+    network = _network(config, input_shape, num_classes)
+    if parse(config.model.name) is not None:
+        again = _network(config, input_shape, num_classes)
+        networks.check_beginning(_own_part(config), network.model, again.model)
+    weights = network.model.trainable_variables
+    for variable, value in zip(weights, initial_weights(network.model, config), strict=True):
+        variable.assign(value)
+    for state in network.random_states:
+        state.assign(initial_random_state(state.path, config.seed))
+    return network
+
+
+def _network(config: Recipe, input_shape: tuple[int, int, int], num_classes: int) -> Network:
+    """The network, its weights not yet those of its seed."""
     images = keras.Input(input_shape, name="images")
     units = Units(config)
-    features = _FEATURES[config.model.name](images, units, config)
+    features = _features(images, units, config, num_classes)
+    if isinstance(features, keras.Model):
+        return Network.of(features)
     if config.dropout > 0:
         features = Dropout(config.dropout, config.seed, name="dropout")(features)
     classifier = keras.layers.Dense(
         num_classes, kernel_initializer=UNDRAWN, dtype=keras.config.floatx(), name="logits"
     )
-    model = keras.Model(images, classifier(features), name=config.model.name)
-    for variable, value in zip(
-        model.trainable_variables, initial_weights(model, config), strict=True
-    ):
-        variable.assign(value)
+    own_part = parse(config.model.name)
+    name = own_part.name if own_part else config.model.name
     return Network(
-        model=model,
+        model=keras.Model(images, classifier(features), name=name),
         pre_activations=units.pre_activations,
         batch_normalizations=units.batch_normalizations,
         normalization_inputs=units.normalization_inputs,
         is_dense=units.is_dense,
     )
+
+
+def _features(images: Any, units: Units, config: Recipe, num_classes: int) -> Any:
+    """The last hidden layer, or the whole model of somebody who made one."""
+    if parse(config.model.name) is None:
+        return _FEATURES[config.model.name](images, units, config)
+    given = {
+        "images": images,
+        "units": units,
+        "config": config,
+        "input_shape": images.shape[1:],
+        "num_classes": num_classes,
+    }
+    return networks.made(_own_part(config), given)
+
+
+def _own_part(config: Recipe) -> own.Part:
+    return own.load("model.name", config.model.name)
 
 
 def _inception(images: Any, units: Units, config: Recipe) -> Any:

@@ -1,11 +1,14 @@
 """A network's graph built again over its own layers, for looking at it without disturbing it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
 from bnrepro.normalization.moments import TwiceDifferentiable
+
+Call = Callable[..., Any]
 
 
 @dataclass
@@ -15,9 +18,9 @@ class Walk:
     model: keras.Model
     calls: list[tuple[keras.layers.Layer, Any]] = field(default_factory=list)
 
-    def inputs_of(self, kind: type[keras.layers.Layer]) -> list[tuple[keras.layers.Layer, Any]]:
-        """The layers of that kind, each with the symbolic tensor that it is called on."""
-        return [(layer, tensor) for layer, tensor in self.calls if isinstance(layer, kind)]
+    def inputs_of(self, *kinds: type[keras.layers.Layer]) -> list[tuple[keras.layers.Layer, Any]]:
+        """The layers of those kinds, each with the symbolic tensor that it is called on."""
+        return [(layer, tensor) for layer, tensor in self.calls if isinstance(layer, kinds)]
 
 
 def walk(model: keras.Model) -> Walk:
@@ -29,15 +32,35 @@ def walk(model: keras.Model) -> Walk:
     Raises:
         ValueError: if the model is not functional, so that Keras does not know its graph.
     """
+
+    def called(layer: keras.layers.Layer) -> Call | None:
+        if _only_draws(layer):
+            return None
+        is_batch = isinstance(layer, keras.layers.BatchNormalization)
+        return TwiceDifferentiable(layer) if is_batch else layer
+
+    return _walk(model, called)
+
+
+def walk_as_it_is(model: keras.Model) -> Walk:
+    """Go through a functional model as `walk`, leaving nothing out.
+
+    Raises:
+        ValueError: if the model is not functional, so that Keras does not know its graph.
+    """
+    return _walk(model, lambda layer: layer)
+
+
+def _walk(model: keras.Model, called: Callable[[keras.layers.Layer], Call | None]) -> Walk:
+    """`called` says what is called in place of a layer, None for nothing."""
     calls: list[tuple[keras.layers.Layer, Any]] = []
 
     def call(layer: keras.layers.Layer, *args: Any, **options: Any) -> Any:
-        if _only_draws(layer):
+        instead = called(layer)
+        if instead is None:
             return args[0]
         calls.append((layer, args[0]))
-        if isinstance(layer, keras.layers.BatchNormalization):
-            return TwiceDifferentiable(layer)(args[0])
-        return layer(*args, **options)
+        return instead(*args, **options) if instead is layer else instead(args[0])
 
     again = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
     return Walk(again, calls)

@@ -23,6 +23,16 @@ def initial_weights(model: keras.Model, config: Recipe) -> list[np.ndarray]:
     return [_initial_value(variable, config) for variable in model.trainable_variables]
 
 
+def initial_random_state(path: str, seed: int) -> np.ndarray:
+    """What the random state of a layer begins with, (2,) uint32: the seed, and how many were drawn.
+
+    Each layer has a seed of its own by the path of its state; that of our dropout is the run's.
+    """
+    own = generator(seed, f"random/{path}").integers(2**32)
+    return np.array([seed if path == _DROPOUT else own, 0], np.uint32)
+
+
+_DROPOUT = "dropout_seed/seed_generator_state"
 _BEGINNINGS = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}
 
 

@@ -4,10 +4,12 @@ from typing import Any
 
 import keras
 
-from bnrepro import normalization
+from bnrepro import normalization, own
 from bnrepro.config import RunConfig
+from bnrepro.config.own import parse
 from bnrepro.models.gelu import gelu
 from bnrepro.models.local_response import LocalResponseNormalization
+from bnrepro.own import activations
 
 # `models.build` sets all weights from the seed; what Keras would draw, layer by layer, is waste.
 UNDRAWN = "zeros"
@@ -25,7 +27,7 @@ class Units:
         self.batch_normalizations: list[keras.layers.Layer] = []
         self.normalization_inputs: list[Any] = []  # what each of those sees
         self.is_dense = True  # until a unit is a convolution
-        self._checked_ranks: set[int] = set()  # of inputs to a normalization of one's own
+        self._seen: set[tuple[str, int]] = set()  # for which ranks parts of one's own were tried
         self._config = config
 
     def dense(self, inputs: Any, size: int, name: str, last_hidden: bool = False) -> Any:
@@ -100,19 +102,33 @@ class Units:
         if self._config.placement == "before":
             values = self._normalize(values, name, last_hidden)
         self.pre_activations[name] = values
-        function = gelu if self._config.activation == "gelu" else self._config.activation
+        function = self._activation(values.shape)
         values = keras.layers.Activation(function, name=f"{name}_activation")(values)
         if self._config.placement == "after":
             values = self._normalize(values, name, last_hidden)
         return values
 
+    def _activation(self, shape: tuple[Any, ...]) -> Any:
+        """The activation as Keras takes it; one of somebody's own is kept to its contract."""
+        if parse(self._config.activation) is None:
+            return gelu if self._config.activation == "gelu" else self._config.activation
+        part = own.load("activation", self._config.activation)
+        if self._is_new("activation", shape):
+            activations.check(part, shape)
+        return part.object
+
+    def _is_new(self, kind: str, shape: tuple[Any, ...]) -> bool:
+        """Whether nothing of that kind has had inputs of as many axes before."""
+        known = len(self._seen)
+        self._seen.add((kind, len(shape)))
+        return len(self._seen) > known
+
     def _normalize(self, values: Any, name: str, last_hidden: bool) -> Any:
         make = normalization.constructor(self._config, last_hidden)
         if make is None:
             return values
-        if normalization.is_own(self._config) and len(values.shape) not in self._checked_ranks:
+        if normalization.is_own(self._config) and self._is_new("normalization", values.shape):
             normalization.check_own(self._config, values.shape)
-            self._checked_ranks.add(len(values.shape))
         layer = make(f"{name}_normalization")
         if isinstance(layer, keras.layers.BatchNormalization):
             self.batch_normalizations.append(layer)

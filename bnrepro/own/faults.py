@@ -11,6 +11,7 @@ import keras
 from bnrepro.config import ConfigError, one_line, shown
 
 _LONGEST = 300
+_INFERRED = "Could not automatically infer the output shape"
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,14 @@ class Part:
 
     label: str
     object: Any
+
+    @property
+    def kind(self) -> str:
+        """What it is, where something else was expected."""
+        is_class = isinstance(self.object, type)
+        return (
+            f"the class {self.object.__name__}" if is_class else f"a {type(self.object).__name__}"
+        )
 
     def fault(self, what: str) -> ConfigError:
         """The error that says what is wrong, and what to do."""
@@ -41,8 +50,11 @@ class Part:
                 keras.config.enable_traceback_filtering()
 
 
-def said_by(error: Exception) -> str:
+def said_by(error: BaseException) -> str:
     """An exception in one line, with the last line of a file that it went through."""
+    if _INFERRED in str(error) and error.__context__ is not None:
+        # Keras's account of an error that it met while it traced the call.
+        return said_by(error.__context__)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename]
     where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""

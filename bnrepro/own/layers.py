@@ -8,11 +8,17 @@ import keras
 import numpy as np
 
 from bnrepro.config.backend import no_further_framework
-from bnrepro.config.randomness import generator
 from bnrepro.own.faults import Part
-from bnrepro.own.state import agree, changed_names, put_back, remembered_beside, repeats, values_of
+from bnrepro.own.state import (
+    agree,
+    changed_names,
+    put_back,
+    remembered_beside,
+    repeats,
+    some_numbers,
+    values_of,
+)
 
-_EXAMPLES = 6
 # Options that no network has: what `get_config` leaves out does not come back.
 _UNUSUAL = {"epsilon": 0.37, "scale": False, "center": False}
 
@@ -28,7 +34,7 @@ def maker(part: Part, options: dict[str, Any]) -> Maker:
     """
     kind = part.object
     if not (isinstance(kind, type) and issubclass(kind, keras.layers.Layer)):
-        raise part.fault(f"expected a class of keras.layers.Layer, got {_kind_of(kind)}")
+        raise part.fault(f"expected a class of keras.layers.Layer, got {part.kind}")
     taken = {key: value for key, value in options.items() if takes(part, key)}
 
     def make(name: str) -> keras.layers.Layer:
@@ -57,15 +63,9 @@ def check(part: Part, options: dict[str, Any], shape: tuple[Any, ...]) -> None:
 def _check(part: Part, options: dict[str, Any], shape: tuple[Any, ...]) -> None:
     make = maker(part, options)
     _check_program(part, make, shape)
-    random = generator(0, "own")
-    first, second = (
-        keras.ops.convert_to_tensor(
-            random.normal(0.5, 2.0, (_EXAMPLES, *shape[1:])), keras.config.floatx()
-        )
-        for _ in range(2)
-    )
+    first, second = some_numbers(shape), some_numbers(shape, place=1)
     layer = make("contract")
-    with part.trying(f"its call failed on numbers of shape {(_EXAMPLES, *shape[1:])}"):
+    with part.trying(f"its call failed on inputs of shape {tuple(first.shape)}"):
         layer(first, training=True)
         layer(first, training=False)
         _check_state(part, layer, first, second)
@@ -81,7 +81,8 @@ def _check_program(part: Part, make: Maker, shape: tuple[Any, ...]) -> None:
     if getattr(outputs, "shape", None) != shape:
         raise part.fault(
             f"expected outputs of the shape of the inputs, {shape}, got "
-            f"{getattr(outputs, 'shape', _kind_of(outputs))}; give one value for each that comes in"
+            f"{getattr(outputs, 'shape', type(outputs).__name__)}; give one value for each that "
+            "comes in"
         )
 
 
@@ -153,7 +154,3 @@ def _check_config(part: Part, layer: keras.layers.Layer, inputs: Any) -> None:
         if agree(layer(inputs, training=True), again(inputs, training=True)):
             return
     raise part.fault(f"get_config does not say all that makes it what it is; {remedy}")
-
-
-def _kind_of(received: Any) -> str:
-    return f"a {type(received).__name__}"

@@ -7,15 +7,25 @@ from typing import Any
 import keras
 import numpy as np
 
+from bnrepro.config.randomness import generator
+
 Values = list[np.ndarray]
 
 # Of the largest value: what two ways to compute the same may differ by, and one way twice.
 _ROUNDING, _REPEATED = 1e-2, 1e-5
+_EXAMPLES = 6
 
 
 def values_of(variables: Sequence[Any]) -> Values:
     """Copies of what the variables hold."""
     return [np.array(keras.ops.convert_to_numpy(each.value)) for each in variables]
+
+
+def some_numbers(shape: Sequence[int | None], place: int = 0) -> Any:
+    """A tensor of that shape with numbers around 0.5, the same each time; None is a few."""
+    random = generator(place, "own")
+    numbers = random.normal(0.5, 2.0, [_EXAMPLES if size is None else size for size in shape])
+    return keras.ops.convert_to_tensor(numbers, keras.config.floatx())
 
 
 def put_back(variables: Sequence[Any], values: Values) -> None:
