@@ -18,11 +18,11 @@ from redraw import calculated_with
 
 from bnrepro.config import ConfigError
 from bnrepro.config.study import plan
+from bnrepro.drawing.inline import PANEL_SIZE
 from bnrepro.drawing.style import build
 from bnrepro.exhibits import EXHIBITS, making
 from bnrepro.exhibits.claims import STUDIES
 from bnrepro.lab.exact import EXACT_CLAIMS
-from bnrepro.report.markup import PANEL_SIZE
 from bnrepro.verdicts.verdict import COLUMNS, count_outcomes
 
 ROOT = Path(__file__).parent.parent

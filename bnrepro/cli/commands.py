@@ -6,6 +6,7 @@ does the work and gives the exit code.
 
 from functools import partial
 
+from bnrepro.cli.comparison import AGAINST, prepare_compare
 from bnrepro.cli.completion import SHELLS, complete, script
 from bnrepro.cli.data_sets import prepare_data
 from bnrepro.cli.exhibits import (
@@ -21,7 +22,7 @@ from bnrepro.cli.laboratory import prepare_laboratory
 from bnrepro.cli.runs import STATES, prepare_evaluate, prepare_runs
 from bnrepro.cli.training import prepare_run, prepare_sweep, prepare_verify
 from bnrepro.cli.words import Command, Flag, Words, Work
-from bnrepro.config import KEYS, ConfigError, did_you_mean, shown
+from bnrepro.config import KEYS, NORMALIZATIONS, ConfigError, did_you_mean, shown
 from bnrepro.config.names import INFERENCES, SPLITS
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
 from bnrepro.exhibits import EXHIBITS
@@ -245,6 +246,23 @@ COMMANDS = {
                 ("bnrepro verify study=placement", "the run of a study that took the least time"),
                 ("bnrepro verify figure_1_plain", "a run by its name"),
                 ("bnrepro verify", "of every published study one run: hours"),
+            ),
+        ),
+        Command(
+            "compare",
+            "what a normalization is, how it trains and what it costs, beside others",
+            "NORMALIZATION [--against NAME,...] [backend=NAME] [results_dir=DIR]",
+            prepare_compare,
+            (
+                Flag("--against", f"the others (default: {AGAINST})", "NAME,..."),
+                Flag("--quick", "one seed, few networks: a first look in a minute or two"),
+            ),
+            keys=("backend", "results_dir", "force"),
+            plain_words=(*NORMALIZATIONS, "none"),
+            takes_plain_words=True,
+            examples=(
+                ("bnrepro compare layer", "a page below results/compare/, in ten minutes"),
+                ("bnrepro compare group --against batch,none --quick", "a first look"),
             ),
         ),
         Command(

@@ -225,7 +225,7 @@ def _verify(names: list[str], study_name: str | None, results_dir: str, publish:
 def _check_surroundings(config: "RunConfig") -> None:
     """Refuse now what a run would refuse after the seconds that TensorFlow takes to load."""
     check_results_directory(config.results_dir)
-    _check_backend(config.backend)
+    check_backend(config.backend)
     refuse_absent(config)
     _warn_of_threads(config.threads)
     _check_own_parts(config)
@@ -266,7 +266,8 @@ def _check_data(config: "DataConfig") -> None:
         data.load(config)
 
 
-def _check_backend(name: str) -> None:
+def check_backend(name: str) -> None:
+    """Refuse a backend that is not installed."""
     if find_spec(_MODULES[name]) is None:
         extra = "bnrepro" if name == "tensorflow" else f"'bnrepro[{name}]'"
         other = next(backend for backend in _MODULES if backend != name)

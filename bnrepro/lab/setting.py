@@ -42,6 +42,11 @@ def random(purpose: str, *shape: int) -> np.ndarray:
     return generator(_SEED, f"claims/{purpose}").standard_normal(shape)
 
 
+def relative_error(value: np.ndarray, expected: np.ndarray) -> float:
+    """Largest difference, relative to the largest expected value."""
+    return float(np.abs(value - expected).max() / np.abs(expected).max())
+
+
 def config_of(*overrides: str, epsilon: float = 1e-5) -> Recipe:
     """The config of `overrides` in double precision; unlike in a run, `epsilon` may be 0."""
     config = compose(["data=digits", "precision=float64", *overrides]).config.accelerated()

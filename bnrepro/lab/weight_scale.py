@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from bnrepro.lab.descent import HiddenLayerNetwork
-from bnrepro.lab.setting import batch_normalization, digits, random
+from bnrepro.lab.setting import batch_normalization, digits, random, relative_error
 from bnrepro.lab.tables import write_table
 from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
@@ -136,11 +136,6 @@ def differentiate(
 def normalized(values: np.ndarray, epsilon: float) -> np.ndarray:
     """Algorithm 1's x-hat in NumPy, (examples, units)."""
     return (values - values.mean(axis=0)) / np.sqrt(values.var(axis=0) + epsilon)
-
-
-def relative_error(value: np.ndarray, expected: np.ndarray) -> float:
-    """Largest difference, relative to the largest expected value."""
-    return float(np.abs(value - expected).max() / np.abs(expected).max())
 
 
 def follow_weights() -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.drawing.inline import stylesheet
 from bnrepro.exhibits import EXHIBITS, making
 from bnrepro.records.record import reading_once, write_atomically
 from bnrepro.report import deviations, markup, own_runs, sections, tested_claims, why_it_works
@@ -61,11 +62,8 @@ def build(results_dir: str) -> str:
         sections.settings(DEFAULT_SCALE),
         sections.origin([*own, *exhibits]),
     ]
-    style = Template(_file("page.css")).substitute(
-        light=markup.colors(dark=False), dark=markup.colors(dark=True)
-    )
     return Template(_file("page.html")).substitute(
-        style=style,
+        style=stylesheet(),
         contents="\n".join(_entry(part) for part in parts),
         sections="\n".join(_section(part) for part in parts),
     )

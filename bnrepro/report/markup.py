@@ -1,14 +1,13 @@
 """Pieces of the page: tables, drawings, commands. Everything from outside is escaped."""
 
-import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bnrepro.drawing.style import GRID, SURFACE, Panel, build, to_bytes
+from bnrepro.drawing.inline import escape, inline_svg, of_page
+from bnrepro.drawing.style import Panel
 from bnrepro.experiments import EXPERIMENTS
-from bnrepro.experiments.line import INK, PALETTE
 
 _PERCENT = ("accuracy", "error")
 _POINTS = ("gap",)
@@ -17,11 +16,8 @@ _ENDS = ("_low", "_high")
 _ABSENT = "–"
 # A cell of so many characters, such as "at most 1e-09", is not broken.
 _SHORT = 14
-# Smaller than in a file, so that the words can be read where the page is 360 pixels wide.
-PANEL_SIZE = (3.9, 2.9)
 # Longer names first: `bn_x5_sigmoid` is not `bn_x5`.
 _EXPERIMENT = re.compile(rf"\b({'|'.join(sorted(EXPERIMENTS, key=len, reverse=True))})\b")
-_NUMBER_AND_PERCENT = re.compile(r"(\d) %")
 # In columns of these names.
 _VERDICT_COLUMNS = ("verdict", "as_expected")
 _VERDICTS = {
@@ -34,11 +30,6 @@ _VERDICTS = {
     "yes": "✓",
     "no": "✗",
 }
-
-
-def escape(text: object) -> str:
-    """Text as HTML; a number and its percent sign stay on one line."""
-    return _NUMBER_AND_PERCENT.sub("\\1\N{NO-BREAK SPACE}%", html.escape(str(text)))
 
 
 def code(text: str) -> str:
@@ -145,53 +136,6 @@ def panel(drawn: Panel, prefix: str) -> str:
     return f"<figure>{svg}<figcaption>{escape(drawn.title)}</figcaption></figure>"
 
 
-def inline_svg(drawn: Panel, identifier: str) -> str:
-    """The panel's drawing for this page, without its title."""
-    untitled = Panel(drawn.name, "", drawn.description, drawn.draw)
-    svg = to_bytes(build([untitled], [[drawn.name]], size=PANEL_SIZE), "svg").decode()
-    return _of_page(svg, identifier, f"{drawn.title}. {drawn.description}")
-
-
-def _of_page(svg: str, identifier: str, description: str) -> str:
-    """An SVG file as a part of this page.
-
-    Its identifiers are made unique on the page, and its colours the page's, light or dark.
-    """
-    text = svg[svg.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\b(?:d|x|y)="[^"]+"', _rounded, text)
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{identifier}-\1"', text)
-    text = re.sub(r'href="#([^"]+)"', rf'href="#{identifier}-\1"', text)
-    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{identifier}-\1)", text)
-    for color in (INK, GRID, SURFACE, *PALETTE):
-        text = text.replace(color, f"var(--{color[1:]})")
-    text = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", text)
-    text = re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", text)
-    attributes = f'role="img" aria-label="{escape(description)}"'
-    return text.replace("<svg ", f"<svg {attributes} ", 1).strip()
-
-
-def _rounded(attribute: re.Match[str]) -> str:
-    """Coordinates to a hundredth of a point: a smaller page that looks the same."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])
-
-
-def colors(*, dark: bool) -> str:
-    """Custom properties for the colours of the drawings; on a dark page they are lighter."""
-    chosen = {
-        INK: "var(--ink)",
-        GRID: "var(--rule)",
-        SURFACE: "var(--page)",
-        **{color: _lighter(color) if dark else color for color in PALETTE},
-    }
-    return " ".join(f"--{name[1:]}: {value};" for name, value in chosen.items())
-
-
-def _lighter(color: str) -> str:
-    parts = [int(color[start : start + 2], 16) for start in (1, 3, 5)]
-    return "#" + "".join(f"{round(part + 0.45 * (255 - part)):02x}" for part in parts)
-
-
 def details(content: str, summary: str) -> str:
     """Content that is opened on demand."""
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
@@ -224,7 +168,7 @@ def _link(path: str) -> str:
 
 def drawing_file(path: Path, identifier: str, description: str) -> str:
     """A drawing of several panels that another command left; where it is too wide it scrolls."""
-    svg = _of_page(path.read_text(), identifier, description)
+    svg = of_page(path.read_text(), identifier, description)
     return f'<div class="wide" tabindex="0" role="group" aria-label="drawing">{svg}</div>'
 
 
