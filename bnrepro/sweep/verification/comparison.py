@@ -71,7 +71,8 @@ def band(accuracies: Sequence[float | None]) -> tuple[float, float] | None:
     if len(known) < _FEWEST_SEEDS:
         return None
     low, high = min(known), max(known)
-    return max(0.0, 2 * low - high), min(1.0, 2 * high - low)
+    # To a millionth, which no evaluation split resolves: no digits of rounding.
+    return round(max(0.0, 2 * low - high), 6), round(min(1.0, 2 * high - low), 6)
 
 
 def _lies_in(accuracy: float | None, band: tuple[float, float] | None) -> bool:
