@@ -256,12 +256,14 @@ COMMANDS = {
             (
                 Flag("--against", f"the others (default: {AGAINST})", "NAME,..."),
                 Flag("--quick", "one seed, few networks: a first look in a minute or two"),
+                _CONFIG_DIR,
             ),
             keys=("backend", "results_dir", "force"),
             plain_words=(*NORMALIZATIONS, "none"),
             takes_plain_words=True,
             examples=(
                 ("bnrepro compare layer", "a page below results/compare/, in ten minutes"),
+                ("bnrepro compare my_norms:RMSNorm", "one of your own (docs/own.md)"),
                 ("bnrepro compare group --against batch,none --quick", "a first look"),
             ),
         ),

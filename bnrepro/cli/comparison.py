@@ -18,7 +18,7 @@ AGAINST = "batch,layer,group,instance,none"
 def prepare_compare(words: Words) -> Work:
     """Compare normalizations."""
     from bnrepro.cli.training import check_backend
-    from bnrepro.lab.comparison.plan import Candidate, check
+    from bnrepro.lab.comparison.plan import Candidate, identity
 
     check_single(words.overrides)
     backend = words.value("backend", "tensorflow")
@@ -33,7 +33,7 @@ def prepare_compare(words: Words) -> Work:
     named = [words.plain[0], *words.flags.get("--against", AGAINST).split(",")]
     candidates = [Candidate(word) for word in dict.fromkeys(named)]
     for candidate in candidates:
-        check(candidate, backend)
+        identity(candidate, backend)
     check_backend(backend)
     plan = "quick" if "--quick" in words.flags else "full"
     return partial(_compare, candidates, backend, plan, results_dir, force)

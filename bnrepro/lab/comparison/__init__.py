@@ -13,7 +13,7 @@ from typing import Any
 
 from bnrepro.lab.comparison import files
 from bnrepro.lab.comparison.jobs import Job, run_all
-from bnrepro.lab.comparison.plan import PLANS, Candidate
+from bnrepro.lab.comparison.plan import PLANS, Candidate, identity
 from bnrepro.lab.comparison.rows import Row
 from bnrepro.lab.comparison.summary import Comparison
 from bnrepro.records.environment import processor, versions
@@ -37,11 +37,12 @@ def main(
 
     folder = Path(results_dir) / "compare" / candidates[0].label.replace(" ", "_")
     folder.mkdir(parents=True, exist_ok=True)
-    asked = {"normalizations": [each.word for each in candidates], "backend": backend, "plan": plan}
+    identities = tuple(identity(each, backend) for each in candidates)
+    asked = {"normalizations": list(identities), "backend": backend, "plan": plan}
     found = files.setting_of(folder)
     if force or found is None or {key: found[key] for key in asked} != asked:
         began = time.monotonic()
-        rows = _computed(folder, _jobs(candidates, backend, plan), force)
+        rows = _computed(folder, _jobs(candidates, identities, backend, plan), force)
         files.write(folder, rows, {**asked, "processor": processor(), "versions": versions()})
         print(f"computed in {duration(time.monotonic() - began)}")
     setting = files.setting_of(folder) or {}
@@ -52,14 +53,19 @@ def main(
     return 0
 
 
-def _jobs(candidates: list[Candidate], backend: str, plan: str) -> list[Job]:
+def _jobs(
+    candidates: list[Candidate], identities: tuple[str, ...], backend: str, plan: str
+) -> list[Job]:
     """The longest first, so that no core waits for the last one."""
     words = tuple(each.word for each in candidates)
     networks = len(list(PLANS[plan].trainings()))
     return [
-        *(Job("training", backend, plan, (word,), networks) for word in words),
-        Job("card", backend, plan, words, len(words)),
-        Job("cost", backend, plan, words, 2),
+        *(
+            Job("training", backend, plan, (word,), (own,), networks)
+            for word, own in zip(words, identities, strict=True)
+        ),
+        Job("card", backend, plan, words, identities, len(words)),
+        Job("cost", backend, plan, words, identities, 2),
     ]
 
 

@@ -56,7 +56,7 @@ def _differences(subject: Subject) -> dict[str, Finding]:
 
 
 def _parameters(layer: keras.layers.Layer) -> list[np.ndarray]:
-    return [ops.convert_to_numpy(weight.value) for weight in layer.trainable_variables]
+    return [weight.numpy() for weight in layer.trainable_variables]
 
 
 def _derivative(function: Callable[[float], float]) -> float:

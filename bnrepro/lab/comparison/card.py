@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from bnrepro.config import one_line
 from bnrepro.lab.comparison import backward, dependence, edges, invariance, states
 from bnrepro.lab.comparison.findings import PROPERTIES, Finding
-from bnrepro.lab.comparison.rows import CardRow
+from bnrepro.lab.comparison.rows import CardRow, said_by
 from bnrepro.lab.comparison.subject import FEATURE_MAPS, VECTORS, Make, Subject
 
 _MEASURES = {
@@ -27,7 +26,7 @@ def card(normalization: str, make: Make) -> Iterator[CardRow]:
         try:
             subject.training(inputs.values("x"))
         except Exception as error:  # somebody's layer: whatever it raises is an answer
-            yield CardRow(normalization, "accepted", inputs.name, one_line(error), "text", 0.0)
+            yield CardRow(normalization, "accepted", inputs.name, said_by(error), "text", 0.0)
             continue
         for name, finding in _answers(subject).items():
             yield CardRow(normalization, name, inputs.name, *finding)
@@ -41,7 +40,7 @@ def _answers(subject: Subject) -> dict[str, Finding]:
         try:
             found |= measure(subject)
         except Exception as error:
-            raised = Finding(f"raises {type(error).__name__}: {one_line(error)[:160]}", "fault")
+            raised = Finding(f"raises {type(error).__name__}: {said_by(error)}", "fault")
             family = names[names.index(first) : names.index(last) + 1]
             found |= dict.fromkeys(family, raised)
     return found

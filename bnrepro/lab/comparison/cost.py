@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bnrepro.config import one_line
 from bnrepro.engine import Engine
 from bnrepro.lab.comparison.plan import ROWS, Candidate, Plan, Training
-from bnrepro.lab.comparison.rows import CostRow, Refusal
+from bnrepro.lab.comparison.rows import CostRow, Refusal, said_by
 from bnrepro.lab.comparison.training import build
 
 NONE = Candidate("none")
@@ -36,7 +35,7 @@ def measure(
                 engines[candidate] = build(config)
                 engines[candidate].compile()
             except Exception as error:  # somebody's layer: whatever it raises is an answer
-                refused.append(Refusal(candidate.word, "cost", network, one_line(error)[:300]))
+                refused.append(Refusal(candidate.word, "cost", network, said_by(error)))
         seconds = _rounds(engines, plan.timed_rounds)
         yield [
             *refused,

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_type_hints
+from zlib import crc32
 
 from bnrepro.lab.comparison.jobs import Job
 from bnrepro.lab.comparison.rows import FILES, KINDS, Row
 from bnrepro.records.record import write_atomically, write_rows
 
-_PARTS = "parts"
 _SETTING = "setting.json"
 
 
@@ -21,7 +21,8 @@ def write(folder: Path, rows: Iterable[Row], setting: dict[str, Any]) -> None:
     for kind, name in FILES.items():
         write_rows(folder / f"{name}.csv", kind._fields, [row for row in rows if type(row) is kind])
     write_atomically(folder / _SETTING, json.dumps(setting, indent=2) + "\n")
-    shutil.rmtree(folder / _PARTS, ignore_errors=True)
+    for parts in folder.glob("parts_*"):
+        shutil.rmtree(parts)
 
 
 def setting_of(folder: Path) -> dict[str, Any] | None:
@@ -66,5 +67,6 @@ def kept(folder: Path, job: Job) -> list[Row] | None:
 
 
 def _part(folder: Path, job: Job) -> Path:
-    words = (job.kind, job.backend, job.plan, *job.words)
-    return folder / _PARTS / f"{'+'.join(words).replace(':', '.')}.jsonl"
+    """Its name holds the digest of a normalization of one's own: an edited one is another."""
+    digest = crc32(json.dumps([job.backend, job.plan, *job.identities]).encode())
+    return folder / f"parts_{digest:08x}" / f"{'+'.join((job.kind, *job.words))}.jsonl"

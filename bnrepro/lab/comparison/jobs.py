@@ -31,6 +31,7 @@ class Job:
     backend: str
     plan: str
     words: tuple[str, ...]
+    identities: tuple[str, ...]  # the words with the digests of one's own normalizations
     answers: int
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
@@ -51,9 +52,10 @@ class Job:
                 # Keras's own settings of the caller must not choose another backend.
                 env={key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"},
             )
-            for line in cast(IO[str], self._process.stdout):
-                yield [KINDS[kind](*values) for kind, *values in json.loads(line)]
-            if self._process.wait() != 0:
+            with self._process as process:
+                for line in cast(IO[str], process.stdout):
+                    yield [KINDS[kind](*values) for kind, *values in json.loads(line)]
+            if self._process.returncode != 0:
                 log.seek(0)
                 said = [text.strip() for text in log if text.strip()]
                 last = said[-1][:300] if said else f"exit code {self._process.returncode}"

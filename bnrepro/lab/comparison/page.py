@@ -209,7 +209,8 @@ def _refusals(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _command(setting: dict[str, Any]) -> str:
-    subject, *others = setting["normalizations"]
+    # Without the digests of one's own.
+    subject, *others = (each.partition("@")[0] for each in setting["normalizations"])
     quick = " --quick" if setting["plan"] == "quick" else ""
     against = f"--against {','.join(others)}"
     return f"bnrepro compare {subject} {against} backend={setting['backend']}{quick}"

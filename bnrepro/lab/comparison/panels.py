@@ -193,5 +193,5 @@ def _draw_cost(comparison: Comparison, network: str, axes: Axes) -> None:
         axes.plot([row.times_none], [place], line.marker, color=line.color, markersize=7)
     axes.axvline(1, color=INK, linewidth=0.7, linestyle=_DASHED)
     axes.set_yticks(range(len(there)), [drawn[each].label for each in there])
-    axes.set_ylim(len(there) - 0.5, -0.5)
+    axes.set_ylim(max(len(there), 1) - 0.5, -0.5)
     axes.set_xlabel("time of a step, times that without normalization")

@@ -137,10 +137,11 @@ QUICK = Plan(
 PLANS = {"full": FULL, "quick": QUICK}
 
 
-def check(candidate: Candidate, backend: str) -> None:
-    """Refuse what is no normalization, in the words of a command line.
+def identity(candidate: Candidate, backend: str) -> str:
+    """What makes it the same normalization: its word, with the digest of one's own.
 
     Raises:
-        ConfigError: saying what it may be.
+        ConfigError: where it is none, saying what it may be.
     """
-    next(QUICK.trainings()).composition(candidate, backend)
+    config = next(QUICK.trainings()).composition(candidate, backend).config
+    return config.normalization or candidate.word

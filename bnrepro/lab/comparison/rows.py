@@ -1,7 +1,9 @@
 """What workers answer and files hold, a line each. Nothing here loads Keras."""
 
+import re
 from typing import NamedTuple
 
+from bnrepro.config import one_line
 from bnrepro.lab.comparison.findings import Judgement
 
 
@@ -60,3 +62,14 @@ FILES: dict[Kind, str] = {
     CostRow: "cost",
 }
 KINDS = {kind.__name__: kind for kind in FILES}
+
+# Keras writes what was raised between marks for bold letters, and its own account around it.
+_RAISED = re.compile("\x1b\\[1m(.*?)\x1b\\[0m", re.DOTALL)
+_LONGEST = 300
+
+
+def said_by(error: Exception) -> str:
+    """What a layer has raised, in one line."""
+    found = _RAISED.search(str(error))
+    said = " ".join(found[1].split()) if found else one_line(error)
+    return said[:_LONGEST]

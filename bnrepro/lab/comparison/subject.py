@@ -86,7 +86,7 @@ def outputs(layer: keras.layers.Layer, values: np.ndarray, training: bool) -> np
 
 def weights(layer: keras.layers.Layer) -> list[np.ndarray]:
     """The values of all its weights, state among them."""
-    return [ops.convert_to_numpy(weight.value) for weight in layer.weights]
+    return [weight.numpy() for weight in layer.weights]
 
 
 def with_weights(layer: keras.layers.Layer, values: Sequence[np.ndarray]) -> keras.layers.Layer:

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 
 from bnrepro import data, models, optimizers
-from bnrepro.config import Recipe, one_line, with_values
+from bnrepro.config import Recipe, with_values
 from bnrepro.engine import Engine, Segment
 from bnrepro.engine import build as build_engine
 from bnrepro.lab.comparison.plan import Candidate, Plan, Training
-from bnrepro.lab.comparison.rows import Point, Refusal
+from bnrepro.lab.comparison.rows import Point, Refusal, said_by
 from bnrepro.measures.evaluation import evaluate
 from bnrepro.models import initial_weights
 
@@ -55,8 +55,7 @@ def train(candidate: Candidate, plan: Plan, backend: str) -> Iterator[list[Point
 
 
 def _refused(candidate: Candidate, training: Training, error: Exception) -> Refusal:
-    reason = one_line(error)[:300]
-    return Refusal(candidate.word, training.measure, training.setting, reason)
+    return Refusal(candidate.word, training.measure, training.setting, said_by(error))
 
 
 def _again(error: Exception) -> Iterator[list[tuple[int, float]]]:
