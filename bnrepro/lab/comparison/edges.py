@@ -52,8 +52,10 @@ def _narrow(subject: Subject, values: np.ndarray, name: str, bound: float) -> Fi
     if not np.isfinite(made).all():
         return Finding("not finite", "fault")
     error = relative_error(made, expected)
-    text = "exactly" if error == 0 else f"{error:.0e}".replace("e-0", "e-")
-    return Finding(text, "text" if error <= bound else "unusual", error)
+    if error > bound:
+        return Finding(f"off by {100 * error:.0f} %", "unusual", error)
+    text = "exact" if error == 0 else f"{error:.0e}".replace("e-0", "e-")
+    return Finding(text, "text", error)
 
 
 def _rounded(values: np.ndarray, dtype: str) -> np.ndarray:

@@ -18,6 +18,7 @@ from bnrepro.lab.comparison.plan import Candidate
 from bnrepro.lab.comparison.rows import CardRow
 from bnrepro.lab.comparison.summary import TARGET, Comparison, Spread
 
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 # How the two kinds of inputs are called in a narrow cell.
 _SHORT = {"vectors": "vectors", "feature maps": "maps"}
 _MARKERS = {
@@ -53,7 +54,7 @@ def build(comparison: Comparison, setting: dict[str, Any]) -> str:
     template = resources.files("bnrepro.lab.comparison").joinpath("page.html")
     return environment.from_string(template.read_text(encoding="utf-8")).render(
         style=Markup(stylesheet()),  # noqa: S704 (our own file)
-        subject=comparison.candidates[0].label,
+        title=_title([each.label for each in comparison.candidates]),
         candidates=comparison.candidates,
         swatches={one: _swatch(line) for one, line in _lines(comparison).items()},
         in_short=list(_in_short(comparison)),
@@ -73,6 +74,13 @@ def build(comparison: Comparison, setting: dict[str, Any]) -> str:
         versions=", ".join(f"{name} {version}" for name, version in setting["versions"].items()),
         processor=setting["processor"],
     )
+
+
+def _title(labels: list[str]) -> str:
+    """`RMSNorm beside batch, layer and none`."""
+    first, *others = labels
+    before = f"{', '.join(others[:-1])} and " if len(others) > 1 else ""
+    return f"{first[:1].upper()}{first[1:]} beside {before}{others[-1]}" if others else first
 
 
 def _lines(comparison: Comparison) -> dict[Candidate, Line]:
@@ -114,9 +122,9 @@ def _in_short(comparison: Comparison) -> Iterator[tuple[str, str]]:
         tested = sum(row.property in titles for rows in comparison.card.values() for row in rows)
         yield "good", f"No fault in {tested:,} exact tests."
     first = comparison.plan.rows[0]
-    yield "", f"{panels.of_rows(comparison)[0].title.replace(':', ' recipe:')}"
+    yield "", f"{panels.of_rows(comparison)[0].title.replace(':', ' recipe:')}."
     best = {each: comparison.best(each, "row", first) for each in comparison.candidates}
-    scores = [f"{each.label} {100 * found.middle:.1f} %" for each, found in best.items() if found]
+    scores = [f"{each.label} {_accuracy(found)}" for each, found in best.items() if found]
     yield "", f"Best accuracy there: {', '.join(scores)}."
     ratios = [
         f"{each.label} {comparison.costs[each.word, 'inception'].times_none:.2f}"
@@ -147,7 +155,7 @@ def _range(comparison: Comparison, candidate: Candidate, measure: str) -> str:
     if found is None:
         return "–"
     if not found:
-        return "none"
+        return "at no setting"
     every = comparison.settings(measure)
     between = every[every.index(found[0]) : every.index(found[-1]) + 1]
     missing = [setting for setting in between if setting not in found]
@@ -217,7 +225,7 @@ def _command(setting: dict[str, Any]) -> str:
 
 
 def _accuracy(found: Spread | None) -> str:
-    return "–" if found is None else f"{100 * found.middle:.1f}\N{NO-BREAK SPACE}%"
+    return "–" if found is None else f"{100 * found.middle:.1f}{_NO_BREAK}%"
 
 
 def _steps(found: Spread | None) -> str:

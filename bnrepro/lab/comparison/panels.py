@@ -111,7 +111,8 @@ def _widest(comparison: Comparison, measure: str) -> str:
     names = [each.label for each, settings in found.items() if len(settings) == most]
     if len(names) == len(found):
         return f"all train at {most} of {total}"
-    return f"{', '.join(names)} train{'s' if len(names) == 1 else ''} at most, {most} of {total}"
+    verb = "trains" if len(names) == 1 else "train"
+    return f"{' and '.join(names)} {verb} at {most} of {total}, the most"
 
 
 def _draw_row(comparison: Comparison, row: str, axes: Axes) -> None:
