@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -16,42 +17,49 @@ from bnrepro.records.run_directory import read_config, snapshot_path
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from bnrepro.engine import Engine
 
 MODEL = "model.keras"
 
 
-def load_model(run: str | Path) -> "keras.Model":
+def load_model(run: "str | Path | pd.Series") -> "keras.Model":
     """The network of a finished run, with the weights of its last step, ready to be called.
 
-    The model takes images as floats, (examples, height, width, channels), of the size and channels
-    that the run was trained on, with pixels from 0 to 1: a pixel of 0 to 255 is divided by 255, one
-    of scikit-learn's digits, 0 to 16, by 16. Where the run's `config.yaml` says
-    `input_normalization: true`, they are then normalized as in training: minus the mean, divided by
-    the standard deviation, of the training images per channel. The model gives logits, (examples,
-    classes), of which `keras.ops.softmax` makes probabilities. It is in inference mode unless it is
-    called with `training=True`: normalized by moving averages, without dropout.
+    The model takes images as they are, uint8 with pixels from 0 to 255, (examples, height, width,
+    channels), of the size and channels that the run was trained on, and gives class probabilities,
+    (examples, classes): its first layer, `scaling`, does what was done in training, minus the mean
+    and divided by the deviation of the training images where the run's `input_normalization` is
+    true. It is in inference mode unless it is called with `training=True`: normalized by moving
+    averages, without dropout. `model.layers[2]` is the network by itself, which gives logits.
 
         model = bnrepro.load_model("results/runs/mlp-digits-x1/seed_0")
         digits = sklearn.datasets.load_digits()
-        logits = model.predict(digits.images[..., None] / 16)
-        print((logits.argmax(axis=1) == digits.target).mean())
+        images = np.rint(digits.images[..., None] * 255 / 16).astype("uint8")  # of 0 to 16
+        print((model.predict(images).argmax(axis=1) == digits.target).mean())
+
+    Plain `keras.saving.load_model` reads the file `model.keras` too, after `import bnrepro.models`.
 
     Args:
-        run: the directory of a run, or its `model.keras`.
+        run: the directory of a run, or its `model.keras`, or a row of `load_runs`.
 
     Raises:
         FileNotFoundError: if there is no model, such as in a published run: models are not kept in
             version control.
         ConfigError: if a part of somebody's own that it has is not there, or has changed since.
+        ValueError: if an earlier bnrepro saved the network alone.
     """
-    path = Path(run)
+    path = Path(run if isinstance(run, str | Path) else run["directory"])
     path = path / MODEL if path.suffix != ".keras" else path
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no model; expected the directory of a run that was trained here, such as "
             "results/runs/mlp-digits-x1/seed_0 (models are not published with the records)"
+        )
+    if not _is_from_pixels(path):
+        raise ValueError(
+            f"{path}: an earlier bnrepro saved it, without its scaling; train the run again"
         )
     if "keras" not in sys.modules:
         _choose_backend()
@@ -106,9 +114,16 @@ def load_engine(
 def _model_values(engine: "Engine", path: Path) -> dict[str, np.ndarray]:
     import keras
 
-    model = engine.network.model
+    model = engine.model_from_pixels() if _is_from_pixels(path) else engine.network.model
     model.load_weights(path)
-    return {each.path: keras.ops.convert_to_numpy(each) for each in model.variables}
+    variables = engine.network.model.variables
+    return {each.path: keras.ops.convert_to_numpy(each) for each in variables}
+
+
+def _is_from_pixels(path: Path) -> bool:
+    """Whether a model's file holds its scaling, or the network alone as before."""
+    with ZipFile(path) as stored:
+        return b"bnrepro>Scaling" in stored.read("config.json")
 
 
 def _snapshot_values(path: Path) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import bnrepro.models  # noqa: F401 (Keras finds the layers of the saved model through it)
+import bnrepro
 
 
 def main() -> int:
@@ -32,7 +32,7 @@ def main() -> int:
 
 def offsets(run: Path) -> Iterator[tuple[str, float]]:
     """Each layer of batch normalization with its offset, in the order of the network."""
-    for layer in keras.saving.load_model(run / "model.keras").layers:
+    for layer in bnrepro.load_model(run).layers[2].layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             mean, variance = (
                 np.asarray(values) for values in (layer.moving_mean, layer.moving_variance)

@@ -178,7 +178,7 @@ def recorded(overrides: Sequence[str], interrupt_at: int | None = None) -> Answe
         record = training.run(composition)
         (directory,) = Path(results).glob("runs/*/seed_*")
         rows = read_rows(directory / "curve.csv", CURVE_COLUMNS)
-        model = load_model(directory)
+        model = load_model(directory).layers[2]
         return {
             "before": before,
             "record": asdict(record),

@@ -164,11 +164,29 @@ def test_a_folder_without_runs_is_said_to_be_one_with_the_nearest_that_has_some(
     assert len(load(tmp_path / "results"))
 
 
+@pytest.mark.parametrize("folder", ["", "runs"])
+def test_a_folder_of_results_without_a_run_yet_gives_no_rows_with_the_columns(folder, tmp_path):
+    filled, new = tmp_path / "filled", tmp_path / "new"
+    leave(filled)
+    (new / folder).mkdir(parents=True)
+    assert load_runs(new).empty and load_curves(new, columns=["batch_size"]).empty
+    missing = {*load_runs(filled)} - {*load_runs(new)}
+    assert {name.partition(".")[0] for name in missing} == {"data", "environment", "seconds"}
+    assert [*load_curves(new)] == [*load_curves(filled)]
+    assert load_runs(new)["config.batch_size"].tolist() == []
+
+
 def test_columns_of_the_runs_are_added_to_the_curves_by_name_and_seed(tmp_path):
     leave(tmp_path)
     leave(tmp_path, with_seed(9, config={"batch_size": 64}, experiment=None))
     runs = load_runs(tmp_path)[["name", "seed", "config.batch_size"]]
     curves = load_curves(tmp_path).merge(runs, on=["name", "seed"])
+    asked = load_curves(tmp_path, columns=["batch_size", "num_parameters", "label"])
+    assert asked["batch_size"].tolist() == curves["config.batch_size"].tolist()
+    assert asked["num_parameters"].unique().tolist() == [RECORD.num_parameters]
+    assert [*asked] == [*load_curves(tmp_path), "batch_size", "num_parameters"]
+    with pytest.raises(KeyError, match="bach_size: load_runs has no such column; did you mean"):
+        load_curves(tmp_path, columns=["bach_size"])
     assert curves["config.batch_size"].tolist() == [32] * 3 + [64] * 3
     assert curves["experiment"].tolist()[:3] == [RECORD.experiment] * 3
     assert curves["experiment"].isna().tolist() == [False] * 3 + [True] * 3

@@ -5,21 +5,32 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from runs import command, only_directory
 
 import bnrepro
 from bnrepro import models
 from bnrepro.config.composition import compose
+from bnrepro.models import from_pixels
+
+# Keras reads TensorFlow's variables as NumPy 1 did.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 
 
 def test_what_there_is_to_use_is_what_is_shown():
-    assert dir(bnrepro) == ["__version__", "load_curves", "load_engine", "load_model", "load_runs"]
+    assert dir(bnrepro) == [
+        "__version__",
+        "load_curves",
+        "load_engine",
+        "load_model",
+        "load_runs",
+        "run",
+        "sweep",
+    ]
     assert [name for name in dir(bnrepro) if getattr(bnrepro, name).__doc__ is None] == []
 
 
-# Keras reads TensorFlow's variables as NumPy 1 did.
-@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 @pytest.mark.parametrize(
     "words",
     [
@@ -32,13 +43,40 @@ def test_what_there_is_to_use_is_what_is_shown():
 )
 def test_every_layer_is_known(words, tmp_path):
     network = models.build(compose(words).config, (16, 16, 1), 10)
-    network.model.save(tmp_path / "model.keras")
-    images = np.random.default_rng(0).random((5, 16, 16, 1), np.float32)
-    expected = network.model(images, training=False)
+    whole = from_pixels(network.model, np.array([0.3]), np.array([0.2]), "float32")
+    whole.save(tmp_path / "model.keras")
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 1), np.uint8)
+    images = ((pixels / 255 - 0.3) / 0.2).astype(np.float32)
+    logits = np.asarray(network.model(images, training=False), float)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     # A dense network is quick enough to be loaded by each of its names.
-    places = [tmp_path, tmp_path / "model.keras", str(tmp_path)] if network.is_dense else [tmp_path]
-    for place in places:
-        np.testing.assert_array_equal(bnrepro.load_model(place)(images), expected)
+    row = pd.Series({"directory": str(tmp_path)})
+    places = [tmp_path, tmp_path / "model.keras", str(tmp_path), row]
+    for place in places if network.is_dense else [tmp_path]:
+        loaded = bnrepro.load_model(place)
+        np.testing.assert_allclose(loaded(pixels), expected, atol=1e-5)
+        np.testing.assert_array_equal(loaded(pixels), whole(pixels))
+        inner = loaded.layers[2](images, training=False)
+        np.testing.assert_array_equal(inner, network.model(images, training=False))
+
+
+def test_every_channel_has_its_own_scaling(tmp_path):
+    network = models.build(compose(["model=mlp"]).config, (4, 4, 3), 10)
+    mean, deviation = np.array([0.1, 0.5, 0.9]), np.array([0.2, 1.0, 3.0])
+    whole = from_pixels(network.model, mean, deviation, "float32")
+    pixels = np.arange(96, dtype=np.uint8).reshape(2, 4, 4, 3) * 2
+    expected = (pixels / 255 - mean) / deviation
+    np.testing.assert_allclose(whole.layers[1](pixels), expected, rtol=1e-5, atol=1e-6)
+    whole.save(tmp_path / "model.keras")
+    kept = bnrepro.load_model(tmp_path).layers[1].get_config()
+    assert (kept["mean"], kept["deviation"]) == (list(mean), list(deviation))
+
+
+def test_a_file_without_its_scaling_is_refused(tmp_path):
+    network = models.build(compose(["model=mlp"]).config, (4, 4, 1), 10)
+    network.model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"model\.keras: an earlier bnrepro saved it"):
+        bnrepro.load_model(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["nowhere", "", "nowhere/model.keras"])
@@ -51,17 +89,16 @@ LESSON = """
 import sys
 import numpy as np
 from sklearn.datasets import load_digits
-import bnrepro
+import keras
+import bnrepro.models
 
-model = bnrepro.load_model(sys.argv[1])
+model = keras.saving.load_model(sys.argv[1] + "/model.keras")
 kept = np.load(sys.argv[1] + "/predictions.npz")
-logits = model.predict(load_digits().images[..., None] / 16, verbose=0).astype(float)
-ours = np.exp(logits - logits.max(axis=1, keepdims=True))
-ours /= ours.sum(axis=1, keepdims=True)
-# The run was scored on a fifth of the digits: each of its rows is one of ours. It saw pixels
-# rounded to 256 levels, and its probabilities are kept in float16.
+images = np.rint(load_digits().images[..., None] * 255 / 16).astype("uint8")
+ours = model.predict(images, verbose=0).astype(float)
+# The run was scored on a fifth of the digits: each of its rows is one of ours, kept in float16.
 found = np.abs(ours[None] - kept["probabilities"][:, None].astype(float)).max(axis=2).min(axis=1)
-print(found.max() < 5e-3, (logits.argmax(axis=1) == load_digits().target).mean() > 0.9)
+print(found.max() < 1e-3, (ours.argmax(axis=1) == load_digits().target).mean() > 0.9)
 """
 
 
@@ -69,6 +106,7 @@ print(found.max() < 5e-3, (logits.argmax(axis=1) == load_digits().target).mean()
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_a_process_of_its_own_loads_the_model_and_sees_what_the_run_predicted(backend, tmp_path):
     words = ["train_steps=200", "save_predictions=true", "threads=1", "tensorboard=false"]
+    words.append("input_normalization=true")
     subprocess.run(command(tmp_path, *words), capture_output=True, check=True)
     done = subprocess.run(
         [sys.executable, "-c", LESSON, str(only_directory(tmp_path))],

@@ -12,6 +12,7 @@ from keras import ops
 
 from bnrepro.config import Recipe
 from bnrepro.data import Split
+from bnrepro.models.scaling import standardize
 
 # Luma weights of ITU-R BT.601, for the grey image that saturation fades to.
 _LUMA = (0.299, 0.587, 0.114)
@@ -54,8 +55,7 @@ class Assembler:
         images = ops.cast(self._gather(table, indices, distortions), self.dtype) / 255.0
         if "contrast" in distortions:
             images = self._distort_colours(images, distortions)
-        mean, deviation = ops.cast(self.mean, self.dtype), ops.cast(self.deviation, self.dtype)
-        return (images - mean) / deviation
+        return standardize(images, self.mean, self.deviation, self.dtype)
 
     def _gather(self, table: Any, indices: Any, distortions: dict[str, Any]) -> Any:
         """Select, crop and mirror in one gather; a crop past the border repeats the edge."""

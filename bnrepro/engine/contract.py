@@ -24,7 +24,7 @@ from bnrepro.engine import summary
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.summary import Summary
 from bnrepro.engine.tally import norms, tally
-from bnrepro.models import Network
+from bnrepro.models import Network, from_pixels
 from bnrepro.normalization.population import batch_moments
 
 Arrays = dict[str, np.ndarray]
@@ -200,6 +200,11 @@ class Engine(ABC):
     @abstractmethod
     def model(self) -> keras.Model:
         """The Keras model, holding the weights as they are now."""
+
+    def model_from_pixels(self) -> keras.Model:
+        """The same from uint8 images to probabilities: the form in which it is saved."""
+        scaling = self.assembler
+        return from_pixels(self.model(), scaling.mean, scaling.deviation, scaling.dtype)
 
     @abstractmethod
     def variables(self, paths: Collection[str] | None = None) -> Arrays:

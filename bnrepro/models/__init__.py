@@ -16,11 +16,12 @@ from bnrepro.models import cnn, inception_paper, inception_small, mlp
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.graph import walk_as_it_is
 from bnrepro.models.initializers import initial_random_state, initial_weights
+from bnrepro.models.scaling import from_pixels
 from bnrepro.models.unit import UNDRAWN, Units
 from bnrepro.own import networks
 from bnrepro.paper.settings import PAPER_IMAGE_SIZE
 
-__all__ = ["Network", "build", "initial_random_state", "initial_weights"]
+__all__ = ["Network", "build", "from_pixels", "initial_random_state", "initial_weights"]
 
 _ACTIVATION_LAYERS = (
     keras.layers.Activation,

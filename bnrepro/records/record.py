@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bnrepro.config import flatten
+from bnrepro.config import KEYS, did_you_mean, flatten
 from bnrepro.records import checking, checksums
 from bnrepro.records.lock import is_held
 
@@ -59,6 +59,8 @@ class CurveRow(NamedTuple):
 _MOST_NAMED = 10
 
 CURVE_COLUMNS = CurveRow._fields
+# Of a run, in each row of its curve.
+_KEYS_OF_CURVES = ("label", "name", "experiment", "seed", "status", "diverged_at_step")
 PERCENTILE_COLUMNS = ("unit", "step", "p15", "p50", "p85")
 
 
@@ -231,39 +233,70 @@ def load_runs(results_dir: str | Path = "results") -> "pd.DataFrame":
     `environment.*`, `data.*` and `seconds.*`, and the run's `directory`. Accuracies are fractions
     on the evaluation split, durations steps, and `seconds.*` seconds.
 
-    What cannot be read, or does not hold together, is left out and named on standard error.
+    What cannot be read, or does not hold together, is left out and named on standard error. A
+    folder of results without a run yet gives no rows, with the columns that every run has.
 
     Raises:
-        FileNotFoundError: if there is no run below `results_dir`.
+        FileNotFoundError: if `results_dir` is no folder of results.
         RecordError: if no record below it can be read.
     """
     runs = read_runs(results_dir)
     if runs.empty:
-        raise _no_run_below(Path(results_dir))
+        _check_results(Path(results_dir))
+        return _without_rows(_columns_of_runs())
     return runs
 
 
-def load_curves(results_dir: str | Path = "results") -> "pd.DataFrame":
+def load_curves(results_dir: str | Path = "results", columns: Sequence[str] = ()) -> "pd.DataFrame":
     """All curves below `results_dir`, one row per evaluation.
 
     Columns: `label`, `name`, `experiment` (missing where the run is none), `seed`, `status`,
-    `diverged_at_step`, and those of `curve.csv`. `name` and `seed` say which run a row belongs to,
-    so that anything else of `load_runs` is added by them. A run that trains now (`running`) or was
-    stopped (`interrupted`, `failed`) is there with the rows that it has:
+    `diverged_at_step`, and those of `curve.csv`; then `columns` of `load_runs`, of which those of
+    the config may be called by their keys. `name` and `seed` say which run a row belongs to. A run
+    that trains now (`running`) or was stopped (`interrupted`, `failed`) is there with the rows that
+    it has. A folder of results without a run yet gives no rows.
 
-        runs = load_runs()[["name", "seed", "config.activation", "config.learning_rate"]]
-        curves = load_curves().merge(runs, on=["name", "seed"])
+        curves = load_curves(columns=["normalization", "learning_rate", "num_parameters"])
 
     The runs are those of `load_runs`.
 
     Raises:
-        FileNotFoundError: if there is no run below `results_dir`.
+        FileNotFoundError: if `results_dir` is no folder of results.
+        KeyError: if `load_runs` has no such column.
         RecordError: if no record below it can be read.
     """
     curves = read_curves(results_dir)
-    if curves.empty and not any(find_runs(results_dir)):
-        raise _no_run_below(Path(results_dir))
-    return curves
+    if curves.empty:
+        _check_results(Path(results_dir))
+        curves = _without_rows([*_KEYS_OF_CURVES, *CURVE_COLUMNS])
+    wanted = [name for name in columns if name not in curves]
+    if not wanted:
+        return curves
+    runs = load_runs(results_dir)
+    values = {name: runs[_column(runs, name)] for name in wanted}
+    return curves.merge(runs[["name", "seed"]].assign(**values), on=["name", "seed"], how="left")
+
+
+def _column(runs: "pd.DataFrame", name: str) -> str:
+    for column in (name, f"config.{name}"):
+        if column in runs:
+            return column
+    near = did_you_mean(name, [str(column).removeprefix("config.") for column in runs])
+    raise KeyError(f"{name}: load_runs has no such column{near}")
+
+
+def _columns_of_runs() -> list[str]:
+    """The columns of `load_runs` that every run has."""
+    nested = {"config", "environment", "data", "seconds"}
+    plain = [each.name for each in dataclasses.fields(RunRecord) if each.name not in nested]
+    config = [f"config.{key}" for key, said in KEYS.items() if said.recorded]
+    return ["label", "directory", *plain, *config]
+
+
+def _without_rows(columns: Sequence[str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(columns), dtype=object)
 
 
 def read_runs(results_dir: str | Path) -> "pd.DataFrame":
@@ -274,6 +307,13 @@ def read_runs(results_dir: str | Path) -> "pd.DataFrame":
 def read_curves(results_dir: str | Path) -> "pd.DataFrame":
     """The frame of `load_curves`; one without rows and columns where there is no run."""
     return _once(_read_curves, results_dir).copy()
+
+
+def _check_results(folder: Path) -> None:
+    """Refuse what is no folder of results, in which no run has begun or lies yet."""
+    is_results = folder.is_dir() and ((folder / "runs").is_dir() or not any(folder.iterdir()))
+    if not is_results and not any(find_runs(folder)):
+        raise _no_run_below(folder)
 
 
 def _no_run_below(folder: Path) -> FileNotFoundError:
@@ -362,14 +402,13 @@ def _read_runs(results_dir: Path) -> "pd.DataFrame":
 def _read_curves(results_dir: Path) -> "pd.DataFrame":
     import pandas as pd
 
-    keys = ("label", "name", "experiment", "seed", "status", "diverged_at_step")
     rows: list[list[Any]] = []
     for _, record, curve in _once(_read_whole, results_dir):
-        facts = [getattr(record, key) for key in keys]
+        facts = [getattr(record, key) for key in _KEYS_OF_CURVES]
         rows += [[*facts, *row] for row in curve]
     if not rows:
         return pd.DataFrame()
-    return pd.DataFrame(rows, columns=[*keys, *CURVE_COLUMNS]).astype({"step": int})
+    return pd.DataFrame(rows, columns=[*_KEYS_OF_CURVES, *CURVE_COLUMNS]).astype({"step": int})
 
 
 def _by_name_and_seed(directory: Path) -> tuple[str, int]:

@@ -9,7 +9,10 @@ what became of a run. `scheduler`: the loop. `announcement`: what others see of 
 is told without starting anything.
 """
 
+import sys
 from collections.abc import Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -26,6 +29,9 @@ from bnrepro.sweep.results import result_tables
 from bnrepro.sweep.scheduler import Rules, Scheduler
 from bnrepro.sweep.slots import Slot, choose_slots, threads_per_run
 from bnrepro.sweep.status import lines_of, now, rows_below, rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STUDY = "study="
 
@@ -180,3 +186,16 @@ def _report(states: States) -> None:
         print(line)
     if any(outcome.status == "failed" for _, outcome in states):
         print("--retry-failed runs the failed ones again")
+
+
+class _Callable(ModuleType):
+    """This room under the name by which people call it: `bnrepro.sweep(...)` is `calls.sweep`."""
+
+    def __call__(self, *words: str, **values: Any) -> "pd.DataFrame":
+        """Train many networks; see `bnrepro.calls.sweep`."""
+        from bnrepro import calls
+
+        return calls.sweep(*words, **values)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -59,7 +59,7 @@ def write_model(directory: Path, engine: Engine) -> None:
     # Keras insists on the suffix; a reader sees only the finished file.
     temporary = directory / ".model.keras"
     with no_further_framework():
-        engine.model().save(temporary)
+        engine.model_from_pixels().save(temporary)
     temporary.replace(directory / "model.keras")
 
 
