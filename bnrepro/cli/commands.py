@@ -117,6 +117,8 @@ COMMANDS = {
                 Flag("--target", "the accuracy to reach, such as 0.722", "ACCURACY"),
                 Flag("--reference", "whose best accuracy is the target", "EXPERIMENT"),
                 Flag("--paired", "what differs, and differences by seed from the first one named"),
+                Flag("--best-of", "all values of a key, the best of each variant marked", "KEY"),
+                _CONFIG_DIR,
             ),
             keys=None,
             takes_plain_words=True,
@@ -126,6 +128,7 @@ COMMANDS = {
                 ("bnrepro table inception 'bn_*' --reference inception", "some of them"),
                 ("bnrepro table study=figure_2 --format csv", "a study's: the paper's figure 3"),
                 ("bnrepro table mlp-digits-none mlp-digits-x1 --paired", "one minus the other"),
+                ("bnrepro table 'mlp-*' --best-of learning_rate", "which rate, for each variant"),
             ),
         ),
         Command(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 def prepare_table(words: Words) -> Work:
     """Tabulate records."""
     target = _target(words.flags.get("--target"))
+    for flag in ("--paired", "--target", "--reference"):
+        if "--best-of" in words.flags and flag in words.flags:
+            raise ConfigError(f"{flag} with --best-of: expected one of them; leave the other out")
     results_dir = _named_directory(words)
     overrides = [one for one in words.overrides if one.key != "results_dir"]
     if words.study is not None:
@@ -61,7 +64,10 @@ def _tabulate(
     chosen = tables.select(runs, words.plain)
     curves, reference = record.read_curves(results_dir), words.flags.get("--reference")
     form, width = words.flags.get("--format", "text"), tables.terminal_width()
-    if "--paired" in words.flags:
+    if "--best-of" in words.flags:
+        best = tables.tabulate_best(chosen, words.flags["--best-of"])
+        sys.stdout.write(tables.best_rendered(best, form, width))
+    elif "--paired" in words.flags:
         differences = tables.tabulate_paired(
             chosen, curves, target=target, reference=reference, patterns=words.plain
         )

@@ -3,10 +3,12 @@
 `rows`: what a table holds, and the contract of `bnrepro table --format csv`. `data_sets`: which
 runs stand in one. `references`: what is compared with what. `experiments`: from records and curves
 to the rows. `wording`: the lines above and below them. `paired`: differences on the same seed.
-`rendering` and `paired_rendering`: text, CSV, Markdown and LaTeX, by their names in `forms`.
-`markdown` and `latex`: any table of texts in these.
+`best_of`: the best value of a key for each variant. `rendering` and `paired_rendering`: text, CSV,
+Markdown and LaTeX, by their names in `forms`. `markdown` and `latex`: any table of texts in these.
+`listing`: single runs.
 """
 
+from bnrepro.tables.best_of import best_rendered, tabulate_best
 from bnrepro.tables.experiments import select, table, tabulate
 from bnrepro.tables.forms import paired_rendered, rendered
 from bnrepro.tables.markdown import markdown_table
@@ -27,6 +29,7 @@ __all__ = [
     "Steps",
     "Table",
     "TableRow",
+    "best_rendered",
     "markdown_table",
     "paired_rendered",
     "printed_lines",
@@ -34,6 +37,7 @@ __all__ = [
     "select",
     "table",
     "tabulate",
+    "tabulate_best",
     "tabulate_paired",
     "terminal_width",
     "to_csv",

@@ -14,7 +14,9 @@ from bnrepro.config.own import shortened
 
 _MOST_RUNS = 10_000
 _LONGEST_WORD = 4_096
-_FUNCTION = re.compile(r"(range|choice)\((.*)\)")
+_FUNCTION = re.compile(r"(range|choice|logspace)\((.*)\)")
+# As many digits of a number on a logarithmic grid: it stands in a run's name.
+_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,37 @@ def _parts(key: str, text: str) -> list[str]:
     name, inside = function.groups()
     if name == "choice":
         return split_at_commas(key, inside)
-    return _range(key, inside)
+    return _logspace(key, inside) if name == "logspace" else _range(key, inside)
+
+
+def _logspace(key: str, inside: str) -> list[str]:
+    """`logspace(first, last, number)`: numbers of equal ratios, both ends among them.
+
+    They are rounded to `_DIGITS` digits, and whole where the key takes whole numbers.
+    """
+    kind = keys().get(key)
+    bounds = [part.strip() for part in inside.split(",")]
+    expected = (
+        f"{key}=logspace({shown(inside)}): expected logspace(first,last,number) of a key that "
+        "takes a number, with ends above 0 and at least 2 numbers, such as "
+        "learning_rate=logspace(1e-3,1,7)"
+    )
+    if kind not in (int, float) or len(bounds) != 3 or not bounds[2].isdecimal():
+        raise ConfigError(expected)
+    first, last = (read_value(key, bound) for bound in bounds[:2])
+    number = int(bounds[2])
+    if not (first > 0 and last > 0 and 2 <= number <= _MOST_RUNS):
+        raise ConfigError(expected)
+    ratios = (first * (last / first) ** (place / (number - 1)) for place in range(number))
+    rounded = [float(f"{value:.{_DIGITS}g}") for value in ratios]
+    values = [first, *rounded[1:-1], last]
+    values = [round(value) for value in values] if kind is int else values
+    if len(set(values)) < number:
+        raise ConfigError(
+            f"{key}=logspace({shown(inside)}): expected ends farther apart, or fewer numbers: some "
+            f"of {number} would be the same"
+        )
+    return list(map(repr, values))
 
 
 def _range(key: str, inside: str) -> list[str]:
