@@ -8,6 +8,8 @@ import math
 import os
 import signal
 import tempfile
+import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -48,6 +50,7 @@ from bnrepro.records.record import CURVE_COLUMNS, RunRecord, read_record, read_r
 from bnrepro.records.run_directory import open_directory
 from bnrepro.screen.foot import Foot
 from bnrepro.training import build_engine
+from bnrepro.training.outputs import write_model
 from bnrepro.training.progress import Progress
 from bnrepro.training.run import Run
 from bnrepro.verdicts.verdict import Verdict
@@ -266,6 +269,16 @@ def _end_of(record: RunRecord, composition: Composition) -> Answer:
     rows = read_rows(composition.directory / "curve.csv", CURVE_COLUMNS)
     facts = record.weights_digest, record.final_accuracy_population
     return {"facts": facts, "curve": repr([row[:-1] for row in rows])}
+
+
+def modelled_in_1970(overrides: Sequence[str]) -> list[tuple[int, ...]]:
+    """The dates of the members of a model that is saved on a machine without a clock."""
+    beginning = time.gmtime(1000.0)
+    with tempfile.TemporaryDirectory() as folder:
+        with patch.object(time, "localtime", lambda *_: beginning):
+            write_model(Path(folder), _engine(overrides))
+        with zipfile.ZipFile(Path(folder) / "model.keras") as archive:
+            return [member.date_time for member in archive.infolist()]
 
 
 def measured(overrides: Sequence[str], program: str, interrupt_at: int | None) -> Answer:

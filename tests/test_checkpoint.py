@@ -76,3 +76,21 @@ def test_clear_removes_the_folder(tmp_path):
     checkpoint.clear(tmp_path / "checkpoint")
     assert not (tmp_path / "checkpoint").exists()
     checkpoint.clear(tmp_path / "checkpoint")
+
+
+def test_a_folder_of_ones_own_among_the_checkpoints_is_passed_over_and_stays(tmp_path):
+    save_two(tmp_path)
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (tmp_path / "000000000900.ckpt").mkdir()
+    assert checkpoint.load(tmp_path, pytest.fail)[0] == 200
+    checkpoint.clear(tmp_path)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "000000000900.ckpt", notes]
+
+
+def test_a_folder_that_nobody_else_uses_goes_with_its_checkpoints(tmp_path):
+    directory = tmp_path / "checkpoint"
+    save_two(directory)
+    checkpoint.clear(directory)
+    checkpoint.clear(directory)
+    assert not directory.exists()

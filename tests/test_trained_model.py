@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from engine_process import ask
 from runs import command, only_directory
 
 import bnrepro
@@ -116,3 +117,8 @@ def test_a_process_of_its_own_loads_the_model_and_sees_what_the_run_predicted(ba
         check=False,
     )
     assert done.stdout.split() == ["True", "True"], done.stderr[-2000:]
+
+
+def test_a_model_is_saved_on_a_machine_whose_clock_stands_before_1980():
+    dates = ask("modelled_in_1970", ("model=mlp", "model.width=0.1"), backend="jax")
+    assert set(dates) == {(1980, 1, 1, 0, 0, 0)}

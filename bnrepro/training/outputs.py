@@ -3,7 +3,9 @@
 import hashlib
 import io
 import math
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from bnrepro.records.record import (
 )
 from bnrepro.records.run_directory import recorded_config, snapshot_path
 from bnrepro.training.progress import Progress
+
+_FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # of an archive's members
 
 
 def write_tables(directory: Path, measures: Iterable[Measure], progress: Progress) -> None:
@@ -58,9 +62,28 @@ def write_model(directory: Path, engine: Engine) -> None:
     """Write `model.keras`, which `bnrepro.load_model` reads."""
     # Keras insists on the suffix; a reader sees only the finished file.
     temporary = directory / ".model.keras"
-    with no_further_framework():
+    with no_further_framework(), _dates_that_zip_knows():
         engine.model_from_pixels().save(temporary)
     temporary.replace(directory / "model.keras")
+
+
+@contextmanager
+def _dates_that_zip_knows() -> Iterator[None]:
+    """Inside, what is put into an archive has a date from 1980 on, whatever the clock says.
+
+    A board without a clock begins in 1970, a date that zip cannot write, and a model is an archive.
+    """
+    usual = zipfile.ZipInfo
+
+    class Dated(usual):  # type: ignore[misc, valid-type]
+        def __init__(self, filename: str = "NoName", date_time: Any = _FIRST_DATE) -> None:
+            super().__init__(filename, max(tuple(date_time), _FIRST_DATE))
+
+    zipfile.ZipInfo = Dated  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        zipfile.ZipInfo = usual  # type: ignore[misc]
 
 
 def digest(variables: dict[str, np.ndarray]) -> str:
