@@ -33,8 +33,6 @@ RUNS = (
     "bn_x5-cpu/seed_0",
     "bn_x30-cpu-predictions/seed_0",
     "bn_x30-cpu-predictions/seed_1",
-    "bn_x30-cpu-gain2-predictions/seed_0",
-    "bn_x30-cpu-per_activation_last-predictions/seed_3",
 )
 # What is odd where JSON or a cell has something plain.
 VALUES: tuple[Any, ...] = (
@@ -226,15 +224,20 @@ KINDS: dict[str, Callable[[Path, Random], list[Path]]] = {
     "half synchronized": synchronize_half,
 }
 # The commands that read results, those that are soon done more often than the others.
-TURNS = (*["table"] * 4, *["ensemble"] * 4, *["status"] * 4, "claims", "claims", "figure", "report")
+_TURNS = ["table"] * 10 + ["ensemble"] * 10 + ["status"] * 8 + ["claims"] * 2 + ["figure", "report"]
 COMMANDS: dict[str, tuple[str, ...]] = {
     "table": ("table",),
     "ensemble": ("ensemble", "bn_x30-cpu*"),
-    "claims": ("claims", "C11", "C12", "C23"),
+    "claims": ("claims", "C11", "C12"),
     "figure": ("figure", "1"),
     "report": ("report",),
     "status": ("sweep", "--status"),
 }
+
+
+def command_of(number: int) -> str:
+    """The command that is asked after the change of that number."""
+    return str(generator(number, "commands").choice(_TURNS))
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+import yaml
 from hand_made_records import RECORD as WHOLE
 
 from bnrepro import load_curves, load_runs
 from bnrepro.config.composition import run_directory
+from bnrepro.records import checksums
 from bnrepro.records.record import (
     CURVE_COLUMNS,
     RecordError,
@@ -219,3 +221,76 @@ def test_inside_reading_once_a_folder_is_read_once_and_nobody_changes_what_other
         assert read_runs(tmp_path / "another").empty
     assert read_runs(tmp_path).empty
     assert read_curves(tmp_path).empty
+
+
+def copied(directory):
+    shutil.copytree(directory, directory.with_name("seed_7"))
+    return directory.with_name("seed_7")
+
+
+def moved_into_another_run(directory):
+    target = directory.parent.with_name("bn_x30-smoke") / directory.name
+    shutil.copytree(directory, target)
+    return target
+
+
+def changed(directory, **fields):
+    path = directory / "record.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    return directory
+
+
+def without(directory, name):
+    (directory / name).unlink()
+    return directory
+
+
+BAD = {
+    "a copy": (copied, "belongs into bn_x5-smoke/seed_3"),
+    "under another name": (moved_into_another_run, "belongs into bn_x5-smoke/seed_3"),
+    "a field more": (lambda run: changed(run, later=1), "with 'later', unknown here; install"),
+    "a text for a number": (lambda run: changed(run, final_accuracy="high"), "final_accuracy"),
+    "a number of 400 digits": (
+        lambda run: changed(run, final_accuracy=10**400),
+        "final_accuracy: 1000",
+    ),
+    "no config": (lambda run: changed(run, config=None), "config: None is none"),
+    "an empty config": (lambda run: changed(run, config={}), "config without seed"),
+    "no data": (lambda run: changed(run, data=None), "data: None is none"),
+    "a list as experiment": (lambda run: changed(run, experiment=[]), "experiment: [] is none"),
+    "another accuracy": (lambda run: changed(run, final_accuracy=0.75), "another last accuracy"),
+    "another best": (lambda run: changed(run, best_accuracy=0.75), "another best accuracy"),
+    "half synchronized": (lambda run: without(run, "curve.csv"), "curve.csv: cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("harm", "said"), BAD.values(), ids=BAD.keys())
+def test_what_is_bad_is_named_with_its_folder_and_the_remedy_and_the_rest_is_shown(
+    tmp_path, capsys, harm, said
+):
+    whole, other = leave(tmp_path), leave(tmp_path, with_seed(4))
+    bad = harm(other) if harm not in (copied, moved_into_another_run) else harm(whole)
+    shown = load_runs(tmp_path)
+    assert set(load_curves(tmp_path)["seed"]) == set(shown["seed"])
+    assert str(bad) not in set(shown["directory"]) and str(whole) in set(shown["directory"])
+    line, *_ = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"left out: {bad}") and said in line and "move" in line
+
+
+def test_a_value_that_was_changed_after_the_run_had_finished_is_not_shown(tmp_path, capsys):
+    leave(tmp_path, with_seed(4))
+    directory = leave(tmp_path)
+    (directory / checksums.FILE).write_text(checksums.contents(directory))
+    assert len(load_runs(tmp_path)) == 2
+    changed(directory, num_parameters=11)
+    assert list(load_runs(tmp_path)["seed"]) == [4]
+    assert "record.json is not as the run left it (SHA256SUMS)" in capsys.readouterr().err
+
+
+def test_a_config_that_differs_from_the_file_beside_it_is_not_shown(tmp_path):
+    directory = leave(tmp_path)
+    (directory / "config.yaml").write_text(yaml.safe_dump(RECORD.config))
+    assert len(load_runs(tmp_path)) == 1
+    changed(directory, config={**RECORD.config, "learning_rate": 0.91})
+    with pytest.raises(RecordError, match=r"another config than config\.yaml"):
+        load_runs(tmp_path)

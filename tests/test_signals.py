@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from engine_process import BACKENDS, ask
@@ -35,28 +37,32 @@ with answered(end_process):
 """
 
 
-def start_deaf(*before: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
+@contextmanager
+def deaf(*before: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
         [*before, sys.executable, "-c", DEAF], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None and process.stdout.readline() == "listening\n"
-    return process
+    ) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "listening\n"
+            yield process
+        finally:
+            process.kill()
 
 
 @EACH
 def test_a_signal_is_answered_while_a_library_computes(name):
-    with start_deaf() as process:
+    with deaf() as process:
         process.send_signal(getattr(signal, name))
-        assert process.wait(SECONDS) == CODES[name]
+        assert process.wait(seconds_allowed()) == CODES[name]
 
 
 def test_a_hangup_that_is_ignored_from_the_start_stays_ignored():
-    with start_deaf("nohup") as process:
+    with deaf("nohup") as process:
         process.send_signal(signal.SIGHUP)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(SECONDS) == 143
+        assert process.wait(seconds_allowed()) == 143
 
 
 @pytest.mark.parametrize("backend", ["jax", pytest.param("tensorflow", marks=pytest.mark.slow)])
