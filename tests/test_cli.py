@@ -15,7 +15,7 @@ from bnrepro.cli.commands import COMMANDS
 from bnrepro.config import GROUPS, ConfigError, study
 from bnrepro.config.composition import compose
 from bnrepro.config.overrides import choices_of, configs_directory, keys
-from bnrepro.exhibits import EXHIBITS
+from bnrepro.exhibits import making
 from bnrepro.records.record import RunRecord
 
 
@@ -240,7 +240,7 @@ def test_the_commands_of_the_whole_train_the_study_of_every_exhibit(capsys):
     }
     studies = [sweep[2].removeprefix("study=") for sweep in sweeps]
     assert sorted(studies) == sorted(
-        {name for one in EXHIBITS.values() for name in (one.study, *one.further) if name}
+        {name for part in making.every_part() for name in part.studies}
     )
     scaled = [name for name in studies if "scale" in study.load(name).required]
     assert [sweep[2].removeprefix("study=") for sweep in sweeps if "scale=cpu" in sweep] == scaled

@@ -112,7 +112,7 @@ def figure_1(figure_1_dir: Path) -> Exhibit:
 
 @pytest.fixture(scope="module")
 def figure_2(figure_2_dir: Path) -> Exhibit:
-    return making.exhibit("2", str(figure_2_dir))
+    return making.exhibit("2", str(figure_2_dir), "cpu")
 
 
 # Figure 1.
@@ -333,7 +333,7 @@ def test_figure_2_has_five_networks_diamonds_and_controls(figure_2: Exhibit) -> 
 
 
 def test_the_titles_of_figure_2_say_who_is_sooner(figure_2: Exhibit) -> None:
-    curves, against = (drawing.title for drawing in figure_2.drawings)
+    curves, against, _ = (drawing.title for drawing in figure_2.drawings)
     assert curves == (
         "To Inception's best accuracy, 70.0 %: BN-Baseline in 2.0, BN-x5 in 10.0, BN-x30 in 8.0 "
         "times fewer steps; BN-x5-Sigmoid never"
@@ -377,14 +377,15 @@ def test_factors_below_half_of_the_papers_are_named(tmp_path: Path) -> None:
             at = steps[run.experiment]
             rising = HandMade(lambda step, at=at: min(0.7, 0.1 + 0.6 * step / at))
             write_run(tmp_path, run.composition, rising)
-    _, speedups, pinned, *_ = making.exhibit("2", str(tmp_path)).findings
+    _, speedups, pinned, *_ = making.exhibit("2", str(tmp_path), "cpu").findings
     assert "Less than half of the paper's factor: BN-x5." in speedups  # 6 of 14.8, and 12 of 11.5
     assert "trains for 24,000 steps, reaches this target at step 24,000 (median) and" in pinned
     assert "gains 2.50 points per 1,000 steps" in pinned
 
 
 def test_figure_2_says_what_differs_from_the_paper(figure_2: Exhibit) -> None:
-    _, _, _, order, divergence, sigmoid, accelerated, equal_steps, rough, best = figure_2.findings
+    _, _, _, *differences = figure_2.findings
+    order, divergence, sigmoid, accelerated, equal_steps, rough, best, *_ = differences
     assert (
         "BN-x5 minus BN-Baseline +2.0 to +2.0 points, above 0 on 3 of 3 seeds, in the paper +0.3; "
         "BN-x30 minus BN-Baseline +4.0 to +4.0 points, above 0 on 3 of 3 seeds, in the paper +2.1;"
@@ -421,7 +422,7 @@ def test_a_control_without_a_line_of_its_own_is_drawn_under_its_name(
     shutil.copytree(figure_2_dir / "runs", tmp_path / "runs")
     for name in ("inception_x5", "inception_sigmoid"):
         monkeypatch.delitem(EXPERIMENTS, name)
-    made = making.exhibit("2", str(tmp_path))
+    made = making.exhibit("2", str(tmp_path), "cpu")
     controls = next(panel for panel in made.drawings[0].panels if panel.name == "controls")
     assert "inception_x5 28.3 %" in controls.description
     lines = style.build([controls], [["controls"]]).axes[0].lines
@@ -452,11 +453,15 @@ def test_figure_4_has_every_network_their_mean_and_the_ensemble(tmp_path: Path) 
             run.composition,
             HandMade(lambda step: 0.5, predictions=(probabilities, labels)),
         )
-    for run in study.planned_runs("figure_2", CPU):
-        if run.experiment == "bn_x30" and run.seed > 0:
-            write_run(tmp_path, run.composition, HandMade(lambda step: 0.1))
+    plain = []
+    for run in study.planned_runs("figure_4_control", CPU):
+        if run.seed > 0:
+            probabilities = rng.dirichlet(np.ones(10), 200).astype(np.float16)
+            plain.append(probabilities.astype(float))
+            kept = HandMade(lambda step: 0.5, predictions=(probabilities, labels))
+            write_run(tmp_path, run.composition, kept)
     made = making.exhibit("4", str(tmp_path))
-    table, paper, same_seed = made.tables
+    table, control, paper, same_seed = made.tables
     assert table.columns == ("model", "networks", "top1_error", "top5_error")
     singles = [np.mean(each.argmax(axis=1) != labels) for each in stored]
     together = np.mean(np.mean(stored, axis=0).argmax(axis=1) != labels)
@@ -469,15 +474,33 @@ def test_figure_4_has_every_network_their_mean_and_the_ensemble(tmp_path: Path) 
         "dropout 10 %",
     ]
     assert paper.rows[-1][0] == "BN-Inception ensemble"
-    gaps = [float(error) - 0.9 for error in singles[1:]]
+    errors = [np.mean(each.argmax(axis=1) != labels) for each in plain]
+    mean_of_plain = np.mean(np.mean(plain, axis=0).argmax(axis=1) != labels)
+    assert [row[2] for row in control.rows] == pytest.approx(
+        [*errors, np.mean(errors), mean_of_plain]
+    )
+    gaps = [float(own - other) for own, other in zip(singles[1:], errors, strict=True)]
     assert [row[1] for row in same_seed.rows] == [1, 2, 3, 4, 5]
     assert [row[-1] for row in same_seed.rows] == pytest.approx(gaps)
     assert made.drawings[0].title == (
-        f"The mean of 6 networks errs on {100 * together:.1f} %, each alone on "
-        f"{100 * min(singles):.1f} to {100 * max(singles):.1f} %"
+        f"The mean of 6 varied networks errs on {100 * together:.1f} %, that of 5 plain ones on "
+        f"{100 * mean_of_plain:.1f} %"
     )
+    assert f"errs on {100 * mean_of_plain:.2f} %, a single one on" in made.findings[2]
+    assert "study=figure_4_control: 1 of 6 runs are missing" in made.missing[0]
     worse = sum(gap > 0 for gap in gaps)
     assert f"Of the 5 networks {worse} err more than the plain BN-x30" in made.findings[1]
+
+
+def test_figure_4_without_its_control_says_what_is_missing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for run in study.planned_runs("figure_4", CPU)[:2]:
+        kept = (rng.dirichlet(np.ones(10), 20).astype(np.float16), np.arange(20) % 10)
+        write_run(tmp_path, run.composition, HandMade(lambda step: 0.5, predictions=kept))
+    made = making.exhibit("4", str(tmp_path))
+    assert made.drawings[0].title.startswith("The mean of 2 networks errs on")
+    assert "bnrepro sweep study=figure_4_control scale=cpu" in made.missing[1]
+    assert not any("control" in finding for finding in made.findings)
 
 
 def test_placement_compares_on_the_same_seed(tmp_path: Path) -> None:
@@ -653,7 +676,7 @@ def test_an_interrupted_run_is_missing(figure_1_dir: Path, tmp_path: Path) -> No
 
 
 def test_no_records_at_all_name_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="bnrepro sweep study=figure_2 scale=cpu"):
+    with pytest.raises(ConfigError, match="bnrepro sweep study=figure_2_proportional"):
         making.main("2", str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

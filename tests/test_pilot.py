@@ -1,11 +1,15 @@
 """The rules of the pilot, against curves whose answer is known, and the paper's factors."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from bnrepro import load_curves, load_runs
 from bnrepro.config import ConfigError
 from bnrepro.exhibits.figure_2.pilot import regimes
-from bnrepro.exhibits.figure_2.proportional import SHOWN_SHARES, paper_factor
+from bnrepro.exhibits.figure_2.proportional import PRIMARY_TARGET, SHOWN_SHARES, paper_factor
+from bnrepro.records.study_records import find
 
 STEPS = range(0, 48_001, 1_000)
 
@@ -45,6 +49,14 @@ def test_the_target_is_inceptions_mean_at_two_fifths_in_whole_percent():
     # 0.5 * 19,200 / 38,400 = 0.25 on one seed, 0.27 on the other.
     assert flat.target_accuracies == pytest.approx((0.25, 0.27))
     assert flat.target == 0.26
+
+
+def test_the_primary_target_is_what_the_pilot_decided():
+    results = str(Path(__file__).parent.parent / "results" / "published")
+    runs = find("pilot", load_runs(results), results).runs
+    chosen, _ = regimes(runs, load_curves(results))
+    assert (chosen.train_examples, chosen.base_rate) == (10_000, 0.02)
+    assert chosen.target == PRIMARY_TARGET
 
 
 @pytest.mark.parametrize(("end", "rate"), [(0.6, 0.02), (0.27, 0.02), (0.25, 0.015), (0.1, 0.015)])

@@ -20,8 +20,9 @@ from bnrepro.config import ConfigError
 from bnrepro.config.study import plan
 from bnrepro.drawing.inline import PANEL_SIZE
 from bnrepro.drawing.style import build
-from bnrepro.exhibits import EXHIBITS, making
+from bnrepro.exhibits import making
 from bnrepro.exhibits.claims import STUDIES
+from bnrepro.experiments import EXPERIMENTS as KNOWN
 from bnrepro.lab.exact import EXACT_CLAIMS
 from bnrepro.verdicts.verdict import COLUMNS, count_outcomes
 
@@ -75,11 +76,11 @@ def test_the_figures_of_the_bench_are_those_of_its_file():
     assert table in (RESULTS.parent / file).read_text()
 
 
-@pytest.fixture(scope="module", params=list(EXHIBITS))
+@pytest.fixture(scope="module", params=making.every_part(), ids=lambda part: part.name)
 def exhibit(request):
-    """Each figure, made of the committed records."""
+    """Each part of each figure, made of the committed records."""
     try:
-        return making.exhibit(request.param, str(ROOT / "results" / "published"))
+        return request.param.make(str(ROOT / "results" / "published"))
     except ConfigError as error:
         pytest.skip(str(error))
 
@@ -100,6 +101,28 @@ def test_below_a_drawing_stands_what_its_lines_and_bands_are(page, exhibit):
 def test_every_figure_is_shown_on_the_page_of_results(exhibit):
     files = [f"]({exhibit.name}/{drawing.name}.png)" for drawing in exhibit.drawings[:1]]
     assert [file for file in files if file not in RESULTS.read_text()] == []
+
+
+def test_the_readme_has_our_factors_and_the_papers_side_by_side():
+    made = making.exhibit("2", str(ROOT / "results" / "published"))
+    (table,) = [table for table in made.tables if table.name == "factors"]
+    share = table.rows[0].share_of_best
+    lines = [
+        f"| {KNOWN[row.experiment].label} | {ours(row)} | {row.paper_factor:.1f} |"
+        for row in table.rows
+        if row.share_of_best == share
+    ]
+    assert "\n".join(lines) in README.read_text()
+    said = f"{table.rows[0].target_accuracy:.0%}, {share:.0%} of Inception's best".replace(
+        "%", " %"
+    )
+    assert said in README.read_text()
+
+
+def ours(row):
+    if row.relation != "=":
+        return f"{'less' if row.relation == '<' else 'more'} than {row.factor:.1f}"
+    return f"{row.factor:.1f} ({row.factor_low:.1f} to {row.factor_high:.1f})"
 
 
 def test_no_word_of_a_published_drawing_is_cut_off(exhibit):

@@ -41,15 +41,13 @@ def _compute(names: list[str], results_dir: str) -> int:
 
 
 def _list_commands(results_dir: str, scale: str | None) -> int:
-    from bnrepro.exhibits import EXHIBITS, making
+    from bnrepro.exhibits import making
 
-    part = "why it works"
+    told_in = "why it works"
     place = [] if results_dir == RESULTS_DIR else [f"results_dir={results_dir}"]
-    for line in making.commands(results_dir, part, scale):
+    for line in making.commands(results_dir, told_in, scale):
         print(line)
-    for name, one in EXHIBITS.items():
-        if one.part == part:
-            _, overrides = making.study_of(name)
-            drawn = [f"scale={scale}"] if scale and overrides else overrides
-            print(shlex.join(["bnrepro", "figure", name, *drawn, *place]))
+    for part in making.every_part(told_in):
+        drawn = [f"scale={scale}"] if scale and part.overrides else part.overrides
+        print(shlex.join(["bnrepro", "figure", part.name, *drawn, *place]))
     return 0

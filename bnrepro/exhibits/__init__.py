@@ -23,6 +23,8 @@ class Entry(NamedTuple):
     shown; `further` are studies that are shown beside them, or that their setting rests on. Where
     no run is trained `study` is empty, and `computed` names what `bnrepro laboratory` computes.
     `part` is the part of the report in which it is told.
+    `at_scale` is the same figure of a study that leaves the scale open, where `study` has one of
+    its own: shown after it, and alone where a scale is named.
     """
 
     module: str
@@ -31,16 +33,32 @@ class Entry(NamedTuple):
     further: tuple[str, ...] = ()
     computed: str = ""
     part: Literal["the paper", "why it works"] = "the paper"
+    at_scale: "Entry | None" = None
 
 
 # In the order of the report.
 EXHIBITS = {
     "1": Entry("figure_1.figure", "Figure 1: MNIST", "figure_1", further=("figure_1_sensitivity",)),
     "2": Entry(
-        "figure_2.figure", "Figure 2: accuracy against steps", "figure_2", further=("tuning",)
+        "figure_2.figure",
+        "Figure 2: in the paper's proportions",
+        "figure_2_proportional",
+        further=("pilot", "rate_edge", "figure_2_doubled"),
+        at_scale=Entry(
+            "figure_2.figure", "Figure 2: a short training", "figure_2", further=("tuning",)
+        ),
     ),
-    "3": Entry("figure_3.figure", "Figure 3: steps to the target", "figure_2"),
-    "4": Entry("figure_4.figure", "Figure 4: an ensemble", "figure_4"),
+    "3": Entry(
+        "figure_3.figure",
+        "Figure 3: in the paper's proportions",
+        "figure_2_proportional",
+        at_scale=Entry("figure_3.figure", "Figure 3: a short training", "figure_2"),
+    ),
+    "4": Entry(
+        "figure_4.figure", "Figure 4: an ensemble", "figure_4", further=("figure_4_control",)
+    ),
+    "corners": Entry("corners", "Normalization, rate and recipe", "corners", ("figure_2",)),
+    "one_change": Entry("one_change", "One change at a time", "one_change", ("figure_2",)),
     "placement": Entry(
         "placement.figure",
         "Before or after the activation",

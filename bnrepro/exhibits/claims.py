@@ -8,6 +8,7 @@ from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
+from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.judged_claim import JudgedClaim
 from bnrepro.exhibits.placement import claims as placement
@@ -19,12 +20,23 @@ from bnrepro.verdicts.comparison import without_records
 from bnrepro.verdicts.criteria import SeedCriterion
 from bnrepro.verdicts.verdict import Verdict
 
-_QUESTIONS = (figure_1, figure_2, figure_4, placement)
-STUDIES: dict[str, JudgedClaim] = {
-    name: claim for question in _QUESTIONS for name, claim in question.CLAIMS.items()
-}
+# In the order in which a claim's verdicts are told: in the paper's proportions before short ones.
+_JUDGED = (
+    figure_1.CLAIMS,
+    proportional_claims.CLAIMS,
+    figure_2.CLAIMS,
+    figure_4.CLAIMS,
+    placement.CLAIMS,
+)
+# Some claims are judged by the records of several studies, each by criteria of its own.
+STUDIES: dict[str, list[JudgedClaim]] = {}
+for _claims in _JUDGED:
+    for _name, _claim in _claims.items():
+        STUDIES.setdefault(_name, []).append(_claim)
 CRITERIA: dict[str, SeedCriterion] = {
-    key: criterion for question in _QUESTIONS for key, criterion in question.CRITERIA.items()
+    key: criterion
+    for question in (figure_1, proportional, figure_2, figure_4, placement)
+    for key, criterion in question.CRITERIA.items()
 }
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
 LABORATORY = {criterion.claim: error_surface for criterion in error_surface.CRITERIA.values()}
@@ -40,7 +52,10 @@ def run(name: str, results_dir: str) -> list[Verdict]:
     """
     if name in LABORATORY:
         return LABORATORY[name].verdicts_on(name, results_dir)
-    claim = STUDIES[name]
+    return [verdict for claim in STUDIES[name] for verdict in _verdicts(claim, results_dir)]
+
+
+def _verdicts(claim: JudgedClaim, results_dir: str) -> list[Verdict]:
     has_scales = any("scale" in study.load(each).required for each in claim.studies)
     settings = [(f"scale={scale}",) for scale in _scales(results_dir)] if has_scales else [()]
     found = [verdict for words in settings for verdict in _judged(claim, results_dir, words)]
@@ -61,7 +76,7 @@ def folder_to_read(claims: Iterable[str]) -> str:
     if computed and len(computed) == len(asked):
         return laboratory.folder_to_read(computed)
     scales = list(_scales(RESULTS)) or [DEFAULT_SCALE]
-    judged = [STUDIES[claim] for claim in asked if claim in STUDIES]
+    judged = [each for claim in asked for each in STUDIES.get(claim, ())]
     studies: list[tuple[str, list[str]]] = []
     for name in dict.fromkeys(name for claim in judged for name in claim.studies):
         scaled = "scale" in study.load(name).required

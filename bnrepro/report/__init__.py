@@ -45,11 +45,8 @@ def build(results_dir: str) -> str:
     Raises:
         RecordError: if a record cannot be read.
     """
-    exhibits = [
-        sections.exhibit(name, one.title, results_dir)
-        for name, one in EXHIBITS.items()
-        if one.part == "the paper"
-    ]
+    shown = making.every_part("the paper")
+    exhibits = [sections.exhibit(part, results_dir) for part in shown]
     own = own_runs.parts(results_dir, exhibits)
     tested = tested_claims.section(results_dir)
     why = why_it_works.section(results_dir)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from bnrepro.config import ConfigError
-from bnrepro.exhibits import making
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
+from bnrepro.exhibits.making import Part
 from bnrepro.report import deviations, markup, provenance
 
 # Rows of a table, above which it is folded.
@@ -27,34 +27,34 @@ class Section:
     findings: Sequence[str] = ()
 
 
-def exhibit(name: str, title: str, results_dir: str, scale: str | None = None) -> Section:
+def exhibit(part: Part, results_dir: str) -> Section:
     """One of the figures, which is written to its own folder too; or why it is left out.
 
     Raises:
         RecordError: if a record cannot be read.
     """
-    identifier = f"figure-{name}"
+    identifier = f"figure-{part.name}"
     try:
-        made = making.exhibit(name, results_dir, scale)
+        made = part.make(results_dir)
     except ConfigError as error:
-        return Section(identifier, title, markup.missing(str(error)))
-    return section(identifier, title, made, results_dir)
+        return Section(identifier, part.title, markup.missing(str(error)))
+    return section(identifier, part.title, made, results_dir)
 
 
 def section(identifier: str, title: str, made: Exhibit, results_dir: str) -> Section:
     """An exhibit as a part of the page; its files are written to its own folder too."""
     made.write(results_dir)
-    parts = [
+    shown = [
         *(markup.paragraph(line, "setting") for line in made.setting.splitlines()),
         _how(made.commands, made.runs),
         *(markup.missing(line) for line in made.missing),
         *([markup.findings(map(markup.escape, made.findings))] if made.findings else []),
         *(_drawing(drawing, identifier) for drawing in made.drawings),
-        *(part for table in made.tables for part in short_or_folded(table)),
+        *(piece for table in made.tables for piece in short_or_folded(table)),
         *_notes(made, results_dir),
         markup.data_files(list(made.files)),
     ]
-    return Section(identifier, title, "\n".join(parts), made.runs, made.findings)
+    return Section(identifier, title, "\n".join(shown), made.runs, made.findings)
 
 
 def in_short(parts: Sequence[Section]) -> Section:

@@ -10,10 +10,13 @@ REASONS = {
         "TensorBoard shows and no record keeps"
     ),
     "C17": (
-        "no study changes dropout alone: in BN-x5 and BN-x30 it is taken away together with five "
-        "other changes"
+        "the study one_change takes dropout back alone in BN-x5, but on three seeds, and no "
+        "criterion for overfitting was fixed before its runs (bnrepro figure one_change)"
     ),
-    "C18": "no study makes the changes one at a time: BN-x5 and BN-x30 have them all",
+    "C18": (
+        "the study one_change takes the changes back one at a time in BN-x5, on three seeds and as "
+        "a hint, without a criterion (bnrepro figure one_change)"
+    ),
     "C19": (
         "the study batch_size shows how the gap between training and test accuracy changes with "
         "the mini-batch, but rate and number of steps change with it, and no criterion was fixed "

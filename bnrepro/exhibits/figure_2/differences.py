@@ -1,12 +1,13 @@
 """What figure 2's networks do otherwise than the paper's, and why a comparison may not be fair."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
 from bnrepro import statistics
-from bnrepro.config import Recipe, study
+from bnrepro.config import Recipe
 from bnrepro.config.schedules import learning_rates
+from bnrepro.config.study import PlannedRun
 from bnrepro.exhibits.figure_2.findings import REFERENCE
 from bnrepro.exhibits.figure_2.tables import MORE_COMPARISONS, ROWS, with_accuracy_after_equal_steps
 from bnrepro.exhibits.selection import Selection
@@ -17,12 +18,14 @@ from bnrepro.experiments import EXPERIMENTS
 _ROUGH_FROM, _ROUGH_TO = 2_000, 5_000
 
 
-def differences(chosen: Selection, scale: str, target: float | None) -> Iterator[str]:
-    """A sentence each, where there are records; `target` is the reference's best accuracy."""
-    configs = {
-        str(run.experiment): run.composition.config.accelerated()
-        for run in study.planned_runs("figure_2", [f"scale={scale}"])
-    }
+def differences(
+    chosen: Selection, planned: Iterable[PlannedRun], target: float | None
+) -> Iterator[str]:
+    """A sentence each, where there are records; `target` is the reference's best accuracy.
+
+    `planned` are the runs of the study that `chosen` is of.
+    """
+    configs = {str(run.experiment): run.composition.config.accelerated() for run in planned}
     yield from _order(chosen.runs)
     yield from _divergence(chosen.runs)
     if target is not None:

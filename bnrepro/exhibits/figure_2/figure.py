@@ -1,373 +1,130 @@
 """Figure 2 (section 4.2.2): accuracy of the Inception networks against steps, at a smaller scale.
 
-Beside it the paper's own figure, on axes of its own: it is of ImageNet and over millions of steps.
+In the paper's proportions of lengths, schedule and weights per image, and, as what a shorter
+training shows, at a scale that is named.
 """
 
-import math
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bnrepro import paper, statistics
-from bnrepro.drawing.curves import (
-    Label,
-    draw_mean,
-    label_ends,
-    percent_axis,
-    short_steps,
-    step_axis,
-)
-from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder, rows_of
+from bnrepro import statistics
+from bnrepro.config import study
+from bnrepro.exhibits.exhibit import Exhibit, Table, folder, rows_of
+from bnrepro.exhibits.figure_2 import curves, doubled, factors, rate_edge
 from bnrepro.exhibits.figure_2.differences import differences
-from bnrepro.exhibits.figure_2.findings import REFERENCE, fewest_steps, findings, sooner
-from bnrepro.exhibits.figure_2.tables import ROWS, tables
-from bnrepro.exhibits.selection import Selection, select
-from bnrepro.exhibits.wording import percent, setting
-from bnrepro.experiments import EXPERIMENTS, FIGURE_3
-from bnrepro.experiments.line import INK
-
-# Where the curves of the first steps end: up to there the grid of evaluations is the finer one.
-_EARLY_STEPS = 5_000
-_EVERY_TARGET = 0.01
-# A little below where the paper's figure begins, as a share of its target.
-_LOWEST = 0.395 / paper.TARGET_ACCURACY
-_CAPTION = (
-    "(a, b, c) Line: mean over the seeds; band: from the lowest to the highest seed; the tables "
-    "have medians. The dotted line is the target, Inception's best test accuracy, and a diamond "
-    "stands at the steps to it, both medians over the seeds: it need not lie on its line. (a) and "
-    "the paper's panel show the same shares of their targets. The paper's lines are of one run "
-    "each."
-)
-_TARGETS_CAPTION = (
-    "Line: median over the seeds; band: its order-statistic interval, up to the most steps where "
-    "it has no upper end. A line ends where fewer than half of the seeds get further. The paper's "
-    "lines are of one run each."
-)
+from bnrepro.exhibits.figure_2.findings import REFERENCE, findings, pinned, target_accuracy
+from bnrepro.exhibits.figure_2.proportional import PRIMARY_TARGET, SHOWN_SHARES
+from bnrepro.exhibits.figure_2.tables import equal_steps, fixed_targets, paired
+from bnrepro.exhibits.selection import Selection, select, select_optional
+from bnrepro.exhibits.wording import made_on, percent, setting
 
 
-def exhibit(results_dir: str, scale: str) -> Exhibit:
-    """Figure 2 from the records of the study `figure_2` at `scale`.
+def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
+    """Figure 2 from the records of the study `figure_2` at `scale`; without it, in proportion.
 
     Raises:
         ConfigError: if the scale is refused or none of the runs is there.
         RecordError: if a record or a curve cannot be read.
     """
-    chosen = select("figure_2", results_dir, (f"scale={scale}",))
+    return _in_proportion(results_dir) if scale is None else _at_scale(results_dir, scale)
+
+
+def _at_scale(results_dir: str, scale: str) -> Exhibit:
+    words = (f"scale={scale}",)
+    chosen = select("figure_2", results_dir, words)
     mean = statistics.mean_curves(chosen.curves, chosen.num_classes)
-    against = _steps_against_target(chosen)
-    drawings = [_curves(chosen, mean), _targets(against)]
-    fixed_targets, equal_steps, paired = tables(chosen)
+    against = curves.steps_against_target(chosen)
     target = target_accuracy(chosen.runs)
+    fixed = fixed_targets(chosen)
+    rows = factors.factors(chosen, SHOWN_SHARES)
+    drawn = factors.factors(chosen, factors.DRAWN_SHARES)
     return Exhibit(
         name=folder("figure_2", scale),
         title="Figure 2",
         setting=setting(chosen.runs),
         findings=[
-            *findings(chosen, target, fixed_targets),
-            *differences(chosen, scale, target),
+            *findings(chosen, target, fixed),
+            *differences(chosen, study.planned_runs("figure_2", words), target),
+            *factors.at_share(rows, factors.USUAL_SHARE),
+            *factors.along_shares(rows),
+            made_on(chosen.runs),
         ],
         commands=[chosen.command, f"bnrepro figure 2 scale={scale}"],
         missing=[chosen.missing] if chosen.missing else [],
-        drawings=drawings,
-        tables=[fixed_targets, equal_steps, paired],
-        series=[
-            Table("accuracy", list(mean.columns), rows_of(mean)),
-            Table("steps_against_target", list(against.columns), rows_of(against)),
+        drawings=[
+            curves.curves(chosen, mean),
+            curves.targets(against),
+            factors.drawing(rows, drawn, factors.USUAL_SHARE),
         ],
+        tables=[fixed, equal_steps(chosen), paired(chosen), factors.table(rows)],
+        series=_series(mean, against, drawn),
         runs=chosen.runs,
     )
 
 
-def target_accuracy(runs: pd.DataFrame) -> float | None:
-    """The paper's rule for its table: the reference's best accuracy, here the median over seeds."""
-    best = runs["best_accuracy"][runs["label"] == REFERENCE]
-    return float(best.median()) if len(best) else None
-
-
-def _steps_against_target(chosen: Selection) -> pd.DataFrame:
-    highest = chosen.runs["best_accuracy"].max()
-    first = math.ceil(3 / chosen.num_classes / _EVERY_TARGET)  # well above chance
-    targets = [round(n * _EVERY_TARGET, 2) for n in range(first, int(highest / _EVERY_TARGET) + 1)]
-    frame = statistics.steps_against_target(chosen.curves, targets)
-    return frame.rename(columns={"label": "experiment"})
-
-
-def _curves(chosen: Selection, mean: pd.DataFrame) -> Drawing:
+def _in_proportion(results_dir: str) -> Exhibit:
+    chosen = select("figure_2_proportional", results_dir)
+    edges, without_edges = select_optional("rate_edge", results_dir)
+    longer, without_longer = select_optional("figure_2_doubled", results_dir)
+    beside = {"rate_edge": edges, "figure_2_doubled": longer}
+    mean = statistics.mean_curves(chosen.curves, chosen.num_classes)
+    against = curves.steps_against_target(chosen)
     target = target_accuracy(chosen.runs)
-    diamonds = _diamonds(chosen, target)
-    rows = [label for label in ROWS if label in chosen.labels]
-    controls = [label for label in chosen.labels if label not in ROWS]
-    of_rows = mean[mean["experiment"].isin(rows)]
-    early = of_rows[of_rows["step"] <= _EARLY_STEPS]
-    highest = _highest(of_rows, target)
-    panels = [
-        Panel(
-            "rows",
-            f"(a) Ours: {_reaching(rows, diamonds, target)}",
-            _describe(of_rows, chosen, target),
-            partial(
-                _draw_curves,
-                mean=of_rows,
-                labels=rows,
-                target=target,
-                diamonds=diamonds,
-                limits=None if target is None else _limits(target, highest),
+    # The share of Inception's best accuracy that is judged.
+    judged = factors.USUAL_SHARE if target is None else PRIMARY_TARGET / target
+    rows = factors.factors(chosen, [judged, *SHOWN_SHARES])
+    drawn = factors.factors(chosen, factors.DRAWN_SHARES)
+    compared = doubled.compare(chosen, longer, judged)
+    grid = rate_edge.grid(edges)
+    return Exhibit(
+        name=folder("figure_2", "proportional"),
+        title="Figure 2",
+        setting=f"{setting(chosen.runs)}, in the paper's proportions",
+        findings=[
+            *factors.at_share(rows, judged),
+            *factors.along_shares(rows),
+            *_pinned(chosen),
+            *doubled.finding(compared),
+            *rate_edge.finding(grid),
+            *differences(chosen, study.planned_runs("figure_2_proportional"), target),
+            made_on(chosen.runs),
+            *(made_on(each.runs, name) for name, each in beside.items() if each is not None),
+        ],
+        commands=[chosen.command, "bnrepro figure 2"],
+        missing=[line for line in (chosen.missing, without_edges, without_longer) if line],
+        drawings=[
+            curves.curves(chosen, mean),
+            factors.drawing(
+                rows, drawn, judged, *rate_edge.panels(grid), *doubled.panels(compared)
             ),
-        ),
-        Panel(
-            "paper",
-            f"The paper's, on ImageNet: {_reaching_in_the_paper()}",
-            "The paper's figure 2: validation accuracy on ImageNet against millions of steps, with "
-            "diamonds where each network reaches 72.2 %.",
-            partial(_draw_paper, limits=_limits(paper.TARGET_ACCURACY, highest)),
-        ),
-        Panel(
-            "early",
-            f"(b) Ours, the first {_EARLY_STEPS:,} steps: {_range_of_ends(early)}",
-            f"The five networks' test accuracy over their first {_EARLY_STEPS:,} steps.",
-            partial(_draw_curves, mean=early, labels=rows, target=None, diamonds={}),
-        ),
+            curves.targets(against),
+        ],
+        tables=[
+            factors.table(rows),
+            doubled.table(compared),
+            rate_edge.table(grid),
+            equal_steps(chosen),
+            paired(chosen),
+        ],
+        series=_series(mean, against, drawn),
+        runs=chosen.runs,
+    )
+
+
+def _pinned(chosen: Selection) -> Iterator[str]:
+    """Whether Inception has come to its limit, beside the steps that it needs to the target."""
+    of_reference = chosen.curves[chosen.curves["label"] == REFERENCE]
+    if len(of_reference):
+        reached = statistics.crossings(of_reference, PRIMARY_TARGET)
+        yield from pinned(of_reference, reached, percent(PRIMARY_TARGET))
+
+
+def _series(
+    mean: pd.DataFrame, against: pd.DataFrame, drawn: list[factors.FactorRow]
+) -> list[Table]:
+    return [
+        Table("accuracy", list(mean.columns), rows_of(mean)),
+        Table("steps_against_target", list(against.columns), rows_of(against)),
+        Table("factors_against_share", factors.FactorRow._fields, drawn),
     ]
-    if controls:
-        panels.append(_panel_of_controls(chosen, mean, controls, target, diamonds))
-    layout = [["rows", "paper"], ["early", "controls" if controls else "."]]
-    return Drawing("figure_2", sooner(chosen.curves, target), panels, layout, _CAPTION)
-
-
-def _panel_of_controls(
-    chosen: Selection,
-    mean: pd.DataFrame,
-    controls: Sequence[str],
-    target: float | None,
-    diamonds: dict[str, float],
-) -> Panel:
-    return Panel(
-        "controls",
-        f"(c) Controls: {_reaching(controls, diamonds, target)}",
-        _describe(mean[mean["experiment"].isin(controls)], chosen, target),
-        partial(
-            _draw_curves,
-            mean=mean[mean["experiment"].isin([REFERENCE, *controls])],
-            labels=[label for label in (REFERENCE, *controls) if label in chosen.labels],
-            target=target,
-            diamonds=diamonds,
-        ),
-    )
-
-
-def _reaching(labels: Sequence[str], diamonds: dict[str, float], target: float | None) -> str:
-    """How many of the networks beside the reference reach the target."""
-    others = [label for label in labels if label != REFERENCE]
-    if target is None:
-        return f"{len(others)} networks"
-    reaching = sum(label in diamonds for label in others)
-    return f"{reaching} of {len(others)} reach Inception's {percent(target)}"
-
-
-def _reaching_in_the_paper() -> str:
-    others = [row for name, row in FIGURE_3.items() if name != REFERENCE]
-    reaching = sum(row.steps_to_target is not None for row in others)
-    return f"{reaching} of {len(others)} reach Inception's {percent(paper.TARGET_ACCURACY)}"
-
-
-def _range_of_ends(mean: pd.DataFrame) -> str:
-    """Where the highest and the lowest of the curves end."""
-    ends = mean.sort_values("step", kind="stable").groupby("experiment").tail(1)
-    ends = ends.sort_values("accuracy_mean", kind="stable")
-    lowest, highest = ends.iloc[0], ends.iloc[-1]
-    return (
-        f"{EXPERIMENTS[lowest['experiment']].label} {percent(lowest['accuracy_mean'], 0)}, "
-        f"{EXPERIMENTS[highest['experiment']].label} {percent(highest['accuracy_mean'], 0)}"
-    )
-
-
-def _highest(mean: pd.DataFrame, target: float | None) -> float:
-    """The highest accuracy, ours or the paper's, as a share of its target."""
-    curves = (EXPERIMENTS[name].paper_curve for name in FIGURE_3)
-    theirs = max(float(curve["value"].max()) for curve in curves if curve is not None)
-    ours = mean["accuracy_high"].max() / target if target else 0.0
-    return max(ours, theirs / paper.TARGET_ACCURACY)
-
-
-def _limits(target: float, highest: float) -> tuple[float, float]:
-    """From below where the paper's figure begins to above the highest line, as shares of targets.
-
-    So our panel and the paper's use the same share of their axes.
-    """
-    return _LOWEST * target, 1.04 * highest * target
-
-
-def _diamonds(chosen: Selection, target: float | None) -> dict[str, float]:
-    """Per experiment, the median over seeds of the steps to the target, where it is reached."""
-    if target is None:
-        return {}
-    steps = {}
-    for label, runs in statistics.crossings(chosen.curves, target).groupby("label"):
-        median = statistics.kaplan_meier_median(runs["steps"], runs["reached"])
-        if median is not None:
-            steps[str(label)] = median
-    return steps
-
-
-def _draw_curves(
-    axes: Axes,
-    mean: pd.DataFrame,
-    labels: Sequence[str],
-    target: float | None,
-    diamonds: dict[str, float],
-    limits: tuple[float, float] | None = None,
-) -> None:
-    """Without `limits` from 0 to above the highest line."""
-    ends = []
-    for index, label in enumerate(labels):
-        rows = mean[mean["experiment"] == label]
-        if rows.empty:
-            continue
-        ends.append(draw_mean(axes, rows, EXPERIMENTS[label], phase=index / len(labels)))
-    axes.set_ylim(limits or (0, 1.08 * mean["accuracy_high"].max()))
-    axes.set_ylabel("test accuracy")
-    percent_axis(axes.yaxis)
-    step_axis(axes, _steps_title(target))
-    if target is not None:
-        axes.axhline(target, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
-        _draw_diamonds(
-            axes, {label: diamonds[label] for label in labels if label in diamonds}, target
-        )
-    label_ends(axes, ends)
-
-
-def _steps_title(target: float | None) -> str:
-    return "training steps" + ("" if target is None else f" (diamonds: to {percent(target)})")
-
-
-def _draw_diamonds(axes: Axes, steps: dict[str, float], target: float) -> None:
-    for index, (label, step) in enumerate(steps.items()):
-        # What lies below another diamond shows around it.
-        covering = list(steps.values())[index + 1 :].count(step)
-        axes.plot(
-            [step],
-            [target],
-            marker="D",
-            markersize=7 + 4 * covering,
-            markerfacecolor=EXPERIMENTS[label].color,
-            markeredgecolor=INK,
-            linestyle="none",
-            label=f"{EXPERIMENTS[label].label} reaches {percent(target)}",
-            zorder=4,
-        )
-
-
-def _draw_paper(axes: Axes, limits: tuple[float, float]) -> None:
-    ends, steps = [], {}
-    for name, row in FIGURE_3.items():
-        line, drawn = EXPERIMENTS[name], EXPERIMENTS[name].paper_curve
-        if drawn is None:
-            continue
-        axes.plot(drawn["step"], drawn["value"], color=line.color, linestyle=line.style, lw=1)
-        last = drawn.iloc[-1]
-        ends.append(Label(last["step"], last["value"], line.label, line.text_color))
-        if row.steps_to_target is not None:
-            steps[name] = float(row.steps_to_target)
-    axes.axhline(paper.TARGET_ACCURACY, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
-    _draw_diamonds(axes, steps, paper.TARGET_ACCURACY)
-    axes.set_ylim(limits)
-    axes.set_ylabel("validation accuracy")
-    percent_axis(axes.yaxis)
-    step_axis(axes, _steps_title(paper.TARGET_ACCURACY))
-    label_ends(axes, ends)
-
-
-def _targets(against: pd.DataFrame) -> Drawing:
-    coverages = ", ".join(
-        f"{statistics.coverage_of_median(n)} % at n = {n}" for n in sorted(against["n"].unique())
-    )
-    panels = [
-        Panel(
-            "steps_against_target",
-            "Ours, on the test images",
-            "Median steps that each network needs to reach each accuracy, with its order-statistic "
-            f"interval over seeds as a band (coverage {coverages}); a line ends where fewer than "
-            "half of the seeds get further.",
-            partial(_draw_targets, against=against),
-        ),
-        Panel(
-            "paper_steps_against_target",
-            "The paper's, on ImageNet",
-            "Steps that the paper's networks need to reach each validation accuracy on ImageNet.",
-            _draw_paper_targets,
-        ),
-    ]
-    layout = [[panel.name for panel in panels]]
-    title = fewest_steps(against)
-    return Drawing("steps_against_target", title, panels, layout, _TARGETS_CAPTION)
-
-
-def _draw_targets(axes: Axes, against: pd.DataFrame) -> None:
-    ends = []
-    for index, label in enumerate(ROWS):
-        rows = against[(against["experiment"] == label) & against["steps"].notna()]
-        if rows.empty:
-            continue
-        line = EXPERIMENTS[label]
-        high = rows["steps_high"].fillna(against["steps_high"].max())
-        axes.fill_between(
-            rows["target"], rows["steps_low"], high, color=line.color, alpha=0.18, linewidth=0
-        )
-        ends.append(_draw_steps(axes, rows["target"], rows["steps"], label, phase=index / 5))
-    axes.set_xlabel("test accuracy to reach")
-    _finish_targets(axes, ends)
-
-
-def _draw_paper_targets(axes: Axes) -> None:
-    ends = []
-    for index, label in enumerate(ROWS):
-        drawn = EXPERIMENTS[label].paper_curve
-        if drawn is None:
-            continue
-        # A curve that falls reaches nothing new.
-        reached = drawn[drawn["value"] > drawn["value"].cummax().shift(fill_value=-math.inf)]
-        ends.append(_draw_steps(axes, reached["value"], reached["step"], label, phase=index / 5))
-    axes.set_xlabel("ImageNet validation accuracy to reach")
-    _finish_targets(axes, ends)
-
-
-def _draw_steps(
-    axes: Axes, targets: pd.Series, steps: pd.Series, label: str, phase: float
-) -> Label:
-    line = EXPERIMENTS[label]
-    axes.plot(
-        targets,
-        steps,
-        color=line.color,
-        linestyle=line.style,
-        marker=line.marker,
-        markevery=(0.15 * phase, 0.15),
-        label=line.label,
-    )
-    return Label(targets.iloc[-1], steps.iloc[-1], line.label, line.text_color)
-
-
-def _finish_targets(axes: Axes, ends: list[Label]) -> None:
-    percent_axis(axes.xaxis)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda step, _: short_steps(step)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylabel("training steps")
-    label_ends(axes, ends)
-
-
-def _describe(mean: pd.DataFrame, chosen: Selection, target: float | None) -> str:
-    ends = mean.sort_values("step", kind="stable").groupby("experiment", sort=False).tail(1)
-    diverged = chosen.runs[chosen.runs["status"] == "diverged"].groupby("label").size()
-    each = "; ".join(
-        f"{EXPERIMENTS[row['experiment']].label} {percent(row['accuracy_mean'])} after "
-        f"{row['step']:,} steps"
-        + (f" ({diverged[row['experiment']]} diverged)" if row["experiment"] in diverged else "")
-        for row in ends.to_dict("records")
-    )
-    goal = "" if target is None else f" The dotted line is the target, {percent(target)}."
-    return f"Test accuracy against training steps, mean over seeds with a band: {each}.{goal}"

@@ -11,10 +11,18 @@ from bnrepro.exhibits.wording import listed, percent
 from bnrepro.experiments import EXPERIMENTS, FIGURE_3
 
 REFERENCE = "inception"
+# The networks that are compared with it, in the paper's order.
+FASTER = tuple(name for name in FIGURE_3 if name != REFERENCE)
 _NEVER = "never gets there"
-_RELATIONS = {"=": "", ">": "more than ", "<": "less than "}
+RELATIONS = {"=": "", ">": "more than ", "<": "less than "}
 # Of the paper's factor: less than this share of it is said to be less.
 _SMALLER = 0.5
+
+
+def target_accuracy(runs: pd.DataFrame) -> float | None:
+    """The paper's rule for its table: the reference's best accuracy, here the median over seeds."""
+    best = runs["best_accuracy"][runs["label"] == REFERENCE]
+    return float(best.median()) if len(best) else None
 
 
 def findings(chosen: Selection, target: float | None, fixed: Table) -> Iterator[str]:
@@ -30,7 +38,7 @@ def findings(chosen: Selection, target: float | None, fixed: Table) -> Iterator[
         for label, runs in statistics.crossings(chosen.curves, target).groupby("label")
     }
     yield from _speedups(crossings, target)
-    yield from _pinned(chosen.curves[chosen.curves["label"] == REFERENCE], crossings[REFERENCE])
+    yield from pinned(chosen.curves[chosen.curves["label"] == REFERENCE], crossings[REFERENCE])
 
 
 def sooner(curves: pd.DataFrame, target: float | None) -> str:
@@ -47,7 +55,7 @@ def sooner(curves: pd.DataFrame, target: float | None) -> str:
         if not own["reached"].any():
             never.append(row.label)
         elif faster.value is not None:
-            factors.append(f"{row.label} in {_RELATIONS[faster.relation]}{faster.value:.1f}")
+            factors.append(f"{row.label} in {RELATIONS[faster.relation]}{faster.value:.1f}")
     said = f"To Inception's best accuracy, {percent(target)}"
     if factors:
         said += f": {', '.join(factors)} times fewer steps"
@@ -112,7 +120,7 @@ def _speedups(crossings: dict[str, pd.DataFrame], target: float) -> Iterator[str
         if not own["reached"].any():
             ours.append(f"{row.label} {_NEVER}")
         elif faster.value is not None:
-            ours.append(f"{row.label} {_RELATIONS[faster.relation]}{faster.value:.1f}")
+            ours.append(f"{row.label} {RELATIONS[faster.relation]}{faster.value:.1f}")
         if row.steps_to_target is None:
             theirs.append(f"{row.label} {_NEVER}")
         elif reference and reference.steps_to_target:
@@ -148,7 +156,9 @@ def _first(crossings: dict[str, pd.DataFrame]) -> str:
     )
 
 
-def _pinned(curves: pd.DataFrame, crossings: pd.DataFrame) -> Iterator[str]:
+def pinned(
+    curves: pd.DataFrame, crossings: pd.DataFrame, target: str = "this target"
+) -> Iterator[str]:
     """Whether the reference has come to its limit, or the target to the length that was chosen."""
     slopes = [statistics.slope_of_last_fifth(curve) for _, curve in curves.groupby("seed")]
     known = pd.Series(slopes, dtype=float).dropna()
@@ -159,7 +169,7 @@ def _pinned(curves: pd.DataFrame, crossings: pd.DataFrame) -> Iterator[str]:
         yield f"Over its last fifth Inception stands still: {gain}."
         return
     steps = statistics.kaplan_meier_median(crossings["steps"], crossings["reached"])
-    reached = "" if steps is None else f"reaches this target at step {steps:,.0f} (median) and "
+    reached = "" if steps is None else f"reaches {target} at step {steps:,.0f} (median) and "
     yield (
         f"Inception trains for {crossings['last'].max():,} steps, {reached}over its last fifth "
         f"still gains {gain}: its best accuracy is not its limit, and these factors depend on the "

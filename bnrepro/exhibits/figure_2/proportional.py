@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # The primary target is the accuracy of the pilot's Inception after this share of its steps.
 TARGET_SHARE_OF_STEPS = 0.4
+# What the pilot decided by its rule (a839132), before the first final run.
+PRIMARY_TARGET = 0.72
 # Over this last share of Inception's steps the pilot takes the slope of its accuracy.
 SLOPE_SHARE_OF_STEPS = 0.2
 # BN-x30 trains in the pilot if it ends above this share of Inception's accuracy.
@@ -28,6 +30,7 @@ SAME_SIZE = 2.0
 SHOWN_SHARES = (0.8, 0.9, 0.95, 0.99)
 
 _STEPS = "steps to the primary target"
+_SIZE = "over the paper's factor at the same share of Inception's best"
 _BEST = "difference of the best accuracies"
 _SHARE = "best accuracy as a share of the way from chance to Inception's median best"
 
@@ -39,6 +42,13 @@ CRITERIA = {
         "above",
         1,
     ),
+    "baseline_size": SeedCriterion(
+        "C13",
+        "BN-Baseline needs fewer steps than Inception by as much as in the paper",
+        f"{_STEPS}, Inception over BN-Baseline, {_SIZE}",
+        "within",
+        SAME_SIZE,
+    ),
     "x5_steps": SeedCriterion(
         "C14",
         "BN-x5 needs fewer steps than Inception",
@@ -46,12 +56,26 @@ CRITERIA = {
         "above",
         1,
     ),
+    "x5_size": SeedCriterion(
+        "C14",
+        "BN-x5 needs fewer steps than Inception by as much as in the paper",
+        f"{_STEPS}, Inception over BN-x5, {_SIZE}",
+        "within",
+        SAME_SIZE,
+    ),
     "x30_steps": SeedCriterion(
         "C15",
         "BN-x30 needs fewer steps than Inception",
         f"{_STEPS}, Inception over BN-x30",
         "above",
         1,
+    ),
+    "x30_size": SeedCriterion(
+        "C15",
+        "BN-x30 needs fewer steps than Inception by as much as in the paper",
+        f"{_STEPS}, Inception over BN-x30, {_SIZE}",
+        "within",
+        SAME_SIZE,
     ),
     "x5_end": SeedCriterion(
         "C14",

@@ -40,16 +40,6 @@ class EqualStepsRow(NamedTuple):
     coverage_percent: int | None
 
 
-def tables(chosen: Selection) -> list[Table]:
-    """All tables of figure 2 that are made from the runs of its study."""
-    steps, runs = with_accuracy_after_equal_steps(chosen)
-    return [
-        _fixed_targets(chosen),
-        _equal_steps(runs, chosen.labels, steps),
-        _paired(runs, chosen.labels, steps),
-    ]
-
-
 def with_accuracy_after_equal_steps(chosen: Selection) -> tuple[int, pd.DataFrame]:
     """The shortest training's steps, and the runs with their `accuracy` after as many.
 
@@ -61,7 +51,8 @@ def with_accuracy_after_equal_steps(chosen: Selection) -> tuple[int, pd.DataFram
     return steps, runs.assign(accuracy=runs["evaluation_accuracy"].fillna(runs["chance"]))
 
 
-def _fixed_targets(chosen: Selection) -> Table:
+def fixed_targets(chosen: Selection) -> Table:
+    """Steps to accuracies that do not depend on how far Inception comes."""
     frame = statistics.steps_against_target(chosen.curves, list(_FIXED_TARGETS))
     frame = frame[frame["label"].isin(ROWS)].rename(
         columns={"label": "experiment", "target": "target_accuracy"}
@@ -76,9 +67,11 @@ def _fixed_targets(chosen: Selection) -> Table:
     return Table("targets", _FIXED_COLUMNS, rows_of(frame[list(_FIXED_COLUMNS)]), caption)
 
 
-def _equal_steps(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
+def equal_steps(chosen: Selection) -> Table:
+    """Accuracies after as many steps as the shortest training has."""
+    steps, runs = with_accuracy_after_equal_steps(chosen)
     rows = []
-    for label in labels:
+    for label in chosen.labels:
         accuracies = runs["accuracy"][runs["label"] == label]
         n = len(accuracies)
         median = statistics.median_with_interval(accuracies)
@@ -92,8 +85,10 @@ def _equal_steps(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
     return Table("equal_steps", EqualStepsRow._fields, rows, caption)
 
 
-def _paired(runs: pd.DataFrame, labels: list[str], steps: int) -> Table:
-    others = [label for label in labels if label != REFERENCE]
+def paired(chosen: Selection) -> Table:
+    """Differences on the same seed, at the end and after equal steps."""
+    steps, runs = with_accuracy_after_equal_steps(chosen)
+    others = [label for label in chosen.labels if label != REFERENCE]
     comparisons = [*((label, REFERENCE) for label in others), *MORE_COMPARISONS]
     rows = [
         [measure, *row]

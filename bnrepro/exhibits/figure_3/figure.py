@@ -3,20 +3,32 @@
 It is of figure 2's runs and lies in its folder.
 """
 
+import pandas as pd
+
 from bnrepro import paper, tables
 from bnrepro.exhibits.exhibit import Exhibit, Table, folder
 from bnrepro.exhibits.figure_2.claims import figure_2_verdicts
+from bnrepro.exhibits.figure_2.proportional_claims import verdicts_table
 from bnrepro.exhibits.selection import Selection, select
 
 
-def exhibit(results_dir: str, scale: str) -> Exhibit:
-    """Figure 3 from the records of the study `figure_2` at `scale`.
+def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
+    """Figure 3 from the records of the study `figure_2` at `scale`; without it, in proportion.
 
     Raises:
         ConfigError: if the scale is refused or none of the runs is there.
         RecordError: if a record or a curve cannot be read.
     """
+    if scale is None:
+        chosen = select("figure_2_proportional", results_dir)
+        words = "bnrepro table study=figure_2_proportional"
+        return _made(chosen, "proportional", words, verdicts_table(chosen))
     chosen = select("figure_2", results_dir, (f"scale={scale}",))
+    words = f"bnrepro table study=figure_2 scale={scale}"
+    return _made(chosen, scale, words, figure_2_verdicts(chosen))
+
+
+def _made(chosen: Selection, scale: str, command: str, verdicts: pd.DataFrame) -> Exhibit:
     ours = tables.table(chosen.runs, chosen.curves)
     columns, *lines = tables.printed_lines(ours)
     return Exhibit(
@@ -24,8 +36,8 @@ def exhibit(results_dir: str, scale: str) -> Exhibit:
         beside=folder("figure_2", scale),
         title="Figure 3",
         setting="\n".join(ours.header),
-        findings=[],
-        commands=[chosen.command, f"bnrepro table study=figure_2 scale={scale}"],
+        findings=[_counted(verdicts)],
+        commands=[chosen.command, command],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=[],
         tables=[
@@ -37,7 +49,7 @@ def exhibit(results_dir: str, scale: str) -> Exhibit:
                 notes=ours.notes,
                 file=tables.to_csv(ours),
             ),
-            _verdicts(chosen),
+            Table("verdicts", list(verdicts.columns), verdicts.to_numpy().tolist(), "Verdicts."),
             _paper_table(),
         ],
         series=[],
@@ -45,9 +57,13 @@ def exhibit(results_dir: str, scale: str) -> Exhibit:
     )
 
 
-def _verdicts(chosen: Selection) -> Table:
-    verdicts = figure_2_verdicts(chosen)
-    return Table("verdicts", list(verdicts.columns), verdicts.to_numpy().tolist(), "Verdicts.")
+def _counted(verdicts: pd.DataFrame) -> str:
+    """Which of the claims have which verdict."""
+    each = [
+        f"{str(outcome).capitalize()}: {'; '.join(own['claim'])}."
+        for outcome, own in verdicts.groupby("verdict", sort=False)
+    ]
+    return f"By the criteria for these networks. {' '.join(each)}"
 
 
 def _paper_table() -> Table:
