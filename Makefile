@@ -30,7 +30,7 @@ test: $(READY)  ## make the environment and run the tests
 sweep: $(READY)  ## the five rows of the paper's table (SCALE=smoke, cpu, gpu or paper)
 	$(BIN)/bnrepro sweep study=rows scale=$(SCALE)
 
-reproduce: $(READY)  ## every study, then every figure, table and the report (some 15 hours on 2 cores)
+reproduce: $(READY)  ## every study, then every figure, table and the report (some 50 hours on 2 cores)
 	commands=$$($(BIN)/bnrepro report --commands) && PATH="$(CURDIR)/$(BIN):$$PATH" sh -ec "$$commands"
 
 tensorboard: $(READY)  ## TensorBoard on the runs

@@ -100,11 +100,13 @@ def at_share(rows: Sequence[FactorRow], share: float) -> Iterator[str]:
     if not own:
         return
     each = listed(f"{_label(row)} {_number(row)}{_brackets(row)}" for row in own)
+    known = own[0].coverage_percent
+    coverage = "" if known is None else f", coverage {known} %"
     yield (
         f"How many times fewer steps than Inception to {percent(own[0].target_accuracy)}, "
-        f"{percent(share, 0)} of its best (median of the ratios on the same seed, coverage "
-        f"{own[0].coverage_percent} %): {each}; in the paper, at the same share of its Inception's "
-        f"best, {listed(_papers(row) for row in own)}."
+        f"{percent(share, 0)} of its best (median of the ratios on the same seed{coverage}): "
+        f"{each}; in the paper, at the same share of its Inception's best, "
+        f"{listed(_papers(row) for row in own)}."
     )
 
 
