@@ -231,7 +231,7 @@ def test_the_commands_of_the_whole_train_the_study_of_every_exhibit(capsys):
     assert cli.main(["report", "--commands", "results_dir=my runs"]) == 0
     *made, claims, report = map(shlex.split, capsys.readouterr().out.splitlines())
     place = "results_dir=my runs"
-    computed = [one.computed for one in EXHIBITS.values() if one.computed]
+    computed = [p.entry.computed for p in making.every_part() if p.entry.computed]
     assert made[-len(computed) :] == [["bnrepro", "laboratory", one, place] for one in computed]
     sweeps = made[: -len(computed)]
     assert [claims, report] == [["bnrepro", "claims", place], ["bnrepro", "report", place]]
