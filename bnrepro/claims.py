@@ -133,7 +133,8 @@ def to_text(verdicts: Sequence[Verdict]) -> str:
         why = reason(identifier, [verdict.verdict for verdict in own])
         lines += [f"  why: {why}", ""] if why else [""]
     counts = count_outcomes((verdict.claim, verdict.group, verdict.verdict) for verdict in verdicts)
-    return "\n".join([*lines, *counts, "", CAUTION]) + "\n"
+    caution = [] if {verdict.claim for verdict in verdicts} <= {*_LAWS} else ["", CAUTION]
+    return "\n".join([*lines, *counts, *caution]) + "\n"
 
 
 def _choose(names: Sequence[str]) -> list[str]:

@@ -40,8 +40,8 @@ def shown_tables():
     return [(part.split("`")[0], part.split("`\n\n", 1)[1]) for part in parts]
 
 
-def published_verdicts():
-    with (ROOT / "results" / "published" / "claims" / "verdicts.csv").open() as file:
+def published_verdicts(part="claims"):
+    with (ROOT / "results" / "published" / part / "verdicts.csv").open() as file:
         header, *rows = csv.reader(file)
     assert tuple(header) == COLUMNS
     return rows
@@ -147,14 +147,15 @@ def test_no_diamond_of_a_published_drawing_is_hidden(exhibit):
         assert (panel.name, len(set(drawn))) == (panel.name, len(drawn))
 
 
-def test_the_page_of_results_counts_the_published_verdicts():
-    verdicts = (dict(zip(COLUMNS, row, strict=True)) for row in published_verdicts())
+@pytest.mark.parametrize("part", ["claims", "laboratory"])
+def test_the_page_of_results_counts_the_published_verdicts(part):
+    verdicts = (dict(zip(COLUMNS, row, strict=True)) for row in published_verdicts(part))
     lines = count_outcomes((row["claim"], row["group"], row["verdict"]) for row in verdicts)
     assert "\n" + "".join(f"- {line}\n" for line in lines) in RESULTS.read_text()
 
 
-# Made by hand, by long measurements of their own, or left there by runs at work.
-NOT_REBUILT = {"runs", ".locks", "bench", "resilience", "verification"}
+# Made by hand, by long measurements or experiments of their own, or left there by runs at work.
+NOT_REBUILT = {"runs", ".locks", "bench", "resilience", "verification", "laboratory"}
 
 
 def files_of(results):
@@ -246,3 +247,13 @@ def test_the_experiments_give_the_published_bytes(processor, tmp_path):
     for table in tables:
         published = ROOT / "results" / "published" / "claims" / table.name
         assert (table.name, table.read_text()) == (table.name, published.read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processor", ["this one", "with AVX2", "with SSE4.2"])
+def test_the_laboratory_gives_the_published_bytes(processor, tmp_path):
+    command = [sys.executable, "-m", "bnrepro", "claims", "lab"]
+    environment = calculating_like(processor)
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    made = (tmp_path / "results" / "laboratory" / "verdicts.csv").read_text()
+    assert made == (ROOT / "results" / "published" / "laboratory" / "verdicts.csv").read_text()

@@ -25,6 +25,20 @@ EXACT_CLAIMS = {
 # Law: module and function -> verdicts; these hold under either backend.
 LAWS = {
     "X1": ("laws.smoothness", "gradient_norm"),
+    "X2": ("laws.smoothness", "curvature"),
+    "X3": ("laws.smoothness", "initialization"),
+    "X4": ("laws.kernel_scale", "verdicts"),
+    "X5": ("laws.equilibrium", "verdicts"),
+    "X6": ("laws.depth", "verdicts"),
+    "X7": ("laws.batch_statistics", "noise"),
+    "X8": ("laws.batch_statistics", "moving_average"),
+    "X9": ("laws.normalizations", "verdicts"),
+    "X10": ("laws.weight_normalization", "verdicts"),
+    "X11": ("laws.quadratic", "verdicts"),
+    "X12": ("laws.batch_statistics", "dropout_before"),
+    "X13": ("laws.filter_normalization", "verdicts"),
+    "X14": ("laws.spectral_normalization", "verdicts"),
+    "X15": ("laws.least_squares", "verdicts"),
 }
 
 

@@ -49,16 +49,18 @@ def relative_error(value: np.ndarray, expected: np.ndarray) -> float:
 
 def config_of(*overrides: str, epsilon: float = 1e-5) -> Recipe:
     """The config of `overrides` in double precision; unlike in a run, `epsilon` may be 0."""
-    config = compose(["data=digits", "precision=float64", *overrides]).config.accelerated()
+    common = ("data=digits", "precision=float64", f"backend={keras.config.backend()}")
+    config = compose([*common, *overrides]).config.accelerated()
     options = replace(config.batch_normalization, epsilon=epsilon)
     return replace(config, batch_normalization=options)
 
 
 def batch_normalization(
-    epsilon: float = 0.0, statistics: str = "per_feature_map"
+    epsilon: float = 0.0, statistics: str = "per_feature_map", momentum: float | None = None
 ) -> keras.layers.Layer:
     """A fresh layer, the one that the networks of this project are made of."""
-    config = config_of(f"batch_normalization.statistics={statistics}", epsilon=epsilon)
+    own = [] if momentum is None else [f"batch_normalization.momentum={momentum}"]
+    config = config_of(f"batch_normalization.statistics={statistics}", *own, epsilon=epsilon)
     make = normalization.constructor(config)
     if make is None:
         raise ValueError("expected a config with batch normalization")

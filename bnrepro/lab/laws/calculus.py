@@ -1,5 +1,7 @@
 """Derivatives of a function of one array, under the backend that Keras has."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -20,9 +22,12 @@ def hessian_product(function: Function, point: np.ndarray, direction: np.ndarray
 
 def in_training(layer: keras.layers.Layer) -> Function:
     """A built layer as it normalizes in training; what it would update is thrown away."""
-    trainable = [ops.convert_to_tensor(variable) for variable in layer.trainable_variables]
-    others = [ops.convert_to_tensor(variable) for variable in layer.non_trainable_variables]
-    return lambda values: layer.stateless_call(trainable, others, values, training=True)[0]
+
+    def normalize(values: Any) -> Any:
+        with keras.StatelessScope():
+            return layer(values, training=True)
+
+    return normalize
 
 
 def _calculus() -> Calculus:
