@@ -65,16 +65,24 @@ def patches(x, size):
 
 
 class MaxPool(Layer):
-    """The largest of every 2 x 2 places; of equal ones the first, row by row, has the gradient."""
+    """The largest of every 2 x 2 places; of equal ones the first, row by row, has the gradient.
+
+    A map of one place stays as it is.
+    """
 
     def forward(self, x, training):
         batch, height, width, maps = x.shape
+        self.alone = height == width == 1
+        if self.alone:
+            return x
         windows = x.reshape(batch, height // 2, 2, width // 2, 2, maps)
         four = windows.transpose(0, 1, 3, 5, 2, 4).reshape(batch, height // 2, width // 2, maps, 4)
         self.chosen = np.eye(4)[four.argmax(-1)]
         return four.max(-1)
 
     def backward(self, dy):
+        if self.alone:
+            return dy
         batch, rows, columns, maps = dy.shape
         four = (self.chosen * dy[..., None]).reshape(batch, rows, columns, maps, 2, 2)
         return four.transpose(0, 1, 4, 2, 5, 3).reshape(batch, 2 * rows, 2 * columns, maps)
@@ -314,11 +322,24 @@ def build(config):
             *unit(config, Convolution("convolution_5"), 128),
             AveragePool(),
         ],
+        "vgg_a": lambda: [*vgg_a(config), Flatten()],
     }[config.model.name]()
-    size = {"mlp": 100, "cnn": 128}[config.model.name]
+    size = {"mlp": 100, "cnn": 128, "vgg_a": 512}[config.model.name]
     for name in hidden:
         layers += unit(config, Dense(name), size)
     return Network([*layers, Dense("logits")])
+
+
+def vgg_a(config):
+    """Configuration A of the table of arXiv 1409.1556: M is a pool."""
+    number, layers = 0, []
+    for column in ["64", "M", "128", "M", "256", "256", "M", "512", "512", "M", "512", "512", "M"]:
+        if column == "M":
+            layers.append(MaxPool())
+        else:
+            number += 1
+            layers += unit(config, Convolution(f"convolution_{number}"), int(column))
+    return layers
 
 
 def unit(config, weights, size):

@@ -51,7 +51,9 @@ def test_groups_and_keys():
 
 
 def test_choices_and_values():
-    assert words("bnrepro run model=") == ["model=cnn", "model=inception", "model=mlp"]
+    assert words("bnrepro run model=") == [
+        f"model={name}" for name in ("cnn", "inception", "mlp", "vgg_a")
+    ]
     assert words("bnrepro run bn=x1 model=in") == ["model=inception"]
     assert words("bnrepro run tensorboard=") == ["tensorboard=true", "tensorboard=false"]
     assert words("bnrepro run placement=b") == ["placement=before"]
@@ -111,7 +113,7 @@ def in_bash(line):
 @needs("bash")
 def test_bash():
     assert in_bash("bnrepro sw") == ["sweep"]
-    assert in_bash("bnrepro run model=") == ["cnn", "inception", "mlp"]
+    assert in_bash("bnrepro run model=") == ["cnn", "inception", "mlp", "vgg_a"]
     assert in_bash("bnrepro run bn=x5 model=inc") == ["inception"]
     assert in_bash("bnrepro run learning_rate_") == ["learning_rate_multiplier="]
 

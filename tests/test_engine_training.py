@@ -81,6 +81,20 @@ def test_a_training_on_coloured_photographs_follows_its_formulas(backend, photog
     assert_is_the_formulas(overrides, backend)
 
 
+# Ten layers amplify a rounding too much to be followed over many steps.
+VGG_A = ("model=vgg_a", "model.width=0.05", "batch_size=20", "initializer=he")
+
+
+@BACKENDS
+def test_the_first_gradients_of_vgg_a_follow_the_formulas(backend):
+    answer = ask("gradients", VGG_A, backend=backend)
+    _, _, expected = numpy_training_of(VGG_A, answer["weights"]).gradients(0)
+    assert expected.keys() == answer["gradients"].keys()
+    for path, value in expected.items():
+        scale = np.abs(value).max()
+        np.testing.assert_allclose(answer["gradients"][path] / scale, value / scale, atol=1e-9)
+
+
 # L2.
 
 REGULARIZED = (*MLP, "placement=after")

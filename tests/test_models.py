@@ -70,10 +70,13 @@ def test_a_network_knows_whether_it_convolves_and_what_draws_at_random():
         # activation.
         (("model=mlp",), (28, 28, 1), 10, (99_710, 100_010, 100_310)),
         (("model=cnn",), (28, 28, 1), 10, (156_650, 157_098, 157_546)),
+        # 3 x 3 x (3 * 64 + 64 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 3 * 512 * 512) weights of
+        # convolutions, 2 * 512 * 512 + 512 * 10 of dense layers, 3,776 units and 10 classes.
+        (("model=vgg_a", "model.width=1"), (32, 32, 3), 10, (9_750_922, 9_754_698, 9_758_474)),
         # Printed by Zhang et al. 2017: 1,649,402, with one offset for each of 1,712 feature maps.
         (("model=inception", "model.width=1"), CIFAR, 10, (1_649_402, 1_651_114, 1_652_826)),
     ],
-    ids=["mlp", "cnn", "inception"],
+    ids=["mlp", "cnn", "vgg_a", "inception"],
 )
 def test_parameters_are_counted(words, shape, classes, sizes):
     for placement, size in zip(PLACEMENTS, sizes, strict=True):
@@ -211,6 +214,7 @@ def test_the_inputs_of_the_batch_normalizations_are_in_their_order():
         ("inception", DIGITS, ["inception_10_1x1", "inception_10_3x3"]),
         ("inception", (96, 96, 3), 7 * ["inception_5b"]),
         ("cnn", DIGITS, ["hidden_1"]),
+        ("vgg_a", DIGITS, ["hidden_2"]),
     ],
 )
 def test_only_the_last_hidden_layer_is_per_activation_where_that_is_asked(model, shape, last):
@@ -373,7 +377,9 @@ def test_local_response_normalization_follows_its_formula():
     np.testing.assert_allclose(array(outputs), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("model", "count"), [("mlp", 0), ("cnn", 1), ("inception", 1)])
+@pytest.mark.parametrize(
+    ("model", "count"), [("mlp", 0), ("cnn", 1), ("vgg_a", 1), ("inception", 1)]
+)
 def test_local_response_normalization_follows_the_first_convolution(model, count):
     layers = build(f"model={model}", "lrn=true").model.layers
     names = [layer.name for layer in layers]

@@ -1,11 +1,11 @@
 """The closed sets of names that keys may be set to, and the groups of files."""
 
 DATA = ("digits", "mnist", "fashion_mnist", "cifar10", "image_folder")
-MODELS = ("mlp", "cnn", "inception")
+MODELS = ("mlp", "cnn", "vgg_a", "inception")
 # Those without a convolution, where no network is at hand to be asked (`models.Network.is_dense`).
 DENSE_MODELS = ("mlp",)
 # Those that have hidden units with one value per example.
-MODELS_WITH_DENSE_UNITS = (*DENSE_MODELS, "cnn")
+MODELS_WITH_DENSE_UNITS = (*DENSE_MODELS, "cnn", "vgg_a")
 PLACEMENTS = ("before", "after", "none")
 NORMALIZATIONS = ("batch", "batch_renorm", "layer", "group", "instance")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "elu", "gelu", "linear")

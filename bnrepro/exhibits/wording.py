@@ -20,6 +20,7 @@ _BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
 _MODELS = {
     "mlp": "{hidden_layers} layers of {units:g} {activation} units",
     "cnn": "CNN at width {width:g}",
+    "vgg_a": "VGG-A at width {width:g}",
     "inception": "Inception at width {width:g}",
 }
 

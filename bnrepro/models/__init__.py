@@ -12,7 +12,7 @@ import keras
 from bnrepro import own
 from bnrepro.config import Recipe
 from bnrepro.config.own import parse
-from bnrepro.models import cnn, inception_paper, inception_small, mlp
+from bnrepro.models import cnn, inception_paper, inception_small, mlp, vgg_a
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.graph import walk_as_it_is
 from bnrepro.models.initializers import initial_random_state, initial_weights
@@ -134,5 +134,6 @@ def _inception(images: Any, units: Units, config: Recipe) -> Any:
 _FEATURES: dict[str, Callable[[Any, Units, Recipe], Any]] = {
     "mlp": mlp.features,
     "cnn": cnn.features,
+    "vgg_a": vgg_a.features,
     "inception": _inception,
 }

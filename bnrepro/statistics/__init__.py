@@ -3,8 +3,8 @@
 `accuracies`: what a run counts for. `curves`: crossings of a target, mean curves, slope, distance.
 `medians`: Kaplan-Meier medians and their intervals. `bootstrap`: ratios of medians, with intervals.
 `coverage`: how often these hold the ratio. `paired`: comparisons over the seeds that two
-experiments share. `effects`: how large they are, and many of them together. `shapley`: a total split
-among changes without an order.
+experiments share. `effects`: how large they are, and many of them together. `shapley`: a total
+split among changes without an order.
 
 Data frames of curves are those of `record.load_curves`: one row per evaluation, with `label` and
 `seed` saying which run it belongs to. Steps are updates of the weights, accuracies fractions.
