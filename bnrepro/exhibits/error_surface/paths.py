@@ -121,10 +121,6 @@ def _draw(axes: Axes, surface: Surface, paths: pd.DataFrame) -> None:
             linewidth=1,
             label=line.label,
         )
-    # Wide enough for the outermost contour, whose reach is the root of the inverse's diagonal.
-    reach = 1.1 * np.sqrt(2 * loss * np.diag(np.linalg.inv(hessian)))
-    axes.set_xlim(minimum[0] - reach[0], minimum[0] + reach[0])
-    axes.set_ylim(minimum[1] - reach[1], minimum[1] + reach[1])
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_xlabel("weight of the first feature")
     axes.set_ylabel("weight of the second")
