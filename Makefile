@@ -1,11 +1,13 @@
 # `make help` lists what there is. Everything runs in .venv, which is made from the lock file.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test sweep reproduce tensorboard check test-slow mutants lock clean
+.PHONY: help run test sweep reproduce laboratory tensorboard check test-slow mutants lock clean
 
 PYTHON ?= python3
 UV ?= uv
 SCALE ?= smoke
+# The laboratory's own scale unless one is asked for.
+LABORATORY_SCALE := $(if $(filter file,$(origin SCALE)),,scale=$(SCALE))
 # Tests at the same time, each file's on one of them.
 JOBS ?= 2
 
@@ -32,6 +34,9 @@ sweep: $(READY)  ## the five rows of the paper's table (SCALE=smoke, cpu, gpu or
 
 reproduce: $(READY)  ## every study, then every figure, table and the report (some 50 hours on 2 cores)
 	commands=$$($(BIN)/bnrepro report --commands) && PATH="$(CURDIR)/$(BIN):$$PATH" sh -ec "$$commands"
+
+laboratory: $(READY)  ## why it works: every study of the laboratory, then its figures (a minute on a core)
+	commands=$$($(BIN)/bnrepro laboratory --commands $(LABORATORY_SCALE)) && PATH="$(CURDIR)/$(BIN):$$PATH" sh -ec "$$commands"
 
 tensorboard: $(READY)  ## TensorBoard on the runs
 	$(BIN)/bnrepro tensorboard

@@ -33,7 +33,7 @@ TESTED = tuple(
 # What is asked for, and the folder of its verdicts.
 _PARTS = (
     (_ALL, "claims"),
-    (_FURTHER, f"{_LABORATORY_FOLDER}/studies"),
+    (_FURTHER, f"{_LABORATORY_FOLDER}/claims"),
     (_LAWS, _LABORATORY_FOLDER),
 )
 

@@ -15,7 +15,7 @@ from bnrepro.cli.commands import COMMANDS
 from bnrepro.config import GROUPS, ConfigError, study
 from bnrepro.config.composition import compose
 from bnrepro.config.overrides import choices_of, configs_directory, keys
-from bnrepro.exhibits import making
+from bnrepro.exhibits import EXHIBITS, Entry, making
 from bnrepro.records.record import RunRecord
 
 
@@ -253,6 +253,44 @@ def test_make_reproduce_runs_what_the_report_lists():
     ).stdout
     assert "commands=$(.venv/bin/bnrepro report --commands) && " in shown
     assert 'sh -ec "$commands"' in shown
+
+
+def test_make_laboratory_runs_what_the_laboratory_lists(capsys):
+    root = Path(__file__).parent.parent
+    for words, scale in ([], ""), (["SCALE=smoke"], "scale=smoke"):
+        command = ["make", "--dry-run", "laboratory", *words]
+        shown = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+        assert f"commands=$(.venv/bin/bnrepro laboratory --commands {scale}) && " in shown
+    assert cli.main(["laboratory", "--commands", "scale=smoke", "results_dir=mine"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "bnrepro laboratory error_surface results_dir=mine",
+        "bnrepro figure error_surface results_dir=mine",
+    ]
+
+
+def test_a_study_of_the_laboratory_that_trains_joins_by_its_entry(monkeypatch, capsys):
+    trained = Entry("figure_2.figure", "Trained", "figure_2", part="why it works")
+    monkeypatch.setitem(EXHIBITS, "trained", trained)
+    assert cli.main(["laboratory", "--commands", "scale=smoke"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "bnrepro sweep study=figure_2 scale=smoke",
+        "bnrepro laboratory error_surface",
+        "bnrepro figure error_surface",
+        "bnrepro figure trained scale=smoke",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["error_surfac"], "expected studies among error_surface; did you mean 'error_surface'?"),
+        (["scale=smoke"], "scale=smoke: what is computed has one scale; leave it out"),
+        (["seed=1"], "seed=1: `bnrepro laboratory` takes only results_dir, scale"),
+    ],
+)
+def test_a_wrong_word_to_the_laboratory_is_refused_before_it_computes(words, line, capsys):
+    assert cli.main(["laboratory", *words]) == 2
+    assert line in capsys.readouterr().err
 
 
 def test_more_threads_than_cores_are_spoken_of(training, capsys):

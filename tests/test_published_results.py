@@ -21,9 +21,10 @@ from bnrepro.config.study import plan
 from bnrepro.drawing.inline import PANEL_SIZE
 from bnrepro.drawing.style import build
 from bnrepro.exhibits import making
-from bnrepro.exhibits.claims import STUDIES
+from bnrepro.exhibits.claims import LABORATORY, STUDIES
 from bnrepro.experiments import EXPERIMENTS as KNOWN
 from bnrepro.lab.exact import EXACT_CLAIMS
+from bnrepro.lab.studies import STUDIES as STUDIES_OF_LABORATORY
 from bnrepro.verdicts.verdict import COLUMNS, count_outcomes
 
 ROOT = Path(__file__).parent.parent
@@ -214,7 +215,8 @@ def redraw(folder, processor):
 def test_rebuilding_from_the_records_changes_no_byte(processor, tmp_path):
     results = tmp_path / "results" / "published"
     (results / "claims").mkdir(parents=True)
-    (results / "runs").symlink_to(ROOT / "results" / "published" / "runs")
+    for records in ("runs", "laboratory"):
+        (results / records).symlink_to(ROOT / "results" / "published" / records)
     for table in (ROOT / "results" / "published" / "claims").glob("*.csv"):
         shutil.copy(table, results / "claims")
     for notes in (ROOT / "results" / "published").glob("*/NOTES.md"):
@@ -224,6 +226,14 @@ def test_rebuilding_from_the_records_changes_no_byte(processor, tmp_path):
     published, made = files_of(ROOT / "results" / "published"), files_of(results)
     assert sorted(published) == sorted(made)
     assert [str(place) for place in made if made[place] != published[place]] == []
+
+
+def test_the_verdicts_of_the_laboratory_follow_from_its_tables():
+    with (RESULTS.parent / "error_surface" / "verdicts.csv").open() as file:
+        published = list(csv.reader(file))
+    place = f"results_dir={RESULTS.parent}"
+    printed = bnrepro("claims", *LABORATORY, "--format", "csv", place)
+    assert list(csv.reader(io.StringIO(printed))) == published
 
 
 def test_the_verdicts_from_the_records_are_the_published_ones():
@@ -257,3 +267,22 @@ def test_the_laboratory_gives_the_published_bytes(processor, tmp_path):
     subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
     made = (tmp_path / "results" / "laboratory" / "verdicts.csv").read_text()
     assert made == (ROOT / "results" / "published" / "laboratory" / "verdicts.csv").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processor", ["this one", "with AVX2"])
+@pytest.mark.parametrize("study", STUDIES_OF_LABORATORY)
+def test_the_laboratory_computes_the_published_bytes(study, processor, tmp_path):
+    command = [sys.executable, "-m", "bnrepro", "laboratory", study]
+    environment = calculating_like(processor)
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    published = ROOT / "results" / "published" / "laboratory" / study
+    made = tmp_path / "results" / "laboratory" / study
+    assert sorted(path.name for path in made.iterdir()) == sorted(
+        path.name for path in published.iterdir()
+    )
+    for table in made.glob("*.csv"):
+        rows = table.read_text().splitlines()
+        expected = (published / table.name).read_text().splitlines()
+        # Data sets that are not here have no rows.
+        assert set(rows) <= set(expected) if table.name == "images.csv" else rows == expected
