@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnrepro import sweep
-    from bnrepro.calls import run
+    from bnrepro.api.calls import run
+    from bnrepro.api.trained_model import load_engine, load_model
     from bnrepro.records.record import load_curves, load_runs
-    from bnrepro.trained_model import load_engine, load_model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,10 +30,10 @@ __all__ = [
 _IMPORTED = time.perf_counter()
 _ROOM_OF = {
     "load_curves": "bnrepro.records.record",
-    "load_engine": "bnrepro.trained_model",
-    "load_model": "bnrepro.trained_model",
+    "load_engine": "bnrepro.api.trained_model",
+    "load_model": "bnrepro.api.trained_model",
     "load_runs": "bnrepro.records.record",
-    "run": "bnrepro.calls",
+    "run": "bnrepro.api.calls",
 }
 
 

@@ -73,8 +73,9 @@ def measure(name: str) -> list[tuple[str, str, str, str]]:
     backend.select(composition.config)
     add("compose the config", time.perf_counter() - began)
     began = time.perf_counter()
-    from bnrepro import data, models, optimizers
+    from bnrepro import data, models
     from bnrepro.engine import build as build_engine
+    from bnrepro.engine import optimizers
     from bnrepro.measures.evaluation import evaluate
     from bnrepro.measures.percentiles import Percentiles, watched_images
 

@@ -28,9 +28,9 @@ from bnrepro import (
     load_runs,
     models,
     normalization,
-    scoring,
     training,
 )
+from bnrepro.api import scoring
 from bnrepro.config import ConfigError, RunConfig
 from bnrepro.config.composition import Composition, compose
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, read_all

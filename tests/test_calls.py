@@ -10,7 +10,7 @@ from hand_made_records import HandMade, write_run
 
 import bnrepro
 import bnrepro.sweep as room
-from bnrepro import calls
+from bnrepro.api import calls
 from bnrepro.config import ConfigError, study
 from bnrepro.config.composition import compose
 

@@ -5,9 +5,9 @@ import numpy as np
 import numpy_training
 import pytest
 
-from bnrepro import optimizers
 from bnrepro.config import OPTIMIZERS, SCHEDULES, schedules
 from bnrepro.config.composition import compose
+from bnrepro.engine import optimizers
 
 DECAY = ("schedule.decay_steps=100", "schedule.decay_rate=0.25")
 

@@ -11,8 +11,8 @@ from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 from hand_made_records import HandMade, write_run
 
 from bnrepro import cli, scoring
+from bnrepro.api.scoring import COLUMNS, Score
 from bnrepro.config.composition import compose
-from bnrepro.scoring import COLUMNS, Score
 
 WORDS = [
     "model=mlp", "bn=x1", "train_steps=40", "evaluate_every=40", "data.evaluation_split=tuning",

@@ -28,7 +28,7 @@ def seconds_allowed() -> float:
 # The main thread is in a library's own code, where Python runs no handler.
 DEAF = """
 import ctypes
-from bnrepro.signals import answered, end_process
+from bnrepro.screen.signals import answered, end_process
 with answered(end_process):
     print("listening", flush=True)
     ctypes.CDLL(None).usleep(600 * 10**6)

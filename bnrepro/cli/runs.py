@@ -58,7 +58,7 @@ def prepare_evaluate(words: Words) -> Work:
 
 
 def _evaluate(words: Words, results_dir: str) -> int:
-    from bnrepro import scoring
+    from bnrepro.api import scoring
     from bnrepro.cli.training import quiet
     from bnrepro.screen import printed
     from bnrepro.screen.foot import foot

@@ -73,7 +73,7 @@ def _say_finished(members: "list[Composition]", records: "list[RunRecord]") -> i
 
 
 def _run(members: "list[Composition]") -> int:
-    from bnrepro.signals import answered, end_process
+    from bnrepro.screen.signals import answered, end_process
 
     # Before the training and after it there is nothing to save; a KeyboardInterrupt would get lost
     # in the callbacks that loading a framework is full of.
@@ -95,7 +95,7 @@ def _say(composition: "Composition", record: "RunRecord") -> int:
     from bnrepro.cli.summary import result_row
     from bnrepro.config.composition import run_directory
     from bnrepro.screen import printed
-    from bnrepro.signals import exit_code
+    from bnrepro.screen.signals import exit_code
 
     print(printed(result_row(record), sys.stdout))
     print(run_directory(composition.config.results_dir, record.name, record.seed), flush=True)

@@ -21,8 +21,8 @@ from bnrepro.data import Dataset, Split
 from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Arrays, Engine, Inputs
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
+from bnrepro.engine.optimizers import momentum_of
 from bnrepro.models import Network
-from bnrepro.optimizers import momentum_of
 from bnrepro.records.environment import processor
 
 _LOOP_SEGMENT_STEPS = 500

@@ -11,12 +11,12 @@ from functools import cache
 import keras
 import numpy as np
 
-from bnrepro import data, models, normalization, optimizers
+from bnrepro import data, models, normalization
 from bnrepro.config import Recipe
 from bnrepro.config.composition import compose
 from bnrepro.config.randomness import generator
 from bnrepro.data import Split
-from bnrepro.engine import Engine
+from bnrepro.engine import Engine, optimizers
 from bnrepro.engine import build as build_engine
 from bnrepro.models import Network
 from bnrepro.training.precision import set_precision

@@ -192,8 +192,8 @@ class _Callable(ModuleType):
     """This room under the name by which people call it: `bnrepro.sweep(...)` is `calls.sweep`."""
 
     def __call__(self, *words: str, **values: Any) -> "pd.DataFrame":
-        """Train many networks; see `bnrepro.calls.sweep`."""
-        from bnrepro import calls
+        """Train many networks; see `bnrepro.api.calls.sweep`."""
+        from bnrepro.api import calls
 
         return calls.sweep(*words, **values)
 

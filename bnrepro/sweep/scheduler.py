@@ -13,7 +13,7 @@ from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import Busy, claim, is_held
 from bnrepro.records.run_directory import check_writable, open_directory
-from bnrepro.signals import heeded
+from bnrepro.screen.signals import heeded
 from bnrepro.sweep.announcement import announced
 from bnrepro.sweep.jobs import Job, jobs_of
 from bnrepro.sweep.launcher import Launcher, Process

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import keras
 
-from bnrepro import data, models, optimizers
+from bnrepro import data, models
 from bnrepro import engine as engines
 from bnrepro.config.backend import available_threads
 from bnrepro.config.composition import Composition
-from bnrepro.engine import Engine
+from bnrepro.engine import Engine, optimizers
 from bnrepro.measures.measure import Measure
 from bnrepro.records.lock import run_lock
 from bnrepro.records.record import RunRecord

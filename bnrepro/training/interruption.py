@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Timer
 
-from bnrepro.signals import answered, end_process
+from bnrepro.screen.signals import answered, end_process
 
 # A process is asked to be gone in ten seconds: so long for a segment or a batch to end, after which
 # the work is saved from outside, and so long for the process to end by itself once it is saved.

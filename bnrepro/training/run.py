@@ -29,7 +29,7 @@ from bnrepro.records.environment import environment
 from bnrepro.records.record import CurveRow, RunRecord, append_rows, write_atomically, write_record
 from bnrepro.records.stretches import continued, resumed_line, write_patch
 from bnrepro.screen.foot import foot
-from bnrepro.signals import end_without_teardown
+from bnrepro.screen.signals import end_without_teardown
 from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (
     digest,

@@ -3,8 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from bnrepro import engine, optimizers
+from bnrepro import engine
 from bnrepro.bench.contenders.task import Contender, Task, whole_segments
+from bnrepro.engine import optimizers
 from bnrepro.training.run import Run
 
 

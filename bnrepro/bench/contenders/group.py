@@ -4,8 +4,9 @@ import time
 from dataclasses import replace
 from typing import cast
 
-from bnrepro import engine, optimizers
+from bnrepro import engine
 from bnrepro.bench.contenders.task import Contender, Task, whole_segments
+from bnrepro.engine import optimizers
 from bnrepro.engine.group import Group
 from bnrepro.engine.jax import JaxEngine
 

@@ -12,9 +12,9 @@ from typing import cast
 import keras
 import numpy as np
 
-from bnrepro import data, models, optimizers
+from bnrepro import data, models
 from bnrepro.config import Recipe, with_values
-from bnrepro.engine import Engine, Segment
+from bnrepro.engine import Engine, Segment, optimizers
 from bnrepro.engine import build as build_engine
 from bnrepro.lab.comparison.plan import Candidate, Plan, Training
 from bnrepro.lab.comparison.rows import Point, Refusal, said_by

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnrepro import data, optimizers
-from bnrepro.engine import Engine, build_probe
+from bnrepro import data
+from bnrepro.engine import Engine, build_probe, optimizers
 from bnrepro.engine import build as build_engine
 from bnrepro.engine.batch import read_images
 from bnrepro.engine.probe import Batch, Probe

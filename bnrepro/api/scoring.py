@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bnrepro.api.trained_model import load_engine
 from bnrepro.config import ConfigError, DataConfig, backend
 from bnrepro.config.composition import compose
 from bnrepro.config.names import SPLITS
@@ -16,7 +17,6 @@ from bnrepro.records.record import read_record
 from bnrepro.records.run_directory import read_config
 from bnrepro.screen import percent
 from bnrepro.screen.foot import foot
-from bnrepro.trained_model import load_engine
 
 if TYPE_CHECKING:
     from bnrepro.data import Dataset
