@@ -673,3 +673,26 @@ def evaluated(
         except ConfigError as error:
             answer["without a model"] = str(error)
         return answer
+
+
+def continued(
+    overrides: Sequence[str], shorter: Sequence[str], longer: Sequence[str]
+) -> tuple[Answer, Answer, Answer]:
+    """What three runs leave: a shorter one, a longer one below the same folder, and the longer one
+    alone; each as `_left`."""
+    with tempfile.TemporaryDirectory() as together, tempfile.TemporaryDirectory() as alone:
+        first = _left([*overrides, *shorter, f"results_dir={together}"])
+        second = _left([*overrides, *longer, f"results_dir={together}"])
+        return first, second, _left([*overrides, *longer, f"results_dir={alone}"])
+
+
+def _left(words: Sequence[str]) -> Answer:
+    composition = compose([*words, "tensorboard=false"])
+    record = training.run(composition)
+    directory = composition.directory
+    return {
+        "record": asdict(record),
+        "files": {path.name: path.read_text() for path in directory.glob("*.csv")},
+        "snapshots": {path.name: path.read_bytes() for path in directory.glob("snapshots/*")},
+        "checkpoints": [path.name for path in directory.glob("checkpoint/*")],
+    }

@@ -35,3 +35,10 @@ class LaunchConfig:
         metadata=about("steps between two checkpoints", at_least(1, 10**9), ours=True)
     )
     tensorboard: bool = field(metadata=about("write TensorBoard's event files", ours=True))
+    keep_checkpoint: bool = field(
+        metadata=about(
+            "a finished run keeps its last checkpoint: a longer train_steps goes on from it",
+            ours=True,
+            recorded=False,
+        )
+    )

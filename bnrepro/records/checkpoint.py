@@ -44,6 +44,12 @@ def load(directory: Path, report: Any) -> tuple[int, dict[str, np.ndarray], dict
     return None
 
 
+def keep_newest(directory: Path) -> None:
+    """Remove all checkpoints of a finished run but the last one."""
+    for old in _newest_first(directory)[1:]:
+        old.unlink()
+
+
 def clear(directory: Path) -> None:
     """Remove all checkpoints of a finished run; what somebody else has put there stays."""
     for path in _newest_first(directory):

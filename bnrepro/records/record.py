@@ -40,7 +40,7 @@ FINISHED = ("completed", "diverged")
 
 
 # Fields that records had not from the beginning: one without them has their defaults.
-_ADDED = {"earlier_environments"}
+_ADDED = {"continued_from", "earlier_environments"}
 
 
 class CurveRow(NamedTuple):
@@ -95,6 +95,8 @@ class RunRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     weights_digest: str | None = None
     error: str | None = None
+    # The finished run that is its beginning (`name`, `step`, `weights_digest`), if there was one.
+    continued_from: dict[str, Any] | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -121,6 +121,7 @@ def make_record(
         final_accuracy=_measured(progress.curve[-1].evaluation_accuracy)
         if progress.curve
         else None,
+        continued_from=progress.continued_from,
         seconds={**progress.seconds, "total": progress.earlier_seconds + seconds_since_import()},
         **facts,
     )

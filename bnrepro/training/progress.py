@@ -28,6 +28,7 @@ class Progress:
     diverged_at_step: int | None = None
     stretches: list[Stretch] = field(default_factory=list)  # the last one goes on
     earlier_seconds: float = 0.0  # of the processes that were interrupted
+    continued_from: dict[str, Any] | None = None  # the finished run that is its beginning
 
     def __post_init__(self) -> None:
         # JSON knows rows as lists.

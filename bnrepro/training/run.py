@@ -30,6 +30,8 @@ from bnrepro.records.record import CurveRow, RunRecord, append_rows, write_atomi
 from bnrepro.records.stretches import continued, resumed_line, write_patch
 from bnrepro.screen.foot import foot
 from bnrepro.screen.signals import end_without_teardown
+from bnrepro.training import continuation
+from bnrepro.training.continuation import Beginning
 from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (
     digest,
@@ -81,7 +83,12 @@ class Run:
         self.progress = Progress(stretches=continued([], self._environment, 0))
         self._directory = directory
         self._checkpoints = directory / "checkpoint"
-        self._found = checkpoint.load(self._checkpoints, lambda line: print(line, file=sys.stderr))
+        self._found = checkpoint.load(self._checkpoints, _report)
+        self._beginning: Beginning | None = None
+        further = list(further)
+        if self._found is None and not further:
+            self._beginning = continuation.find(composition, _report)
+            self._found = self._beginning.checkpoint if self._beginning else None
         self._refuse_other_data()
         self._observers: list[Observer] = []
         self._shown_at = -math.inf
@@ -162,6 +169,8 @@ class Run:
         facts: dict[str, Any] = {"weights_digest": digest(self.engine.variables())}
         if progress.diverged_at_step is not None:
             return self._finish("diverged", **facts)
+        if config.keep_checkpoint:
+            self.save_checkpoint()
         if self.engine.network.batch_normalizations:
             with self._timed("population", "evaluating"):
                 facts["final_accuracy_population"] = evaluate_population(self.engine, config)[1]
@@ -245,7 +254,10 @@ class Run:
         with self._writing:
             record = self.write_outputs(status, **facts)
             write_atomically(self._directory / checksums.FILE, checksums.contents(self._directory))
-            checkpoint.clear(self._checkpoints)
+            if self._config.keep_checkpoint and status == "completed":
+                checkpoint.keep_newest(self._checkpoints)
+            else:
+                checkpoint.clear(self._checkpoints)
         return record
 
     def _refuse_other_data(self) -> None:
@@ -276,10 +288,18 @@ class Run:
         """Begin another stretch where the environment is another one, and say so."""
         stretches = continued(self.progress.stretches, self._environment, step)
         self.progress.stretches = stretches
-        print(f"resumed at step {step:,}", file=sys.stderr)
+        _report(self._whence(step))
         line = resumed_line(stretches, step)
         if line:
-            print(line, file=sys.stderr)
+            _report(line)
+
+    def _whence(self, step: int) -> str:
+        """Whether the run is resumed or goes on from another, whose snapshots it then has, too."""
+        if self._beginning is None:
+            return f"resumed at step {step:,}"
+        continuation.copy_snapshots(self._beginning, self._directory)
+        self.progress.continued_from = self._beginning.said
+        return f"goes on from {self._beginning.record.name}, step {step:,}"
 
     def _build_observers(self) -> list[Observer]:
         now = self.progress
@@ -373,3 +393,7 @@ class Run:
         """Inside, the clock runs and the screen says what is being done."""
         with self.progress.clock(clock), foot().doing(what):
             yield
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr)
