@@ -507,10 +507,11 @@ def tallied(_: Sequence[str], labels: Any, logits: Any, counted: Any) -> Answer:
     from bnrepro.engine.loss import losses_of
     from bnrepro.engine.tally import tally
 
-    sums, hits = tally(labels, logits, counted)
+    sums, hits, finite = tally(labels, logits, counted)
     return {
         "sums": np.asarray(sums),
         "hits": int(hits),
+        "finite": int(finite),
         "losses": np.asarray(losses_of(labels, logits)),
     }
 

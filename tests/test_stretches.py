@@ -8,6 +8,7 @@ from importlib import metadata
 import pytest
 from hand_made_records import ENVIRONMENT, RECORD
 
+from bnrepro.config.composition import run_directory
 from bnrepro.config.overrides import read_all
 from bnrepro.config.study import plan
 from bnrepro.records import environment as environments
@@ -71,18 +72,21 @@ def test_of_a_record_it_is_known_whether_it_was_trained_in_one_environment():
 
 
 def test_a_record_from_before_has_no_earlier_environments(tmp_path):
-    write_record(tmp_path, RECORD)
-    path = tmp_path / "record.json"
+    whole = replace(RECORD, config={**RECORD.config, "seed": RECORD.seed})
+    directory = run_directory(tmp_path, RECORD.name, RECORD.seed)
+    directory.mkdir(parents=True)
+    write_record(directory, whole)
+    path = directory / "record.json"
     text = path.read_text().replace('  "earlier_environments": [],\n', "")
     assert "earlier" not in text
     path.write_text(text)
-    assert read_record(tmp_path) == RECORD
+    assert read_record(directory) == whole
 
 
 def test_the_environment_says_all_that_there_is_to_know_and_no_place():
     given = read_all(["train_steps=1e3", "results_dir=mine", "seed=3"])
     found = environment("jax", 1, "jax loop", "AMD EPYC", given)
-    assert found["overrides"] == ["seed=3", "train_steps=1e3", "results_dir=(a path)"]
+    assert found["overrides"] == ["results_dir=(a path)", "seed=3", "train_steps=1e3"]
     assert found["started"].endswith("+00:00") and found["memory_gib"] > 0
     assert found["system"] and found["device"] == "AMD EPYC"
     assert set(found) > {"commit", "dirty", "patch_sha256", "versions", "driver", "variables"}

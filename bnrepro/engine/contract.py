@@ -315,15 +315,15 @@ class Engine(ABC):
         """(mean cross-entropy, accuracy) on a whole split in inference mode.
 
         Losses are of the scores' precision, their sum nearly of double precision. A score that is
-        not a number counts as wrong.
+        not a number counts as wrong; where none is one, nothing was measured: nan, nan.
         """
-        count, seen, loss, hits = len(split.labels), 0, 0.0, 0
+        count, seen, loss, hits, told = len(split.labels), 0, 0.0, 0, 0
         for rows, scores in self.scores(split):
             counted = np.arange(seen, seen + len(rows)) < count
-            sums, right = self._tally(split.labels[rows], scores, counted)
+            sums, right, finite = self._tally(split.labels[rows], scores, counted)
             loss += float(np.asarray(sums).sum(dtype=np.float64))
-            hits, seen = hits + int(right), seen + len(rows)
-        return loss / count, hits / count
+            hits, told, seen = hits + int(right), told + int(finite), seen + len(rows)
+        return (loss / count, hits / count) if told else (math.nan, math.nan)
 
     def scores(self, split: Split) -> Iterator[tuple[np.ndarray, Any]]:
         """Rows of the split and, on the device, their class scores; what is too many comes last."""

@@ -11,22 +11,23 @@ from bnrepro.engine.loss import losses_of
 _TOGETHER = 32
 
 
-def tally(labels: Any, logits: Any, counted: Any) -> tuple[Any, Any]:
-    """(sums of cross-entropies, each of a few examples; number of hits) of the counted examples.
+def tally(labels: Any, logits: Any, counted: Any) -> tuple[Any, Any, Any]:
+    """(sums of cross-entropies, each of a few examples; hits; how many have numbers for scores).
 
-    `logits` (examples, classes), `labels` (examples,), `counted` (examples,) bool. A score that is
-    not a number counts as wrong.
+    Of the counted examples. `logits` (examples, classes), `labels` (examples,), `counted`
+    (examples,) bool. Where a score is not a number there is no hit.
     """
     losses = ops.where(counted, losses_of(labels, logits), ops.zeros_like(logits[:, 0]))
     losses = ops.pad(losses, [[0, -losses.shape[0] % _TOGETHER]])
-    finite = ops.all(ops.isfinite(logits), axis=-1)
+    finite = ops.logical_and(ops.all(ops.isfinite(logits), axis=-1), counted)
     right = ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32"))
-    hits = ops.logical_and(ops.logical_and(finite, right), counted)
-    return (
-        ops.sum(ops.reshape(losses, (-1, _TOGETHER)), axis=1),
-        # JAX sums int32 to int64 in double precision.
-        ops.cast(ops.sum(ops.cast(hits, "int32")), "int32"),
-    )
+    sums = ops.sum(ops.reshape(losses, (-1, _TOGETHER)), axis=1)
+    return sums, _count(ops.logical_and(finite, right)), _count(finite)
+
+
+def _count(holds: Any) -> Any:
+    # JAX sums int32 to int64 in double precision.
+    return ops.cast(ops.sum(ops.cast(holds, "int32")), "int32")
 
 
 def norms(arrays: list[Any]) -> Any:
