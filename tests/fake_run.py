@@ -18,12 +18,15 @@ FOREVER = 600.0  # in seconds; longer than the tests wait
 
 
 def leave(directory: Path, record: dict[str, object], **changes: object) -> None:
-    """Write the record and a curve of one evaluation."""
+    """Write the record and a curve of one evaluation, at the end."""
+    record = {**record, **changes}
+    record["best_accuracy_step"] = record["train_steps"]
     header = "step,train_loss,train_accuracy,evaluation_loss,evaluation_accuracy,learning_rate"
-    (directory / "curve.csv").write_text(f"{header},train_seconds\n0,nan,nan,2.3,0.1,0.1,0.0\n")
+    row = f"{record['train_steps']},nan,nan,2.3,0.1,0.1,0.0"
+    (directory / "curve.csv").write_text(f"{header},train_seconds\n{row}\n")
     (directory / "model.keras").write_bytes(b"weights")
     temporary = directory / ".record.json"
-    temporary.write_text(json.dumps({**record, **changes}))
+    temporary.write_text(json.dumps(record))
     temporary.rename(directory / "record.json")
 
 
@@ -67,7 +70,7 @@ def main() -> None:
         print("no space left in /home/somebody/data/mnist.gz", file=sys.stderr)
         sys.exit(3)
     if behaviour == "diverges":
-        leave(directory, record, status="diverged", diverged_at_step=7)
+        leave(directory, record, status="diverged", train_steps=7, diverged_at_step=7)
     elif behaviour != "forgets":
         leave(directory, record)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pty
 import re
@@ -20,7 +21,14 @@ from bnrepro.config import ConfigError
 from bnrepro.config.group import members
 from bnrepro.config.merging import merge
 from bnrepro.records.lock import claim, run_lock
-from bnrepro.records.record import load_curves, load_runs, read_record, write_record
+from bnrepro.records.record import (
+    CURVE_COLUMNS,
+    load_curves,
+    load_runs,
+    read_record,
+    write_record,
+    write_rows,
+)
 from bnrepro.sweep import run_sweep, show_folder, show_status
 from bnrepro.sweep.launcher import Process, start
 
@@ -441,8 +449,15 @@ class Groups:
         overrides = [word for word in words if word != "--group"]
         for member in [] if self.killed else members(overrides, merge):
             status = "diverged" if member.config.seed == 2 else "completed"
-            write_record(member.directory, replace(completed_record(member.given), status=status))
-            (member.directory / "curve.csv").write_text("")
+            record = completed_record(member.given)
+            end = record.train_steps
+            diverged = end if status == "diverged" else None
+            record = replace(
+                record, status=status, diverged_at_step=diverged, best_accuracy_step=end
+            )
+            write_record(member.directory, record)
+            row = (end, math.nan, math.nan, 2.3, 0.1, 0.1, 0.0)
+            write_rows(member.directory / "curve.csv", CURVE_COLUMNS, [row])
         end = "kill -9 $$" if self.killed else "exit 0"
         return start(["bash", "-c", end], log, environment)
 

@@ -133,8 +133,8 @@ def read_record(directory: Path) -> RunRecord:
     """Read `record.json` of a run's directory.
 
     Raises:
-        RecordError: if it is absent, cut short, of another schema version or of another run, or
-            holds what no record holds.
+        RecordError: if it is absent, cut short, of another schema version, or holds what no
+            record holds.
     """
     path = directory / "record.json"
     try:
@@ -154,7 +154,6 @@ def read_record(directory: Path) -> RunRecord:
         known = every - (_ADDED - fields.keys())
         checking.check_fields(fields, known, STATUSES)
         record = RunRecord(**fields)
-        checking.check_folder(directory, record)
     except ValueError as error:
         raise RecordError(f"{path}: {error}") from error
     if record.status == "running" and not is_held(directory):
@@ -352,6 +351,10 @@ def read_run(directory: Path) -> _Run:
         RecordError: if one of them cannot be read, or they are not of one run.
     """
     record = read_record(directory)
+    try:
+        checking.check_folder(directory, record)
+    except ValueError as error:
+        raise RecordError(f"{directory}: {error}") from error
     path = directory / "curve.csv"
     growing = record.status not in FINISHED
     curve = [CurveRow._make(row) for row in read_rows(path, CURVE_COLUMNS, growing)]
