@@ -611,7 +611,7 @@ def test_a_dry_run_takes_times_from_published_records_of_as_many_threads(
     published = folder.root / "results/published/runs" / NAME / "seed_0"
     published.mkdir(parents=True)
     record = completed_record(["model=mlp", "seed=0", "threads=1"])
-    elsewhere = {**vars(record), "environment": {"device": "Another processor"}}
+    elsewhere = {**vars(record), "environment": {"device": "Another processor", "threads": 1}}
     write_record(published, type(record)(**elsewhere))
     (published / "curve.csv").write_text("header\n0\n")
     own = ["model=mlp", "seed=0,1", f"results_dir={folder.root / 'mine'}"]
