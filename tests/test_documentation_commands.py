@@ -63,6 +63,7 @@ def instead(line):
         return "true"
     absent = "jax" in command and find_spec("jax") is None
     long = any(word.startswith(("study=", "scale=", "data=")) for word in words)
+    long = long and "--config-dir" not in words  # a study of one's own is short
     if words[:1] == ["evaluate"] and long:
         return "true"  # of a run that is only planned here
     if words[:1] == ["sweep"] and (long or absent):

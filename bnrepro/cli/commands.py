@@ -170,16 +170,18 @@ COMMANDS = {
         Command(
             "figure",
             "draw a figure of the paper from the records, or runs of your own",
-            f"{' | '.join(EXHIBITS)}  [scale=cpu] | NAME ...  [results_dir=DIR]",
+            f"{' | '.join(EXHIBITS)}  [scale=cpu] | NAME ... | study=NAME  [results_dir=DIR]",
             prepare_figure,
             (
                 Flag("--target", "of runs: the accuracy to reach, such as 0.9", "ACCURACY"),
                 Flag("--reference", "of runs: whose best accuracy is the target", "EXPERIMENT"),
                 Flag("--output", "of runs: the folder of the files (own_runs/ in results/)", "DIR"),
+                _CONFIG_DIR,
             ),
             keys=("results_dir", "scale"),
             plain_words=tuple(EXHIBITS),
             takes_plain_words=True,
+            takes_study=True,
             examples=(
                 ("bnrepro figure 1", "accuracy and pre-activations on MNIST"),
                 ("bnrepro figure 2 scale=cpu", "the five networks of the paper's table"),

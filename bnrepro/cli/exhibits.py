@@ -13,6 +13,8 @@ from bnrepro.config.overrides import Override, check_single
 from bnrepro.exhibits import EXHIBITS, entry, is_meant_for_one
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bnrepro.bench.plan import Plan
 
 
@@ -75,7 +77,20 @@ def _tabulate(
     else:
         made = tables.tabulate(chosen, curves, target=target, reference=reference)
         sys.stdout.write(tables.rendered(made, form, width))
+        if words.study is not None and form in ("text", "markdown"):
+            _print_verdicts(words.study, chosen, curves)
     return 0
+
+
+def _print_verdicts(study_name: str, runs: "pd.DataFrame", curves: "pd.DataFrame") -> None:
+    """What follows for the criteria of a study's file, if it has any."""
+    from bnrepro.config import study
+    from bnrepro.screen import printed
+    from bnrepro.verdicts import own_study
+
+    verdicts = own_study.judge_study(study.load(study_name).criteria, runs, curves)
+    for line in own_study.lines_of(study_name, verdicts):
+        print("\n" + printed(line, sys.stdout))
 
 
 def _no_run_yet(results_dir: str) -> ConfigError:
@@ -105,6 +120,8 @@ def prepare_figure(words: Words) -> Work:
     results_dir = _named_directory(words)
     target = _target(words.flags.get("--target"))
     names, scale = words.plain, words.value("scale", "") or None
+    if words.study is not None:
+        return _prepare_figure_of_study(words, results_dir, target)
     if not names or (len(names) > 1 and not {*names}.isdisjoint(EXHIBITS)):
         received = shown(" ".join(names) or "nothing")
         raise ConfigError(
@@ -129,6 +146,45 @@ def prepare_figure(words: Words) -> Work:
         target,
         words.flags.get("--reference"),
         words.flags.get("--output"),
+    )
+
+
+def _prepare_figure_of_study(words: Words, results_dir: str | None, target: float | None) -> Work:
+    from bnrepro.config import study
+
+    name = str(words.study)
+    if words.plain:
+        raise ConfigError(f"figure {shown(' '.join(words.plain))}: expected study={name} alone")
+    overrides = study.with_default_scale(
+        name, [one for one in words.overrides if one.key != "results_dir"]
+    )
+    return partial(
+        _figure_of_study,
+        name,
+        overrides,
+        results_dir,
+        target,
+        words.flags.get("--reference"),
+        words.flags.get("--output"),
+    )
+
+
+def _figure_of_study(
+    name: str,
+    overrides: list[Override],
+    results_dir: str | None,
+    target: float | None,
+    reference: str | None,
+    output: str | None,
+) -> int:
+    from bnrepro.config import study
+    from bnrepro.exhibits.own_runs import figure
+    from bnrepro.records import study_records
+
+    place = results_dir or study_records.folder_to_read([(name, overrides)])
+    print(study.load(name).question)
+    return figure.draw_study(
+        name, overrides, place, target=target, reference=reference, output=output
     )
 
 

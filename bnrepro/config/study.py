@@ -3,10 +3,11 @@
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from bnrepro.config import ConfigError, did_you_mean, to_flat, validate
+from bnrepro.config import ConfigError, did_you_mean, first_few, to_flat, validate
 from bnrepro.config.composition import Composition, compose
 from bnrepro.config.overrides import Given, Override, choices_of, expand, read_all
 from bnrepro.config.study_file import Study, load
@@ -78,6 +79,8 @@ def planned_runs(name: str, extra_overrides: Iterable[Given] = ()) -> list[Plann
         planned += plan([*study.overrides, *entry.overrides, seeds, *given])
     planned = _unique(planned)
     _check_names(name, study, planned)
+    if not given:
+        _check_criteria(name, study, planned)
     if not any(len(override.values) > 1 for override in given):
         _check_varying(name, study, planned)
     return planned
@@ -141,6 +144,18 @@ def _check_names(name: str, study: Study, planned: list[PlannedRun]) -> None:
                 f"study={name} names the parameter '{parameter}': expected a key of a run's "
                 f"config{did_you_mean(parameter, known)}"
             )
+
+
+def _check_criteria(name: str, study: Study, planned: list[PlannedRun]) -> None:
+    """Every criterion names runs of the study, whose names further overrides would change."""
+    names = sorted({called for run in planned for called in (run.name, run.experiment) if called})
+    for criterion in study.criteria:
+        for key, pattern in (("of", criterion.of), ("against", criterion.against)):
+            if not any(fnmatchcase(called, pattern) for called in names):
+                raise ConfigError(
+                    f"study={name}: criteria: {key}: {pattern}: none of its runs is called so; "
+                    f"expected one of {first_few(names)}{did_you_mean(pattern, names)}"
+                )
 
 
 def _check_varying(name: str, study: Study, planned: list[PlannedRun]) -> None:

@@ -2,13 +2,14 @@
 
 A study may name its scientific parameters (those it asks about), its nuisance parameters (those
 that vary so that the comparison is fair) and what it keeps fixed; its runs are then checked against
-that.
+that. It may have criteria: what is expected of two of its experiments, written before they train.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bnrepro.config.files import check_plain, read_file
 from bnrepro.config.messages import ConfigError, did_you_mean, kind_of, one_of
@@ -21,7 +22,11 @@ from bnrepro.config.overrides import (
     read_all,
 )
 
-KEYS = ("question", "runs", "scientific", "nuisance", "fixed", "overrides", "required")
+KEYS = ("question", "runs", "scientific", "nuisance", "fixed", "overrides", "required", "criteria")
+# What a criterion can be about, beside steps to an accuracy.
+ACCURACIES = ("best accuracy", "final accuracy")
+_STEPS_TO = re.compile(r"steps to ([0-9]{1,3}(?:\.[0-9]{1,6})?)")
+_CRITERION = "{claim: ..., measure: best accuracy, of: NAME, against: NAME, above: 0.01}"
 _ENTRY = """- {overrides: ["bn=none,x1"], seeds: [0, 1]}"""
 
 
@@ -31,6 +36,24 @@ class Entry:
 
     overrides: list[Override]
     seeds: list[int]
+
+
+@dataclass(frozen=True)
+class StudyCriterion:
+    """What is expected of the experiments `of` and `against`, names of runs that may hold `*`.
+
+    The number, of every seed that both have, is to lie `above` or `below` (`relation`) the bound:
+    of accuracies it is the difference, `of` minus `against`, a fraction; of steps, where `target`
+    is the accuracy to reach, how many times as many `against` needs.
+    """
+
+    claim: str
+    measure: str
+    target: float | None
+    of: str
+    against: str
+    relation: Literal["above", "below"]
+    bound: float
 
 
 @dataclass(frozen=True)
@@ -47,6 +70,7 @@ class Study:
     overrides: list[Override]
     # Groups whose choice the study leaves to the command line.
     required: list[str]
+    criteria: tuple[StudyCriterion, ...] = ()
 
 
 def load(name: str) -> Study:
@@ -96,6 +120,7 @@ def _study(content: dict[str, Any]) -> Study:
         runs=_entries(content.get("runs")),
         overrides=read_all(_texts(content, "overrides", "threads=1")),
         required=required,
+        criteria=tuple(map(_criterion, _criteria(content.get("criteria", [])))),
     )
 
 
@@ -140,3 +165,53 @@ def _entry(found: Any) -> Entry:
                 f"runs: seeds: expected whole numbers such as [0, 1], got {kind_of(seed)} in it"
             )
     return Entry(read_all(_texts(found, "overrides", '"bn=none,x1"')), seeds)
+
+
+def _criteria(found: Any) -> list[Any]:
+    if not isinstance(found, list):
+        raise ConfigError(
+            f"criteria: expected entries such as '{_CRITERION}', got {kind_of(found)}"
+        )
+    return found
+
+
+def _criterion(found: Any) -> StudyCriterion:
+    if not isinstance(found, dict):
+        raise ConfigError(
+            f"criteria: expected entries such as '{_CRITERION}', got {kind_of(found)}"
+        )
+    keys = ("claim", "measure", "of", "against", "above", "below")
+    for key in found:
+        if key not in keys:
+            near = did_you_mean(str(key), keys) or f"; a criterion has {', '.join(keys)}"
+            raise ConfigError(f"criteria: {key}: no such key{near}")
+    texts = [found.get(key) for key in keys[:4]]
+    for key, text in zip(keys, texts, strict=False):
+        if not isinstance(text, str) or not text.strip():
+            raise ConfigError(
+                f"criteria: expected {key} in every entry, such as '{_CRITERION}', got "
+                f"{kind_of(text)}"
+            )
+    bounds = [key for key in ("above", "below") if key in found]
+    bound = found[bounds[0]] if bounds else None
+    if len(bounds) != 1 or isinstance(bound, bool) or not isinstance(bound, int | float):
+        received = kind_of(bound) if len(bounds) == 1 else "both" if bounds else "neither"
+        raise ConfigError(
+            f"criteria: expected a number as above or as below in every entry, got {received}"
+        )
+    claim, measure, of, against = map(str, texts)
+    relation: Literal["above", "below"] = "above" if bounds == ["above"] else "below"
+    return StudyCriterion(claim, measure, _target(measure), of, against, relation, float(bound))
+
+
+def _target(measure: str) -> float | None:
+    """The accuracy of `steps to 0.9`; None for a measure that is an accuracy itself."""
+    if measure in ACCURACIES:
+        return None
+    steps = _STEPS_TO.fullmatch(measure)
+    if steps is None or not 0 < float(steps[1]) <= 1:
+        raise ConfigError(
+            f"criteria: measure: expected one of {', '.join(ACCURACIES)}, or 'steps to 0.9' with "
+            f"an accuracy from 0 to 1, got '{measure}'"
+        )
+    return float(steps[1])

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 
 from bnrepro import statistics, tables
 from bnrepro.config import ConfigError, shown
+from bnrepro.config.overrides import Given
 from bnrepro.drawing.curves import (
     draw_diamonds,
     draw_mean,
@@ -26,6 +27,7 @@ from bnrepro.exhibits import EXHIBITS
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, rows_of
 from bnrepro.exhibits.own_runs.lines import lines
 from bnrepro.experiments.line import Line
+from bnrepro.records import study_records
 from bnrepro.records.record import RESULTS, find_runs, read_curves, read_runs, reading_once
 from bnrepro.screen import percent
 from bnrepro.tables.data_sets import OneDataSet, by_data_set
@@ -65,6 +67,39 @@ def main(
             f"of runs below {results_dir}, where there is none yet; `bnrepro run` makes one"
         )
     runs = tables.select(read_runs(results_dir), patterns)
+    return _draw(runs, results_dir, target, reference, output)
+
+
+@reading_once()
+def draw_study(
+    name: str,
+    overrides: Sequence[Given],
+    results_dir: str,
+    *,
+    target: float | None = None,
+    reference: str | None = None,
+    output: str | None = None,
+) -> int:
+    """The same of the runs of a study, in a folder of its name below `FOLDER`.
+
+    Raises:
+        ConfigError: as `main`, or if the study or an override is refused, or no run is there.
+        RecordError: as `main`.
+    """
+    found = study_records.find(name, read_runs(results_dir), results_dir, overrides)
+    if found.missing:
+        print(found.missing, file=sys.stderr)
+    folder = output or str(Path(results_dir, FOLDER, name))
+    return _draw(found.runs, results_dir, target, reference, folder)
+
+
+def _draw(
+    runs: pd.DataFrame,
+    results_dir: str,
+    target: float | None,
+    reference: str | None,
+    output: str | None,
+) -> int:
     made = exhibits(runs, read_curves(results_dir), results_dir, target=target, reference=reference)
     for one in made:
         for line in one.missing:
