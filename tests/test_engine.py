@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from engine_process import BACKENDS, ask
+from engine_process import BACKENDS, JAX_AND_SLOWLY_TENSORFLOW, ask
 
 from bnrepro.config import ACTIVATIONS
 
@@ -11,6 +11,7 @@ INCEPTION = ("model=inception", "model.width=0.05", "dropout=0")
 MLP_DROPOUT = ("model=mlp", "dropout=0.4")
 ONE_LAYER = ("model=mlp", "model.hidden_layers=1")
 DIVERGING = ("model=mlp", "bn=none", "activation=relu", "learning_rate=1e30")
+NOISY = ("model=mlp", "model.hidden_layers=2", "normalization=noisy_batch")
 PLAIN = ("model=mlp", "optimizer=sgd", "l2=0.01")
 
 
@@ -154,3 +155,19 @@ def test_streamed_images_are_refused_to_one_program():
     """Every member has an order of its own, and so needs other images at the same time."""
     said = ask("group_of_streamed", ["model=mlp", "data=digits"], backend="jax")
     assert "do not fit" in said and "one by one" in said
+
+
+def test_noise_is_of_each_members_seed():
+    members = [(f"seed={seed}",) for seed in (3, 4)]
+    for together, alone in ask("as_one_program", NOISY, members, backend="jax"):
+        for path, value in alone.items():
+            np.testing.assert_allclose(together[path], value, rtol=1e-9, atol=1e-12, err_msg=path)
+
+
+@JAX_AND_SLOWLY_TENSORFLOW
+def test_a_noisy_run_that_is_resumed_is_the_uninterrupted_one(backend):
+    words = (*NOISY, "train_steps=20", "evaluate_every=10")
+    whole, resumed = (ask("recorded", words, stop, backend=backend)["after"] for stop in (None, 10))
+    assert whole.keys() == resumed.keys()
+    for path, value in whole.items():
+        np.testing.assert_array_equal(resumed[path], value, err_msg=path)

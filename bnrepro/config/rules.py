@@ -84,7 +84,7 @@ def _check_normalization(config: RunConfig) -> None:
             "average then, which is all that the classifier sees; use placement=before, or "
             "normalization=layer"
         )
-    over_the_batch = config.normalization in ("batch", "batch_renorm")
+    over_the_batch = config.normalization in ("batch", "batch_renorm", "noisy_batch")
     if over_the_batch and config.batch_size == 1 and config.model.name in DENSE_MODELS:
         raise ConfigError(
             f"batch_size=1 with normalization={config.normalization} and "

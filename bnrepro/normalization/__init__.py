@@ -14,6 +14,7 @@ from bnrepro.config.own import parse
 from bnrepro.normalization.batch import BatchNormalization
 from bnrepro.normalization.batch_renorm import BatchRenormalization
 from bnrepro.normalization.group import GroupNormalization
+from bnrepro.normalization.noisy_batch import NoisyBatchNormalization
 from bnrepro.normalization.per_activation import PerActivationBatchNormalization
 from bnrepro.own import layers
 
@@ -84,6 +85,11 @@ def _batch_renorm(config: RunConfig, _: bool) -> _Choice:
     return BatchRenormalization, {"train_steps": config.train_steps}
 
 
+def _noisy_batch(config: RunConfig, _: bool) -> _Choice:
+    options = {"momentum": config.batch_normalization.momentum, "seed": config.seed}
+    return NoisyBatchNormalization, options
+
+
 def _layer(_config: RunConfig, _: bool) -> _Choice:
     return GroupNormalization, {"group_size": None}
 
@@ -99,6 +105,7 @@ def _instance(_config: RunConfig, _: bool) -> _Choice:
 _LAYERS: dict[str, Callable[[RunConfig, bool], _Choice]] = {
     "batch": _batch,
     "batch_renorm": _batch_renorm,
+    "noisy_batch": _noisy_batch,
     "layer": _layer,
     "group": _group,
     "instance": _instance,
