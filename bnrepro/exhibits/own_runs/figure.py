@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogFormatter
 
 from bnrepro import statistics, tables
 from bnrepro.config import ConfigError, shown
@@ -260,6 +261,8 @@ def _draw_accuracy(
 
 def _draw_loss(axes: Axes, mean: pd.DataFrame, lines: dict[str, Line], split: str) -> None:
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(LogFormatter())
+    axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
     ends = []
     for place, (label, line) in enumerate(lines.items()):
         own = mean[mean["experiment"] == label]
