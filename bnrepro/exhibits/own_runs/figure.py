@@ -259,10 +259,17 @@ def _draw_accuracy(
     label_ends(axes, ends)
 
 
+class _Plain(LogFormatter):
+    """Labels where a logarithmic axis has them, as plain numbers: `0.6`, not `6e-01`."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
 def _draw_loss(axes: Axes, mean: pd.DataFrame, lines: dict[str, Line], split: str) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(LogFormatter())
-    axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
+    axes.yaxis.set_major_formatter(_Plain())
+    axes.yaxis.set_minor_formatter(_Plain(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
     ends = []
     for place, (label, line) in enumerate(lines.items()):
         own = mean[mean["experiment"] == label]
