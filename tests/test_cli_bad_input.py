@@ -122,7 +122,7 @@ MESSAGES = {
     "run --cfg jbo": "--cfg jbo: expected one of job, hydra, all; did you mean 'job'?",
     "run --info=all": "--info takes no value",
     "help nothing": "nothing: expected a command",
-    "figure 5": "figure 5: expected one of 1, 2, 3, 4, placement, batch_size",
+    "figure 5": "figure 5: expected one of 1, 2, 3, 4, corners, one_change, placement, batch_size",
     "claims C99": "C99: expected claims among C1, C2",
     "figure placment": "did you mean 'placement'?",
     "run device=gup": "device=gup: expected auto, cpu, gpu",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from own_modules import RMS_NORM
+from own_modules import NORMS
 
 from bnrepro.cli import main
 from bnrepro.lab.comparison import files, page, table, training
@@ -197,7 +197,7 @@ def compare(folder: Path, *words: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_a_normalization_of_ones_own_is_compared_and_the_page_remade(backend, tmp_path):
-    (tmp_path / "my_norms.py").write_text(RMS_NORM)
+    (tmp_path / "my_norms.py").write_text(NORMS)
     words = ("my_norms:RMSNorm", "--against", "batch,none", "--quick", f"backend={backend}")
     said = compare(tmp_path, *words)
     folder = tmp_path / "results" / "compare" / "RMSNorm"

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from bnrepro.engine.optimizers import build as build_optimizer
 from bnrepro.lab import setting
 from bnrepro.lab.error_surface import correlation, features, images, noise, optimizers, paths
 from bnrepro.lab.error_surface.quadratic import Surface
-from bnrepro.optimizers import build as build_optimizer
 
 
 @pytest.fixture(autouse=True)

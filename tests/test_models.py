@@ -14,7 +14,7 @@ import pytest
 from bnrepro import models
 from bnrepro.config import DENSE_MODELS, INITIALIZERS, MODELS
 from bnrepro.config.composition import compose
-from bnrepro.models import initializers
+from bnrepro.models import from_pixels, initializers
 from bnrepro.models.local_response import LocalResponseNormalization
 
 DIGITS, CIFAR, IMAGENET = (8, 8, 1), (28, 28, 3), (224, 224, 3)
@@ -285,7 +285,7 @@ def test_offsets_are_read_off_a_saved_model(tmp_path, monkeypatch):
     first, *others = network.batch_normalizations
     first.moving_mean.assign(np.linspace(-6, -2, 100))
     first.moving_variance.assign(np.full(100, 3.0))
-    network.model.save(tmp_path / "model.keras")
+    from_pixels(network.model, np.zeros(1), np.ones(1), "float32").save(tmp_path / "model.keras")
     assert list(offsets(tmp_path)) == [
         (first.name, pytest.approx(2.0)),
         *((layer.name, 0.0) for layer in others),

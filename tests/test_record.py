@@ -255,7 +255,7 @@ BAD = {
         "final_accuracy: 1000",
     ),
     "no config": (lambda run: changed(run, config=None), "config: None is none"),
-    "an empty config": (lambda run: changed(run, config={}), "config without seed"),
+    "an empty config": (lambda run: changed(run, config={}), "config without "),
     "no data": (lambda run: changed(run, data=None), "data: None is none"),
     "a list as experiment": (lambda run: changed(run, experiment=[]), "experiment: [] is none"),
     "another accuracy": (lambda run: changed(run, final_accuracy=0.75), "another last accuracy"),

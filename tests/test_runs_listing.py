@@ -107,7 +107,7 @@ def test_a_record_that_cannot_be_read_stands_beside_the_others(some, capsys):
     assert cli.main(["runs", f"results_dir={some}"]) == 0
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 7 and "unreadable" in said.out.splitlines()[-1]
-    assert "cannot be read as a run's record" in said.err
+    assert "no whole record" in said.err
 
 
 def test_what_force_moved_aside_is_left_out(some):

@@ -10,7 +10,8 @@ import pytest
 from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 from hand_made_records import HandMade, write_run
 
-from bnrepro import cli, scoring
+from bnrepro import cli
+from bnrepro.api import scoring
 from bnrepro.api.scoring import COLUMNS, Score
 from bnrepro.config.composition import compose
 

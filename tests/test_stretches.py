@@ -14,6 +14,7 @@ from bnrepro.config.study import plan
 from bnrepro.records import environment as environments
 from bnrepro.records.environment import environment
 from bnrepro.records.record import read_record, write_record
+from bnrepro.records.run_directory import recorded_config
 from bnrepro.records.stretches import changes, continued, not_in_one, resumed_line, write_patch
 from bnrepro.sweep.outcome import leave_failed_record
 
@@ -102,7 +103,9 @@ def test_a_run_that_was_killed_in_a_sweep_keeps_its_environments(tmp_path):
     (run,) = plan(["train_steps=10", f"results_dir={tmp_path}"])
     run.directory.mkdir(parents=True)
     kept = {"environment": {**NOW, "from_step": 5}, "earlier_environments": [NOW]}
-    write_record(run.directory, replace(RECORD, status="running", **kept))
+    config = recorded_config(run.composition.config)
+    begun = replace(RECORD, name=run.name, seed=run.seed, config=config, status="running", **kept)
+    write_record(run.directory, begun)
     leave_failed_record(run, "killed")
     record = read_record(run.directory)
     assert record.status == "failed"

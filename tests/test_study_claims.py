@@ -25,7 +25,7 @@ from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.selection import selection_of
 from bnrepro.lab import figures
 from bnrepro.lab.exact import EXACT_CLAIMS
-from bnrepro.paper import CLAIMS
+from bnrepro.paper import CLAIMS, LABORATORY
 from bnrepro.records.predictions import ErrorRow
 from bnrepro.statistics import Interval, judged, speedup
 from bnrepro.verdicts.comparison import judge_seeds, nothing, of_steps, of_values
@@ -104,7 +104,7 @@ def test_every_criterion_belongs_to_a_claim_that_is_tested():
         assert criterion.claim in claims.TESTED
         assert criterion.section
     tested = {criterion.claim for criterion in [*EXACT.values(), *SEEDS.values()]}
-    assert tested == {*EXACT_CLAIMS, *studies.STUDIES}
+    assert tested == {*EXACT_CLAIMS, *studies.STUDIES, *studies.LABORATORY}
     assert [key for key in FIGURE_2 if SEEDS[key].after_records] == ["C14.x5_end"]
 
 
@@ -547,7 +547,7 @@ def test_the_chance_of_a_hint_is_that_of_all_seeds_on_one_side():
 
 
 def test_claims_are_tested_in_the_papers_order():
-    order = [claim.identifier for claim in CLAIMS]
+    order = [claim.identifier for claim in (*CLAIMS, *LABORATORY)]
     assert sorted(claims.TESTED, key=order.index) == list(claims.TESTED)
 
 

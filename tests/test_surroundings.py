@@ -28,12 +28,12 @@ VARIABLES = {
     "KERAS_MAX_EPOCHS": "0",
     "JAX_ENABLE_X64": "true",
     "JAX_DEFAULT_MATMUL_PRECISION": "bfloat16",
+    "NVIDIA_TF32_OVERRIDE": "1",
 }
 # What is left to a person, as it may be wanted: here it changes nothing, and the record says it.
 LEFT = {
     "MKL_NUM_THREADS": "7",
     "OPENBLAS_NUM_THREADS": "9",
-    "NVIDIA_TF32_OVERRIDE": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "TF_CUDNN_DETERMINISTIC": "1",
     "TF_GPU_THREAD_MODE": "gpu_private",

@@ -290,8 +290,7 @@ class RunConfig(LaunchConfig):
     )
     normalization: str | None = field(
         metadata=about(
-            "batch, batch_renorm, noisy_batch, layer, group, instance; null: batch, unless "
-            "placement is none",
+            "batch, batch_renorm, noisy_batch, layer, group, instance; null: batch where placed",
             word=itself(3, (None, "unnormalized")),
             choices=NORMALIZATIONS,
             takes_own=True,

@@ -14,8 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bnrepro.config import KEYS, RANGES, absent_values, first_few, flatten
 from bnrepro.config.overrides.keys import keys
 
@@ -131,10 +129,7 @@ def check_config_file(directory: Path, record: "RunRecord") -> None:
     text = path.read_text()
     if f"seed: {record.seed}" not in text.splitlines():
         raise ValueError(f"another seed than config.yaml; {AGAIN}")
-    try:
-        written = _written_config(_SEED_LINE.sub("", text))
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"config.yaml beside it is no YAML; {AGAIN}") from error
+    written = _written_config(_SEED_LINE.sub("", text))
     recorded = {key: value for key, value in record.config.items() if key != "seed"}
     if written != recorded:
         raise ValueError(f"another config than config.yaml beside it; {AGAIN}")
@@ -233,8 +228,13 @@ def _is_of(kind: Any, value: Any) -> bool:
 @lru_cache(maxsize=1024)
 def _written_config(text: str) -> Any:
     """What a `config.yaml` says; the seeds of a config differ in one line, which is not in it."""
-    # The same as `safe_load`, ten times as fast where libyaml is there.
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    import yaml  # here: help and completion, which read no record, do without
+
+    try:
+        # The same as `safe_load`, ten times as fast where libyaml is there.
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"config.yaml beside it is no YAML; {AGAIN}") from error
 
 
 def _brief(value: Any) -> str:
