@@ -140,7 +140,8 @@ def test_every_status_of_a_record_can_be_asked_for():
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["model=cnn"], 0, "no such run with model=cnn in"),
+        (["model=cnn"], 0, ": model=cnn"),
+        (["--state", "failed"], 0, ": state failed"),
         (["data.root=here"], 2, "data.root=here: no record says it"),
         (["lr=3"], 2, "did you mean 'learning_rate'"),
         (["mlp-digits-x2"], 2, "mlp-digits-x2: no run of that name"),
@@ -150,3 +151,9 @@ def test_every_status_of_a_record_can_be_asked_for():
 def test_words_that_find_nothing_are_answered(some, words, code, said, capsys):
     assert cli.main(["runs", *words, f"results_dir={some}"]) == code
     assert said in capsys.readouterr().err
+
+
+def test_a_folder_without_runs_says_how_to_begin(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["runs"]) == 0
+    assert capsys.readouterr().err == "no run in results yet; `bnrepro run` makes one\n"

@@ -38,9 +38,12 @@ def _list(words: Words, results_dir: str) -> int:
         if run.error:
             print(printed(run.error, sys.stderr), file=sys.stderr)
     if not runs:
-        asked = [*words.plain, *map(str, filters)]
-        which = f"run with {', '.join(asked)}" if asked else "run"
-        print(printed(f"no such {which} in {results_dir}", sys.stderr), file=sys.stderr)
+        state = words.flags.get("--state")
+        asked = [*words.plain, *map(str, filters), *([f"state {state}"] if state else [])]
+        line = f"no run in {results_dir} yet; `bnrepro run` makes one"
+        if asked:
+            line = f"no such run in {results_dir}: {', '.join(asked)}"
+        print(printed(line, sys.stderr), file=sys.stderr)
     return 0
 
 
