@@ -24,6 +24,10 @@ TRAININGS = {
         "model=cnn", "model.width=0.1", "l2=0.001", "optimizer=momentum", "distortion=1",
         "data.flip=true", "data.crop_padding=1",
     ),
+    "a deep linear network, 10 units wide": (
+        "model=mlp", "activation=linear", "model.hidden_layers=6", "model.width=0.1",
+        "batch_size=20", "learning_rate=0.01", "initializer=glorot", "bn=none",
+    ),
     "no normalization": (*MLP, "bn=none", "activation=tanh", "schedule=cosine",
                          "schedule.decay_steps=9", "schedule.decay_rate=0.1"),
     # Over the whole range of its limits: these steps are taken as the 160,000 of its paper.
