@@ -5,6 +5,7 @@ import itertools
 import subprocess
 import sys
 from dataclasses import astuple, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.selection import selection_of
 from bnrepro.lab import figures
 from bnrepro.lab.exact import EXACT_CLAIMS
-from bnrepro.paper import CLAIMS, LABORATORY
+from bnrepro.paper import CLAIMS, LABORATORY, LAWS
 from bnrepro.records.predictions import ErrorRow
 from bnrepro.statistics import Interval, judged, speedup
 from bnrepro.verdicts.comparison import judge_seeds, nothing, of_steps, of_values
@@ -585,6 +586,29 @@ def test_without_tensorflow_exact_experiments_are_refused_and_records_judged(nam
         assert "TensorFlow, which is not installed" in line
         assert "bnrepro claims C11 C12" in line
         assert not list((tmp_path / "results").iterdir())
+
+
+def test_laws_are_asked_for_one_by_one_or_all_as_lab():
+    assert claims._choose(["lab"]) == [law.identifier for law in LAWS]
+    assert claims._choose(["X4", "C7"]) == ["C7", "X4"]
+    assert claims._choose([]) == [each.identifier for each in CLAIMS]
+    with pytest.raises(ConfigError, match="expected claims among C1.*, or lab"):
+        claims._choose(["X99"])
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="needs JAX")
+def test_without_tensorflow_a_law_is_tested_under_jax(tmp_path):
+    program = (
+        "import sys; sys.modules['tensorflow'] = None; from bnrepro.cli import main; "
+        "sys.exit(main(['claims', 'X3', 'results_dir=results']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "X3 (Santurkar et al. 2018" in done.stdout
+    assert done.stdout.endswith("identities and small exact experiments: 2 reproduced\n")
+    assert not list((tmp_path / "results").glob("**/verdicts.csv"))
 
 
 def test_nothing_to_compare_is_said():
