@@ -22,18 +22,18 @@ _CAPTION = (
     "(a) Each optimizer at its best rate on each surface, without noise; steps until the distance "
     "is a thousandth and stays so; medians over the seeds. Filled marks and solid lines: features "
     "along the axes; open marks and dashed lines: the same features turned by 45 degrees; no mark "
-    "where most seeds do not arrive within 20,000 steps. (b) One weight, "
-    "curvature 2, noise of deviation 1 in the gradient; marks: mean over 40,000 replicas, all "
-    "seeds; lines: the law."
+    "where most seeds do not arrive within 20,000 steps. (b) One weight, curvature 2, noise of "
+    "deviation 1 in the gradient; marks: mean over 40,000 replicas, all seeds; lines: the law."
 )
 _LEAD = (
     "Could one leave the features alone and take a better optimizer? Adam and RMSprop divide every "
     "coordinate of the gradient by its own size, which is what different scales call for. Along "
     "the axes Adam does not care whether the deviations are 1 and 10 or 1 and 100. But turn the "
     "features by 45 degrees, so that both have the same scale and are correlated, and each "
-    "coordinate sees the same mixture of steep and flat: what they divide by says nothing, and the "
-    "steps grow again. Gradient descent, which knows no axes, does not notice the turn. Like "
-    "batch normalization, these optimizers look at one coordinate at a time.",
+    "coordinate sees the same mixture of steep and flat: what they divide by says nothing, and in "
+    "a valley that is too long for momentum alone the steps grow again. Gradient descent, which "
+    "knows no axes, does not notice the turn. Like batch normalization, these optimizers look at "
+    "one coordinate at a time.",
     "And all of this was without noise. With it, no constant rate arrives: what a step adds "
     "balances what it takes away at eta s^2 / (h (2 - eta h)). A rate of 1 / (h t) makes the "
     "weights the mean of all that was seen, and the error falls as 1 / t. This is why a large rate "
