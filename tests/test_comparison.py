@@ -4,8 +4,11 @@ import csv
 import math
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +170,20 @@ def test_what_has_no_such_network_is_refused_with_the_reason():
     assert "one value per example" in answers[0][0].reason
 
 
+def test_the_published_page_is_what_its_rows_say(tmp_path, capsys):
+    published = Path(__file__).parent.parent / "results" / "published" / "compare" / "batch"
+    folder = tmp_path / "compare" / "batch"
+    shutil.copytree(published, folder, ignore=shutil.ignore_patterns("page.html", "comparison.csv"))
+    setting = files.setting_of(published)
+    subject, *others = setting["normalizations"]
+    words = ["compare", subject, "--against", ",".join(others), f"backend={setting['backend']}"]
+    assert main([*words, f"results_dir={tmp_path}"]) == 0
+    assert capsys.readouterr().out == f"{folder / 'page.html'}\n"
+    for name in ("page.html", "comparison.csv"):
+        assert (folder / name).read_bytes() == (published / name).read_bytes()
+    assert (folder / "page.html").stat().st_size < 1_000_000
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -192,6 +209,31 @@ def compare(folder: Path, *words: str) -> str:
         check=True,
     )
     return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_processes_too(number, code, tmp_path):
+    command = [sys.executable, "-m", "bnrepro", "compare", "none", "--against", "layer", "--quick"]
+    started = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    children = Path(f"/proc/{started.pid}/task")
+    while not (workers := _children(children)):
+        time.sleep(0.1)
+    started.send_signal(number)
+    _, said = started.communicate()
+    assert (started.returncode, said.splitlines()[-1][:7]) == (code, "stopped")
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+
+
+def _children(tasks: Path) -> list[str]:
+    """The processes that any thread of a process has started."""
+    return [child for task in tasks.glob("*/children") for child in task.read_text().split()]
 
 
 @pytest.mark.slow

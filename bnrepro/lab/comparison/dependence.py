@@ -7,6 +7,7 @@ import numpy as np
 from bnrepro.lab.comparison.findings import Finding, exact, yes_if
 from bnrepro.lab.comparison.invariance import LARGE
 from bnrepro.lab.comparison.subject import Subject
+from bnrepro.lab.comparison.summary import listed
 from bnrepro.lab.setting import relative_error
 from bnrepro.verdicts.criteria import ROUNDING_BOUND
 
@@ -67,8 +68,9 @@ def _statistics(subject: Subject, spread: dict[str, int]) -> Finding:
     ]
     if {"rows", "columns"} <= set(parts):
         parts = ["positions" if name == "rows" else name for name in parts if name != "columns"]
-    text = " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
-    return Finding(text or "no other value", "text" if set(spread) in _USUAL else "unusual")
+    return Finding(
+        listed(parts) or "no other value", "text" if set(spread) in _USUAL else "unusual"
+    )
 
 
 def _amplitude(subject: Subject, a: float) -> float:

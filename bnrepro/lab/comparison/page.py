@@ -16,7 +16,7 @@ from bnrepro.lab.comparison import panels
 from bnrepro.lab.comparison.findings import PROPERTIES, Property
 from bnrepro.lab.comparison.plan import Candidate
 from bnrepro.lab.comparison.rows import CardRow
-from bnrepro.lab.comparison.summary import TARGET, Comparison, Spread
+from bnrepro.lab.comparison.summary import TARGET, Comparison, Spread, listed
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 # How the two kinds of inputs are called in a narrow cell.
@@ -79,8 +79,7 @@ def build(comparison: Comparison, setting: dict[str, Any]) -> str:
 def _title(labels: list[str]) -> str:
     """`RMSNorm beside batch, layer and none`."""
     first, *others = labels
-    before = f"{', '.join(others[:-1])} and " if len(others) > 1 else ""
-    return f"{first[:1].upper()}{first[1:]} beside {before}{others[-1]}" if others else first
+    return f"{first[:1].upper()}{first[1:]} beside {listed(others)}" if others else first
 
 
 def _lines(comparison: Comparison) -> dict[Candidate, Line]:
@@ -202,18 +201,25 @@ def _texts(rows: list[CardRow]) -> tuple[tuple[str, str], ...]:
 
 def _refusals(comparison: Comparison) -> list[tuple[str, str]]:
     """(what, why), said once for all networks with the same reason."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for row in comparison.refusals:
-        what = f"{row.measure} {row.setting}"
-        found.setdefault((row.normalization, row.reason), []).append(what)
+        settings = found.setdefault((row.normalization, row.reason), {})
+        settings.setdefault(row.measure, []).append(row.setting)
     said = [
-        (f"{word}: {', '.join(dict.fromkeys(what))}", reason)
-        for (word, reason), what in found.items()
+        (f"{word}: {', '.join(_settings(comparison, *each) for each in settings.items())}", reason)
+        for (word, reason), settings in found.items()
     ]
     for candidate in comparison.candidates:
         for refused in comparison.card.get((candidate.word, "accepted"), []):
             said.append((f"{candidate.word}: exact tests on {refused.inputs}", refused.finding))
     return said
+
+
+def _settings(comparison: Comparison, measure: str, settings: list[str]) -> str:
+    """`batch size 2, 4`, or `every batch size`."""
+    named = list(dict.fromkeys(settings))
+    every = named == comparison.settings(measure)
+    return f"every {measure}" if every else f"{measure} {', '.join(named)}"
 
 
 def _command(setting: dict[str, Any]) -> str:

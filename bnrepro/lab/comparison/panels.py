@@ -22,7 +22,7 @@ from bnrepro.experiments.line import (
     Line,
 )
 from bnrepro.lab.comparison.plan import Candidate
-from bnrepro.lab.comparison.summary import TARGET, Comparison, Spread
+from bnrepro.lab.comparison.summary import TARGET, Comparison, Spread, listed
 
 _DASHED, _DOTTED, _MIXED = (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5))
 _KNOWN = {
@@ -99,7 +99,7 @@ def _fastest(comparison: Comparison, row: str) -> str:
         return "none reaches 90 %"
     first = min(reached.values())
     names = [each.label for each, middle in reached.items() if middle == first]
-    return f"{' and '.join(names)} first at 90 %, after {first:,.0f} steps"
+    return f"{listed(names)} first at 90 %, after {first:,.0f} steps"
 
 
 def _widest(comparison: Comparison, measure: str) -> str:
@@ -112,7 +112,7 @@ def _widest(comparison: Comparison, measure: str) -> str:
     if len(names) == len(found):
         return f"all train at {most} of {total}"
     verb = "trains" if len(names) == 1 else "train"
-    return f"{' and '.join(names)} {verb} at {most} of {total}, the most"
+    return f"{listed(names)} {verb} at {most} of {total}, the most"
 
 
 def _draw_row(comparison: Comparison, row: str, axes: Axes) -> None:
@@ -195,4 +195,4 @@ def _draw_cost(comparison: Comparison, network: str, axes: Axes) -> None:
     axes.axvline(1, color=INK, linewidth=0.7, linestyle=_DASHED)
     axes.set_yticks(range(len(there)), [drawn[each].label for each in there])
     axes.set_ylim(max(len(there), 1) - 0.5, -0.5)
-    axes.set_xlabel("time of a step, times that without normalization")
+    axes.set_xlabel("time a step, times that of none")

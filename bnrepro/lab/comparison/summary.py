@@ -16,6 +16,11 @@ _Kind = TypeVar("_Kind")
 TARGET = 0.9
 
 
+def listed(words: list[str]) -> str:
+    """`batch, layer and none`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
 @dataclass(frozen=True)
 class Course:
     """One network's accuracies, from step 0 on."""
