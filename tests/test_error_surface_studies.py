@@ -60,6 +60,15 @@ def test_whitened_pixels_have_the_eigenvalues_that_the_ridge_leaves():
     assert np.linalg.eigvalsh(white.T @ white / 50) == pytest.approx(values / (values + 1e-3))
 
 
+def test_a_data_set_that_is_not_here_is_left_out_and_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BNREPRO_DATA", str(tmp_path))
+    rows = list(images.rows())
+    assert {row.data for row in rows} == {"digits"}
+    assert {row.normalization: row.steps for row in rows}["ZCA"] == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["left out", "left out"]
+
+
 def test_squares_of_pixels_are_averaged():
     pixels = np.arange(16.0).reshape(1, 4, 4, 1)
     assert images.averaged(pixels, 2).tolist() == [[2.5, 4.5, 10.5, 12.5]]
