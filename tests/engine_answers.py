@@ -27,7 +27,6 @@ from bnrepro import (
     load_model,
     load_runs,
     models,
-    normalization,
     training,
 )
 from bnrepro.api import scoring
@@ -45,6 +44,7 @@ from bnrepro.lab.exact import law_verdicts
 from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.measures.measure import Measure
 from bnrepro.models.unit import Units
+from bnrepro.normalization import batch, layer
 from bnrepro.records.lock import run_lock
 from bnrepro.records.record import CURVE_COLUMNS, RunRecord, read_record, read_rows
 from bnrepro.records.run_directory import open_directory
@@ -324,8 +324,7 @@ def progress_kept(_: Sequence[str], values: dict[str, Any]) -> Answer:
 
 def recorded_under_another_name(overrides: Sequence[str]) -> Answer:
     """`recorded`, where `normalization=layer` makes batch normalizations."""
-    layers = normalization._LAYERS
-    with patch.dict(layers, layer=layers["batch"]):
+    with patch.object(layer, "choose", batch.choose):
         return recorded(overrides)
 
 

@@ -1,9 +1,12 @@
 """Normalization layers: Keras's own where they compute the right thing, ours where Keras has none.
 
-A layer is made, never shared: one instance used twice would mix the statistics of two units.
+Each name of `config.NORMALIZATIONS` is a file of this folder, with a function `choose` that gives
+a layer's class and its options beside those that all have. A layer is made, never shared: one
+instance used twice would mix the statistics of two units.
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import keras
@@ -11,11 +14,6 @@ import keras
 from bnrepro import own
 from bnrepro.config import RunConfig
 from bnrepro.config.own import parse
-from bnrepro.normalization.batch import BatchNormalization
-from bnrepro.normalization.batch_renorm import BatchRenormalization
-from bnrepro.normalization.group import GroupNormalization
-from bnrepro.normalization.noisy_batch import NoisyBatchNormalization
-from bnrepro.normalization.per_activation import PerActivationBatchNormalization
 from bnrepro.own import layers
 
 Maker = Callable[[str], keras.layers.Layer]
@@ -32,7 +30,8 @@ def constructor(config: RunConfig, last_hidden: bool = False) -> Maker | None:
     shared = _shared_options(config)
     if is_own(config):
         return layers.maker(_own_part(config), shared)
-    layer, options = _LAYERS[config.normalization or "batch"](config, last_hidden)
+    chosen = import_module(f"{__name__}.{config.normalization or 'batch'}")
+    layer, options = chosen.choose(config, last_hidden)
     return lambda name: layer(name=name, **shared, **options)
 
 
@@ -66,47 +65,3 @@ def _shared_options(config: RunConfig) -> dict[str, Any]:
         "scale": config.batch_normalization.gamma,
         "center": config.batch_normalization.beta,
     }
-
-
-# A layer's class and its options beside those that all have.
-_Choice = tuple[type[keras.layers.Layer], dict[str, Any]]
-
-
-def _batch(config: RunConfig, last_hidden: bool) -> _Choice:
-    statistics = config.batch_normalization.statistics
-    per_activation = statistics == "per_activation" or (
-        statistics == "per_activation_last" and last_hidden
-    )
-    layer = PerActivationBatchNormalization if per_activation else BatchNormalization
-    return layer, {"momentum": config.batch_normalization.momentum}
-
-
-def _batch_renorm(config: RunConfig, _: bool) -> _Choice:
-    return BatchRenormalization, {"train_steps": config.train_steps}
-
-
-def _noisy_batch(config: RunConfig, _: bool) -> _Choice:
-    options = {"momentum": config.batch_normalization.momentum, "seed": config.seed}
-    return NoisyBatchNormalization, options
-
-
-def _layer(_config: RunConfig, _: bool) -> _Choice:
-    return GroupNormalization, {"group_size": None}
-
-
-def _group(config: RunConfig, _: bool) -> _Choice:
-    return GroupNormalization, {"group_size": config.group_size}
-
-
-def _instance(_config: RunConfig, _: bool) -> _Choice:
-    return GroupNormalization, {"group_size": 1}
-
-
-_LAYERS: dict[str, Callable[[RunConfig, bool], _Choice]] = {
-    "batch": _batch,
-    "batch_renorm": _batch_renorm,
-    "noisy_batch": _noisy_batch,
-    "layer": _layer,
-    "group": _group,
-    "instance": _instance,
-}

@@ -5,6 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from bnrepro.config import RunConfig
+from bnrepro.normalization.per_activation import PerActivationBatchNormalization
+
 
 @keras.saving.register_keras_serializable("bnrepro")
 class BatchNormalization(keras.layers.BatchNormalization):
@@ -48,3 +51,13 @@ def _is_op_by_op(inputs: Any) -> bool:
     import tensorflow as tf
 
     return inputs.dtype != tf.float64 and not tf.config.list_physical_devices("GPU")
+
+
+def choose(config: RunConfig, last_hidden: bool) -> tuple[type[keras.layers.Layer], dict[str, Any]]:
+    """The layer of `config`, with statistics per feature map or per activation (section 3.2)."""
+    statistics = config.batch_normalization.statistics
+    per_activation = statistics == "per_activation" or (
+        statistics == "per_activation_last" and last_hidden
+    )
+    layer = PerActivationBatchNormalization if per_activation else BatchNormalization
+    return layer, {"momentum": config.batch_normalization.momentum}

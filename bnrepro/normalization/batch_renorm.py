@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from bnrepro.config import RunConfig
 from bnrepro.normalization.moments import moments
 
 # Weight of the new statistics in the moving averages ("relatively fast updates", section 4.1).
@@ -111,3 +112,8 @@ class BatchRenormalization(keras.layers.Layer):
         self.moving_mean.assign_add(alpha * (batch_mean - self.moving_mean))
         self.moving_sigma.assign_add(alpha * (batch_sigma - self.moving_sigma))
         self.step.assign_add(1)
+
+
+def choose(config: RunConfig, _: bool) -> tuple[type[keras.layers.Layer], dict[str, Any]]:
+    """The layer of `config`, whose limits are functions of the length of the training."""
+    return BatchRenormalization, {"train_steps": config.train_steps}

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from bnrepro.config import ConfigError
+from bnrepro.config import ConfigError, RunConfig
 
 
 def largest_divisor(channels: int, at_most: int) -> int:
@@ -48,3 +48,8 @@ class GroupNormalization(keras.layers.GroupNormalization):
         config = super().get_config()
         del config["groups"]
         return {**config, "group_size": self.group_size}
+
+
+def choose(config: RunConfig, _: bool) -> tuple[type[keras.layers.Layer], dict[str, Any]]:
+    """The layer of `config`."""
+    return GroupNormalization, {"group_size": config.group_size}

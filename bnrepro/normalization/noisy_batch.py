@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from bnrepro.config import RunConfig
 from bnrepro.normalization.batch import BatchNormalization
 
 # Section 2.1's constants (appendix A.2.1): how far a unit's mean moves, up to how much its values
@@ -72,3 +73,9 @@ class NoisyBatchNormalization(BatchNormalization):
         return keras.random.uniform(
             shape, low, high, dtype=self.variable_dtype, seed=self.seed_generator
         )
+
+
+def choose(config: RunConfig, _: bool) -> tuple[type[keras.layers.Layer], dict[str, Any]]:
+    """The layer of `config`, whose noise is of the run's seed."""
+    options = {"momentum": config.batch_normalization.momentum, "seed": config.seed}
+    return NoisyBatchNormalization, options
