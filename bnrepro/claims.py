@@ -30,12 +30,8 @@ TESTED = tuple(
     for name in (*_ALL, *_FURTHER)
     if name in exact.EXACT_CLAIMS or name in studies.STUDIES or name in studies.LABORATORY
 )
-# What is asked for, and the folder of its verdicts.
-_PARTS = (
-    (_ALL, "claims"),
-    (_FURTHER, f"{_LABORATORY_FOLDER}/claims"),
-    (_LAWS, _LABORATORY_FOLDER),
-)
+# What leaves verdicts, and their folder; those of the laboratory's studies stand in its exhibits.
+_PARTS = ((_ALL, "claims"), (_LAWS, _LABORATORY_FOLDER))
 
 
 @reading_once()
@@ -69,6 +65,8 @@ def main(
     verdicts: list[Verdict] = []
     for every, part in _PARTS:
         verdicts += _test([name for name in every if name in chosen], every, results_dir, part)
+    for name in chosen:
+        verdicts += studies.run(name, str(results_dir)) if name in _FURTHER else []
     print(_FORMATS[format](verdicts), end="")
     return 0
 

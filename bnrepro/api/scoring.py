@@ -105,10 +105,9 @@ def _score(
     dataset = _load(wanted, engine)
     chosen = dataset.train if name == TRAIN else dataset.evaluation
     used = _inference(engine, inference, directory)
-    from bnrepro.measures.evaluation import score
 
     with _statistics(engine, used), foot().doing("evaluating"):
-        loss, accuracy = score(engine.logits(chosen), chosen)
+        loss, accuracy = engine.score(chosen)
     caution = _caution(engine.config.data, wanted, name)
     return Score(directory, dataset.name, name, len(chosen.labels), used, loss, accuracy, caution)
 
