@@ -15,7 +15,7 @@ from bnrepro.config import backend
 from bnrepro.config.composition import compose
 
 BACKENDS = pytest.mark.parametrize("backend", ["jax", "tensorflow"])
-# For what TensorFlow takes many seconds to trace.
+# For what TensorFlow takes many seconds to trace, or what is many tests.
 JAX_AND_SLOWLY_TENSORFLOW = pytest.mark.parametrize(
     "backend", ["jax", pytest.param("tensorflow", marks=pytest.mark.slow)]
 )

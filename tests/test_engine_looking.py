@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from engine_process import BACKENDS, ask
+from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 
 NETWORKS = pytest.mark.parametrize(
     "overrides",
@@ -29,7 +29,7 @@ def percentiles_of(values):
 
 
 @NETWORKS
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_split_is_scored_without_its_scores(backend, overrides):
     answer = looked_at(backend, overrides)
     scores, labels = answer["logits"].astype(np.float64), answer["labels"]
@@ -40,7 +40,7 @@ def test_a_split_is_scored_without_its_scores(backend, overrides):
 
 
 @NETWORKS
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_percentiles_are_exact_wherever_they_are_taken(backend, overrides):
     answer = looked_at(backend, overrides)
     for name, values in answer["values"].items():
@@ -51,7 +51,7 @@ def test_percentiles_are_exact_wherever_they_are_taken(backend, overrides):
 
 
 @NETWORKS
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_histogram_counts_every_value_once(backend, overrides):
     answer = looked_at(backend, overrides)
     for name, values in answer["values"].items():
@@ -65,7 +65,7 @@ def test_a_histogram_counts_every_value_once(backend, overrides):
 
 
 @NETWORKS
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_norms_are_those_of_the_arrays(backend, overrides):
     answer = looked_at(backend, overrides)
     for norms, arrays in zip(
@@ -78,7 +78,7 @@ def test_norms_are_those_of_the_arrays(backend, overrides):
 
 
 @NETWORKS
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_algorithm_2_is_the_same_as_one_program(backend, overrides):
     answer = looked_at(backend, overrides)
     for pair in zip(answer["moments"], answer["reduced_moments"], strict=True):
@@ -86,7 +86,7 @@ def test_algorithm_2_is_the_same_as_one_program(backend, overrides):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_tally_is_as_good_as_the_losses_however_many_they_are(backend):
     random = np.random.default_rng(0)
     logits = random.standard_normal((9_999, 10)).astype(np.float32) * 5
@@ -100,7 +100,7 @@ def test_a_tally_is_as_good_as_the_losses_however_many_they_are(backend):
     assert answer["hits"] == (logits.argmax(axis=1) == labels).sum()
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_tally_leaves_out_what_is_not_counted_and_no_hit_is_without_a_number(backend):
     logits = np.array([[5.0, 0], [5, 0], [np.nan, 0], [np.inf, 0], [0, 5]], np.float32)
     counted = np.array([True, False, False, False, True])
@@ -125,7 +125,7 @@ def test_a_histogram_of_many_values_meets_every_unit_alike():
     assert 100_000 < seen.sum() <= 250_000
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_unit_that_says_always_the_same_lies_in_the_last_bin(backend):
     for summary in summarized(backend, np.full((7, 2), 3.5, np.float32)).values():
         assert summary.edges.tolist() == [3.5] * 31
@@ -133,7 +133,7 @@ def test_a_unit_that_says_always_the_same_lies_in_the_last_bin(backend):
         assert summary.percentiles.tolist() == [[3.5] * 3] * 2
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_of_values_that_are_no_numbers_nothing_is_counted(backend):
     values = np.array([[1.0, np.inf], [2, 0], [3, np.nan]], np.float32)
     for summary in summarized(backend, values).values():

@@ -60,11 +60,8 @@ def test_a_law_holds_as_it_is_published(law):
     assert found == {key: "reproduced" for key in OF_LAWS if key.startswith(f"{law}.")}
 
 
-# JAX compiles every operation of X6 for each size of a batch.
-UNDER_JAX = [pytest.param(law, marks=pytest.mark.slow) if law == "X6" else law for law in LAWS]
-
-
-@pytest.mark.parametrize("law", UNDER_JAX)
+@pytest.mark.slow
+@pytest.mark.parametrize("law", LAWS)
 def test_a_law_holds_under_jax(law):
     found = outcomes(ask("law", [], law, backend="jax"))
     assert found == {key: "reproduced" for key in OF_LAWS if key.startswith(f"{law}.")}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_process import BACKENDS, JAX_AND_SLOWLY_TENSORFLOW, ask
+from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 
 PAGE = Path(__file__).parent.parent / "docs" / "measures.md"
 WORDS = [
@@ -33,7 +33,7 @@ def rows(answer, name):
     return list(csv.DictReader(io.StringIO(answer["files"][f"{name}.csv"])))
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_each_measure_leaves_its_rows_where_they_are_due(backend):
     answer = measured(backend)
     steps = {name: [int(row["step"]) for row in rows(answer, name)] for name in (
@@ -45,7 +45,7 @@ def test_each_measure_leaves_its_rows_where_they_are_due(backend):
     assert steps["gradient_cosine"] == [*range(20, 201, 20)]
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_norms_are_those_of_the_weights_that_a_snapshot_keeps(backend):
     answer = measured(backend)
     with np.load(io.BytesIO(answer["snapshots"]["000000100.npz"])) as kept:
@@ -64,7 +64,7 @@ def test_norms_are_those_of_the_weights_that_a_snapshot_keeps(backend):
         assert of_kind["gradient"][path] == pytest.approx(norm, rel=1e-5)
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_measure_of_ones_own_is_the_cosine_of_two_gradients(backend):
     answer = measured(backend)
     one, other = (
@@ -85,14 +85,14 @@ def test_a_run_that_was_killed_leaves_the_same_bytes_in_the_end(backend):
         assert resumed["files"][name] == whole["files"][name]
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_run_that_was_killed_or_goes_on_is_read_up_to_where_it_stands(backend):
     answer = measured(backend, 110)
     assert answer["killed"] == (["interrupted"], [0, 100])
     assert answer["going on"] == ["running"]
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_loaded_run_scores_what_its_record_says(backend):
     answer = measured(backend)
     curve = rows(answer, "curve")

@@ -1,7 +1,7 @@
 """What a part of one's own must keep to: each fault is planted once and said in one line."""
 
 import pytest
-from engine_process import BACKENDS, ask
+from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 from own_modules import NETS, NORMS, RULES
 
 NORM, ACTIVATION, RULE = (
@@ -264,7 +264,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_fault_is_said_before_anything_trains(backend, fault, tmp_path):
     word, module, right, wrong, message = FAULTS[fault]
     assert right in module
@@ -310,7 +310,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("kind", ALLOWED)
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_what_keeps_to_the_contract_is_trained(backend, kind, tmp_path):
     word, module = ALLOWED[kind]
     (tmp_path / "my.py").write_text(module)

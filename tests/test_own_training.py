@@ -3,7 +3,7 @@
 import numpy as np
 import numpy_training
 import pytest
-from engine_process import BACKENDS, ask
+from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 from own_modules import NETS, NORMS, RULES
 
 from bnrepro import data
@@ -56,7 +56,7 @@ TRAININGS = {
 
 
 @pytest.mark.parametrize("kind", TRAININGS)
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_training_follows_its_formulas(backend, kind, folder):
     overrides = TRAININGS[kind]
     answer = asked(folder, "trained", overrides, STEPS, backend=backend)
@@ -75,7 +75,7 @@ def test_a_training_follows_its_formulas(backend, kind, folder):
 
 
 @pytest.mark.parametrize("name", ["of_units", "whole"])
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_network_that_is_bnrepros_trains_as_bnrepros(backend, name, folder):
     """Weights, statistics and Algorithm 2, whose handles a whole model has from its graph."""
     common = ("initializer=gaussian", "activation=sigmoid", "learning_rate=0.1", *SMALL)
@@ -88,7 +88,7 @@ def test_a_network_that_is_bnrepros_trains_as_bnrepros(backend, name, folder):
     assert theirs["population"] != pytest.approx(theirs["moving_average"])
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_what_is_watched_in_a_whole_model_is_found_in_its_graph(backend, folder):
     found = asked(folder, "built", ("model=my_nets:whole",), backend=backend)
     assert found == {
@@ -108,7 +108,7 @@ RECORDED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", RECORDED)
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_run_is_recorded_resumed_and_loaded(backend, key, folder):
     """Whatever it draws at random, a resumed run is the uninterrupted one."""
     words = (*RECORDED[key], *SHORT)
@@ -128,7 +128,7 @@ def test_a_run_is_recorded_resumed_and_loaded(backend, key, folder):
     assert any(not np.array_equal(*pair) for pair in zip(before, after, strict=True))
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_two_dropouts_drop_differently_and_as_the_seed_says(backend, folder):
     def losses(*words):
         words = ("model=my_nets:dropping", "batch_size=20", *words)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from engine_process import BACKENDS, ask
+from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 from runs import START_SECONDS, command, essence, finish, only_directory, wait_for
 from terminal import terminal
 
@@ -182,7 +182,7 @@ training.run(composition, [Stuck(every=20)], ends_process=True)
 
 
 @pytest.mark.slow
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_measure_that_never_comes_back_costs_no_more_than_its_segment(tmp_path, backend):
     words = (f"results_dir={tmp_path}", f"backend={backend}", "train_steps=100", "threads=1")
     with subprocess.Popen(

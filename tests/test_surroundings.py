@@ -70,15 +70,9 @@ def hostile(tmp_path):
     return {"HOME": str(tmp_path / "home"), **VARIABLES, **LEFT}
 
 
-@pytest.mark.parametrize(
-    ("model", "backend"),
-    [
-        ("mlp", "jax"),
-        pytest.param("cnn", "jax", marks=pytest.mark.slow),
-        pytest.param("mlp", "tensorflow", marks=pytest.mark.slow),
-        pytest.param("cnn", "tensorflow", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
 def test_surroundings_change_no_bit_of_a_run(model, backend, hostile, tmp_path):
     words = (f"model={model}", f"backend={backend}")
     expected, usual = what_a_run_gives(tmp_path / "plain", *words, environment={})
