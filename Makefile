@@ -8,8 +8,8 @@ UV ?= uv
 SCALE ?= smoke
 # The laboratory's own scale unless one is asked for.
 LABORATORY_SCALE := $(if $(filter file,$(origin SCALE)),,scale=$(SCALE))
-# Tests at the same time, each file's on one of them.
-JOBS ?= 2
+# Tests at the same time, each file's on one of them; many of them wait for processes.
+JOBS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -41,12 +41,14 @@ laboratory: $(READY)  ## why it works: every study of the laboratory, then its f
 tensorboard: $(READY)  ## TensorBoard on the runs
 	$(BIN)/bnrepro tensorboard
 
-check: $(READY)  ## the one gate: lint, format, layers, types, tests
+check: $(READY)  ## the one gate: lint, format, layers, types, tests, published results rebuilt
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -m slow \
+		'tests/test_published_results.py::test_rebuilding_from_the_records_changes_no_byte[this one]'
 
 test-slow: $(READY)  ## the long tests: real trainings, real processes
 	$(BIN)/python -m pytest -m slow -n $(JOBS) --dist loadfile

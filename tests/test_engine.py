@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from engine_process import BACKENDS, JAX_AND_SLOWLY_TENSORFLOW, ask
+from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 
 from bnrepro.config import ACTIVATIONS
 
@@ -35,13 +35,13 @@ def test_both_backends_train_the_same_in_float64(overrides):
         pytest.param(CNN, id="cnn", marks=pytest.mark.slow),
     ],
 )
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_how_a_training_is_cut_into_segments_does_not_change_it(backend, overrides):
     answer = ask("cuts", overrides, backend=backend, precision="float32")
     assert answer == {"losses": True, "variables": True}
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_second_dense_model_runs_as_a_compiled_loop(backend):
     loop, step = {
         "jax": ("jax loop", "jax step"),
@@ -54,14 +54,14 @@ def test_a_second_dense_model_runs_as_a_compiled_loop(backend):
 @pytest.mark.parametrize(
     ("overrides", "layers"), [(MLP_DROPOUT, 3), (ONE_LAYER, 1)], ids=["three", "one"]
 )
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_watching_changes_nothing(backend, overrides, layers):
     answer = ask("watching", overrides, backend=backend, precision="float32")
     assert answer["unchanged"]
     assert answer["shapes"] == {f"hidden_{layer + 1}": (50, 100) for layer in range(layers)}
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_the_first_step_that_is_not_finite_is_found_exactly(backend):
     answer = ask("divergence", DIVERGING, backend=backend, precision="float32")
     assert 1 <= answer["found"] <= 10
@@ -75,14 +75,14 @@ def test_the_search_for_a_divergence_ends_at_its_step(steps):
     assert answer == list(range(1, steps + 1))
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_the_gradient_that_is_watched_is_the_one_of_the_next_step(backend):
     answer = ask("next_gradient", PLAIN, backend=backend, precision="float32")
     assert np.abs(answer["change"]).max() > 0
     np.testing.assert_allclose(answer["change"], answer["expected"], atol=1e-6)
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_an_image_has_the_same_scores_alone_as_in_the_whole_split(backend):
     answer = ask("logits", ("model=mlp",), backend=backend, precision="float32")
     assert answer["all"].shape[1] == 10
@@ -101,14 +101,14 @@ def test_an_accelerators_one_program_scores_as_batch_by_batch():
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_the_compiled_scores_are_those_of_the_model(backend, activation):
     overrides = (*CNN, f"activation={activation}")
     answer = ask("compiled", overrides, backend=backend, precision="float32")
     np.testing.assert_allclose(answer["compiled"], answer["plain"], atol=1e-5)
 
 
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_a_batch_is_of_the_runs_precision(backend):
     arguments = (np.zeros((2, 8, 8, 1), np.uint8), np.arange(2), {})
     for precision in ("float32", "float64"):
@@ -139,7 +139,7 @@ def test_runs_that_train_as_one_program_are_those_that_train_alone(rule):
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
-@BACKENDS
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_streamed_images_train_as_those_in_memory(backend, model):
     """A loop of steps goes over dense networks; convolutions go step by step on a CPU."""
     overrides = [f"model={model}", "data=digits", "model.width=0.1", "bn=x1", "batch_size=20"]

@@ -236,8 +236,9 @@ def test_a_run_that_diverges_at_its_first_evaluation_has_no_accuracy(tmp_path):
 
 def test_a_divergence_is_a_result(tmp_path):
     done = finish(
-        tmp_path, "model=mlp", "bn=none", "activation=relu", "learning_rate=1e30", "threads=1"
-    )
+        tmp_path, "model=mlp", "bn=none", "activation=relu", "learning_rate=1e30", "threads=1",
+        "backend=jax",
+    )  # fmt: skip
     directory = only_directory(tmp_path)
     record = json.loads((directory / "record.json").read_text())
     assert record["status"] == "diverged"
