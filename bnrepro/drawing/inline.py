@@ -2,8 +2,12 @@
 
 import html
 import re
+from collections.abc import Callable, Mapping
 from importlib import resources
 from string import Template
+
+import jinja2
+from markupsafe import Markup
 
 from bnrepro.drawing.style import GRID, SURFACE, Panel, build, to_bytes
 from bnrepro.experiments.line import INK, PALETTE
@@ -49,7 +53,25 @@ def _rounded(attribute: re.Match[str]) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])
 
 
-def stylesheet() -> str:
+def page(package: str, filters: Mapping[str, Callable[..., object]], **values: object) -> str:
+    """A package's `page.html`, filled in: whatever is no markup already is escaped.
+
+    The template is given the style of all pages as `style`.
+    """
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(filters)
+    text = resources.files(package).joinpath("page.html").read_text(encoding="utf-8")
+    style = Markup(_stylesheet())  # noqa: S704 (our own file)
+    return environment.from_string(text).render(style=style, **values)
+
+
+def _stylesheet() -> str:
     """The style of a page: `page.css` with the colours of drawings, light and dark."""
     text = resources.files("bnrepro.drawing").joinpath("page.css").read_text(encoding="utf-8")
     return Template(text).substitute(light=_colors(dark=False), dark=_colors(dark=True))

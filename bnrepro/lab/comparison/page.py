@@ -3,13 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
-from bnrepro.drawing.inline import inline_svg, stylesheet
+from bnrepro.drawing.inline import inline_svg, page
 from bnrepro.drawing.style import Panel
 from bnrepro.experiments.line import Line
 from bnrepro.lab.comparison import panels
@@ -46,14 +44,9 @@ class Cell:
 
 def build(comparison: Comparison, setting: dict[str, Any]) -> str:
     """The page as HTML; everything from outside is escaped. `setting` is that of `files`."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["accuracy"] = _accuracy
-    environment.filters["steps"] = _steps
-    template = resources.files("bnrepro.lab.comparison").joinpath("page.html")
-    return environment.from_string(template.read_text(encoding="utf-8")).render(
-        style=Markup(stylesheet()),  # noqa: S704 (our own file)
+    return page(
+        "bnrepro.lab.comparison",
+        {"accuracy": _accuracy, "steps": _steps},
         title=_title([each.label for each in comparison.candidates]),
         candidates=comparison.candidates,
         swatches={one: _swatch(line) for one, line in _lines(comparison).items()},
