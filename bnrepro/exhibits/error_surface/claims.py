@@ -258,17 +258,17 @@ def _judge(criterion: SeedCriterion, rows: pd.DataFrame, measure: _Measure) -> V
     return judge_seeds(criterion, of_values("median", of_seeds))
 
 
-def _measures(found: dict[str, pd.DataFrame]) -> dict[str, tuple[pd.DataFrame, _Measure]]:
-    """What is measured for each criterion, and of which rows."""
-    scales, means, correlated = (
-        found[name].assign(table=name) for name in ("scales", "means", "correlation")
-    )
+# What is measured for each criterion, and of which rows.
+_Measures = dict[str, tuple[pd.DataFrame, _Measure]]
+
+
+def _measures(found: dict[str, pd.DataFrame]) -> _Measures:
+    return {**_of_scales(found), **_of_correlation(found), **_of_optimizers(found)}
+
+
+def _of_scales(found: dict[str, pd.DataFrame]) -> _Measures:
+    scales, means = (found[name].assign(table=name) for name in ("scales", "means"))
     e1 = pd.concat([scales, means])
-    paths, noise, optimizers = found["paths"], found["noise"], found["optimizers"]
-    from_half = correlated[correlated["setting"] >= 0.5]
-    whitened = correlated[correlated["normalization"].isin(["PCA", "ZCA"])]
-    standardized = correlated[correlated["normalization"] == "standardized"]
-    constant, decaying = noise[noise["rate"].notna()], noise[noise["rate"].isna()]
     return {
         "E1.count": (e1, _largest_miss),
         "E1.below": (e1, lambda rows: rows["loss_below"].max()),
@@ -282,12 +282,28 @@ def _measures(found: dict[str, pd.DataFrame]) -> dict[str, tuple[pd.DataFrame, _
         "E1.batch_normalization": (e1, lambda rows: _apart(rows, "batch normalization")),
         "E1.mini_batches": (found["mini_batches"], _distance_from_root),
         "E1.law": (found["mini_batches"], lambda rows: _off(rows["difference"], rows["law"])),
+    }
+
+
+def _of_correlation(found: dict[str, pd.DataFrame]) -> _Measures:
+    correlated = found["correlation"].assign(table="correlation")
+    from_half = correlated[correlated["setting"] >= 0.5]
+    whitened = correlated[correlated["normalization"].isin(["PCA", "ZCA"])]
+    standardized = correlated[correlated["normalization"] == "standardized"]
+    return {
         "E2.count": (correlated, _largest_miss),
         "E2.law": (standardized, lambda rows: _off(rows["condition"], rows["law"])),
         "E2.standardized": (from_half, lambda rows: _apart(rows, "raw")),
         "E2.batch_normalization": (correlated, lambda rows: _apart(rows, "batch normalization")),
         "E2.whitened": (whitened, lambda rows: rows["counted_steps"].max()),
         "E2.closest": (found["distances"], _largest_ratio),
+    }
+
+
+def _of_optimizers(found: dict[str, pd.DataFrame]) -> _Measures:
+    paths, noise, optimizers = found["paths"], found["noise"], found["optimizers"]
+    constant, decaying = noise[noise["rate"].notna()], noise[noise["rate"].isna()]
+    return {
         "E3.count": (found["surfaces"], _largest_miss),
         "E3.order": (found["surfaces"], _least_gain),
         "E3.converges": (
