@@ -1,4 +1,5 @@
 import os
+import signal
 
 import hypothesis
 
@@ -10,3 +11,6 @@ hypothesis.settings.load_profile("repeatable")
 
 # What the person who runs the tests has set for themselves does not count.
 os.environ.pop(CONFIG_DIRECTORY_VARIABLE, None)
+
+# Under `nohup` it is ignored, and so it would be by every process that the tests start and stop.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
