@@ -52,6 +52,10 @@ def main() -> None:
     behaviour, directory = sys.argv[2], Path(sys.argv[3])
     with (directory / "starts").open("a") as starts:
         starts.write(f"{os.environ.get('CUDA_VISIBLE_DEVICES')}\n")
+    if behaviour.startswith("late "):
+        # When the others have begun.
+        time.sleep(2.0)
+        behaviour = behaviour.removeprefix("late ")
     if behaviour == "sleep":
         sleep_until_asked(directory, record, FOREVER)
     if behaviour == "brief":

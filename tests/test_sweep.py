@@ -284,7 +284,7 @@ def test_the_runs_of_a_sweep_that_is_killed_save_their_work_and_end(folder: Fold
 def test_an_error_of_the_sweep_itself_leaves_no_child(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.behave(s0="sleep", s1="SIGKILL")
+    folder.behave(s0="sleep", s1="late SIGKILL")
     monkeypatch.setattr("bnrepro.sweep.outcome.write_record", _disk_full)
     with pytest.raises(OSError, match="No space"):
         folder.sweep("seed=0,1", workers=2)
