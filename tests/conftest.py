@@ -12,5 +12,7 @@ hypothesis.settings.load_profile("repeatable")
 # What the person who runs the tests has set for themselves does not count.
 os.environ.pop(CONFIG_DIRECTORY_VARIABLE, None)
 
-# Under `nohup` it is ignored, and so it would be by every process that the tests start and stop.
+# Under `nohup`, or behind a shell's `&`, they are ignored, and so they would be by every process
+# that the tests start and stop.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
