@@ -696,3 +696,17 @@ def _left(words: Sequence[str]) -> Answer:
         "snapshots": {path.name: path.read_bytes() for path in directory.glob("snapshots/*")},
         "checkpoints": [path.name for path in directory.glob("checkpoint/*")],
     }
+
+
+def step_program(overrides: Sequence[str]) -> Answer:
+    """What XLA made of a JAX engine's training program for one of its devices."""
+    engine = cast(Any, _engine(overrides))
+    program = engine._train_segment if engine.loops else engine._train_step
+    return {"text": program.as_text(), "flops": program.cost_analysis()["flops"]}
+
+
+def found_devices(overrides: Sequence[str], count: int) -> None:
+    """Ask for `count` devices in a process that has those of `overrides`."""
+    from bnrepro.engine.placement import place
+
+    place(replace(compose(list(overrides)).config.accelerated(), devices=count))

@@ -27,9 +27,12 @@ def ask(
     *arguments: Any,
     backend: str,
     precision: str = "float64",
+    devices: int = 1,
 ) -> Any:
     """The answer to `question` about a run with these overrides; `arguments` are passed on."""
     common = (f"backend={backend}", f"precision={precision}", "threads=1")
+    if devices > 1:
+        common = (*common, f"devices={devices}")
     process = _process(common)
     return process.submit(_answer, question, (*overrides, *common), arguments).result()
 

@@ -28,8 +28,19 @@ def check_name(device: str) -> None:
         )
 
 
-def variables(device: str) -> dict[str, str]:
-    """The environment variables by which a framework that loads after them uses the device."""
+def variables(device: str, devices: int | str = 1) -> dict[str, str]:
+    """The environment variables by which a framework that loads after them uses the device.
+
+    On a processor, which is one device to JAX, `devices` of them are made.
+    """
+    chosen = _chosen(device)
+    on_processor = device == "cpu" or (device == "auto" and not visible_gpus())
+    if on_processor and isinstance(devices, int) and devices > 1:
+        chosen["JAX_NUM_CPU_DEVICES"] = str(devices)
+    return chosen
+
+
+def _chosen(device: str) -> dict[str, str]:
     if device == "auto":
         return {}
     if device == "cpu":

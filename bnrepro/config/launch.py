@@ -20,6 +20,13 @@ class LaunchConfig:
             recorded=False,
         )
     )
+    devices: int | str = field(
+        metadata=about(
+            "over how many devices each batch is split, or all (backend=jax)",
+            ours=True,
+            recorded=False,
+        )
+    )
     threads: int = field(
         metadata=about("0: all cores that the machine gives", at_least(0, 4096), ours=True)
     )

@@ -49,9 +49,16 @@ def _check_numbers(config: RunConfig) -> None:
             f"learning_rate_multiplier={config.learning_rate_multiplier} is not finite; "
             "lower one of them"
         )
-    size = config.batch_size
-    if size != "all" and not (isinstance(size, int) and not isinstance(size, bool) and size >= 1):
-        raise ConfigError(f"batch_size={size}: expected a whole number of at least 1, or 'all'")
+    for key in ("batch_size", "devices"):
+        size = flat[key]
+        is_number = isinstance(size, int) and not isinstance(size, bool)
+        if size != "all" and not (is_number and size >= 1):
+            raise ConfigError(f"{key}={size}: expected a whole number of at least 1, or 'all'")
+    if config.devices != 1 and config.backend != "jax":
+        raise ConfigError(
+            f"devices={config.devices} with backend={config.backend}: expected one device; use "
+            "backend=jax, which splits each batch over several"
+        )
 
 
 def _check_snapshots(config: RunConfig) -> None:
