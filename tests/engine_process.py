@@ -30,9 +30,8 @@ def ask(
     devices: int = 1,
 ) -> Any:
     """The answer to `question` about a run with these overrides; `arguments` are passed on."""
-    common = (f"backend={backend}", f"precision={precision}", "threads=1")
-    if devices > 1:
-        common = (*common, f"devices={devices}")
+    split = (f"devices={devices}",) if devices > 1 else ()
+    common = (f"backend={backend}", f"precision={precision}", "threads=1", *split)
     process = _process(common)
     return process.submit(_answer, question, (*overrides, *common), arguments).result()
 

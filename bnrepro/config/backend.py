@@ -38,7 +38,8 @@ def select(config: RunConfig) -> None:
         )
     _set_up_keras(config.backend)
     threads = config.threads or available_threads()
-    os.environ.update(variables(config.device, config.devices))
+    own_devices = 1 if config.devices == "all" else int(config.devices) // config.processes
+    os.environ.update(variables(config.device, own_devices))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Several runs share a GPU: neither takes memory before it needs it.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

@@ -28,14 +28,14 @@ def check_name(device: str) -> None:
         )
 
 
-def variables(device: str, devices: int | str = 1) -> dict[str, str]:
+def variables(device: str, devices: int = 1) -> dict[str, str]:
     """The environment variables by which a framework that loads after them uses the device.
 
-    On a processor, which is one device to JAX, `devices` of them are made.
+    A processor, which is one device to JAX, becomes `devices` of them.
     """
     chosen = _chosen(device)
     on_processor = device == "cpu" or (device == "auto" and not visible_gpus())
-    if on_processor and isinstance(devices, int) and devices > 1:
+    if on_processor and devices > 1:
         chosen["JAX_NUM_CPU_DEVICES"] = str(devices)
     return chosen
 

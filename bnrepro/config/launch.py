@@ -27,6 +27,14 @@ class LaunchConfig:
             recorded=False,
         )
     )
+    processes: int = field(
+        metadata=about(
+            "of how many processes this is one, which train together (backend=jax)",
+            at_least(1, 10_000),
+            ours=True,
+            recorded=False,
+        )
+    )
     threads: int = field(
         metadata=about("0: all cores that the machine gives", at_least(0, 4096), ours=True)
     )

@@ -54,10 +54,16 @@ def _check_numbers(config: RunConfig) -> None:
         is_number = isinstance(size, int) and not isinstance(size, bool)
         if size != "all" and not (is_number and size >= 1):
             raise ConfigError(f"{key}={size}: expected a whole number of at least 1, or 'all'")
-    if config.devices != 1 and config.backend != "jax":
+    for key in ("devices", "processes"):
+        if flat[key] != 1 and config.backend != "jax":
+            raise ConfigError(
+                f"{key}={flat[key]} with backend={config.backend}: expected 1; use backend=jax, "
+                "which splits each batch over several"
+            )
+    if config.devices != "all" and int(config.devices) % config.processes:
         raise ConfigError(
-            f"devices={config.devices} with backend={config.backend}: expected one device; use "
-            "backend=jax, which splits each batch over several"
+            f"devices={config.devices} with processes={config.processes}: expected as many devices "
+            "for each process; use devices=all, or a multiple of processes"
         )
 
 

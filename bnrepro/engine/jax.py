@@ -18,6 +18,7 @@ from jax import lax
 
 from bnrepro.config import Recipe
 from bnrepro.data import Dataset, Split
+from bnrepro.engine import processes
 from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Arrays, Engine, Inputs
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
@@ -90,6 +91,9 @@ class JaxEngine(Engine):
         _ = self._train_segment if self.loops else self._train_step
 
     def prepare(self, preparations: Sequence[Callable[[], None]]) -> None:
+        if processes.count() > 1:  # they do everything in the same order
+            super().prepare(preparations)
+            return
         # Tracing takes turns, XLA's compiler does not. A thread of Keras's begins with no policy.
         policy = partial(keras.config.set_dtype_policy, keras.config.dtype_policy())
         with ThreadPoolExecutor(len(preparations), initializer=policy) as pool:

@@ -49,7 +49,7 @@ class Placement:
         """The same inside a program, for an array that begins with the examples of a batch."""
         return array
 
-    def jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    def jit(self, function: Callable[..., Any], **options: Any) -> Any:
         """A compiled program, what it returns whole on every device."""
         return jax.jit(function, **options)
 
@@ -74,21 +74,28 @@ class Several(Placement):
             )
 
     def replicate(self, tree: Any) -> Any:
-        return jax.tree.map(lambda array: jax.device_put(array, self._everywhere), tree)
+        return jax.tree.map(lambda array: _placed(np.asarray(array), self._everywhere), tree)
 
     def split(self, array: Any, axis: int = 0) -> Any:
-        if array.shape[axis] % self.num_devices:
-            return jax.device_put(array, self._everywhere)
-        return jax.device_put(array, self._along(axis))
+        divides = array.shape[axis] % self.num_devices == 0
+        return _placed(array, self._along(axis) if divides else self._everywhere)
 
     def split_traced(self, array: Any) -> Any:
         return jax.lax.with_sharding_constraint(array, self._along(0))
 
-    def jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    def jit(self, function: Callable[..., Any], **options: Any) -> Any:
         return jax.jit(function, out_shardings=self._everywhere, **options)
 
     def _along(self, axis: int) -> NamedSharding:
         return NamedSharding(self._mesh, PartitionSpec(*[None] * axis, _BATCH))
+
+
+def _placed(array: np.ndarray, sharding: NamedSharding) -> Any:
+    """Each process puts its devices' parts there; all of them have the whole array.
+
+    `jax.device_put` would have them compare theirs first, in each step.
+    """
+    return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])
 
 
 def place(config: Recipe) -> Placement:
@@ -104,4 +111,8 @@ def place(config: Recipe) -> Placement:
             f"devices={count}: JAX finds {len(found)} ({found[0].device_kind}); use "
             f"devices={len(found)}, or devices=all"
         )
-    return Several(found[:count]) if count > 1 else Placement()
+    if count == 1:
+        return Placement()
+    # As many of each process: what it does not use, it could not be given anything for.
+    groups = [jax.local_devices(process) for process in range(jax.process_count())]
+    return Several([device for group in groups for device in group[: count // len(groups)]])

@@ -18,7 +18,7 @@ from bnrepro import measures
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import Composition
 from bnrepro.config.schedules import learning_rates
-from bnrepro.engine import Engine, Segment
+from bnrepro.engine import Engine, Segment, processes
 from bnrepro.measures import Observer
 from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.measures.measure import Measure
@@ -89,6 +89,7 @@ class Run:
         if self._found is None and not further:
             self._beginning = continuation.find(composition, _report)
             self._found = self._beginning.checkpoint if self._beginning else None
+        self._found = processes.of_first(self._found)
         self._refuse_other_data()
         self._observers: list[Observer] = []
         self._shown_at = -math.inf
@@ -225,7 +226,11 @@ class Run:
         """Leave a record of what went wrong, and say it on standard error.
 
         One line of what a person can mend (a full disk, data that changed); else the traceback.
+        Of processes that train together none can go on alone: the work is saved.
         """
+        if processes.count() > 1:
+            self.rescue(type(error).__name__)
+            error = processes.broken_off(error)
         record = self.write_outputs("failed", error=f"{type(error).__name__}: {error}")
         if isinstance(error, OSError | ConfigError):
             print(f"bnrepro: {error}", file=sys.stderr)
@@ -396,4 +401,5 @@ class Run:
 
 
 def _report(line: str) -> None:
-    print(line, file=sys.stderr)
+    if processes.is_first():
+        print(line, file=sys.stderr)
