@@ -13,6 +13,9 @@ from pathlib import Path
 from bnrepro.config.fields import RunConfig
 from bnrepro.config.messages import ConfigError, shown
 
+# The share of a GPU's memory that JAX takes at most, and the variable that says it. The rest is for
+# what a driver keeps beside: CUDA graphs, kernels, a context of each process.
+DEVICE_MEMORY, MEMORY_SHARE = 0.9, "XLA_PYTHON_CLIENT_MEM_FRACTION"
 _GPU_PLATFORMS = {"cuda", "gpu"}
 
 

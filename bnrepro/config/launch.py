@@ -35,6 +35,14 @@ class LaunchConfig:
             recorded=False,
         )
     )
+    device_memory: float = field(
+        metadata=about(
+            "the most of a GPU's memory that JAX takes, a share; 0: 0.9, in a sweep by --per-gpu",
+            at_least(0, 1),
+            ours=True,
+            recorded=False,
+        )
+    )
     threads: int = field(
         metadata=about("0: all cores that the machine gives", at_least(0, 4096), ours=True)
     )

@@ -22,6 +22,7 @@ from bnrepro.records.lock import run_lock
 from bnrepro.records.record import RunRecord
 from bnrepro.records.run_directory import find_finished, open_directory
 from bnrepro.screen.foot import foot
+from bnrepro.training import shortage
 from bnrepro.training.interruption import Interrupted, listening
 from bnrepro.training.precision import set_precision
 from bnrepro.training.run import Run
@@ -44,6 +45,7 @@ def run(
     Raises:
         ConfigError: on bad input or bad data; nothing has been created then.
         OSError: if the results folder cannot be written.
+        OutOfMemory: where memory does not suffice to begin; nothing has been created then.
     """
     threads = composition.config.threads or available_threads()
     composition = replace(composition, config=replace(composition.config, threads=threads))
@@ -67,11 +69,15 @@ def _own_results(composition: Composition) -> Iterator[Composition]:
 
 
 def build_engine(composition: Composition) -> Engine:
-    """Data, model, optimizer and engine of a run, its weights the initial ones of its seed."""
+    """Data, model, optimizer and engine of a run, its weights the initial ones of its seed.
+
+    Raises:
+        OutOfMemory: where memory does not suffice for them.
+    """
     config = composition.config.accelerated()
-    with foot().doing("reading and checking the data"):
+    with shortage.told(config), foot().doing("reading and checking the data"):
         dataset = data.load(config.data)
-    with foot().doing("building the network"):
+    with shortage.told(config), foot().doing("building the network"):
         keras.utils.clear_session(free_memory=False)
         set_precision(config.precision)
         _, *shape = dataset.train.images.shape

@@ -30,7 +30,7 @@ from bnrepro.records.record import CurveRow, RunRecord, append_rows, write_atomi
 from bnrepro.records.stretches import continued, resumed_line, write_patch
 from bnrepro.screen.foot import foot
 from bnrepro.screen.signals import end_without_teardown
-from bnrepro.training import continuation
+from bnrepro.training import continuation, shortage
 from bnrepro.training.continuation import Beginning
 from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (
@@ -225,15 +225,16 @@ class Run:
     def fail(self, error: Exception) -> RunRecord:
         """Leave a record of what went wrong, and say it on standard error.
 
-        One line of what a person can mend (a full disk, data that changed); else the traceback.
+        One line of what a person can mend (a full disk, memory, changed data); else the traceback.
         Of processes that train together none can go on alone: the work is saved.
         """
+        short = shortage.in_words(error, self.engine.config, self.engine.on_accelerator)
         if processes.count() > 1:
             self.rescue(type(error).__name__)
             error = processes.broken_off(error)
-        record = self.write_outputs("failed", error=f"{type(error).__name__}: {error}")
-        if isinstance(error, OSError | ConfigError):
-            print(f"bnrepro: {error}", file=sys.stderr)
+        record = self.write_outputs("failed", error=short or f"{type(error).__name__}: {error}")
+        if short or isinstance(error, OSError | ConfigError):
+            print(f"bnrepro: {short or error}", file=sys.stderr)
         else:
             traceback.print_exception(error, file=sys.stderr)
         return record
