@@ -331,7 +331,10 @@ def recorded_under_another_name(overrides: Sequence[str]) -> Answer:
 def as_one_program(
     overrides: Sequence[str], members: Sequence[Sequence[str]]
 ) -> list[tuple[Arrays, Arrays]]:
-    """Per member, all variables after three steps among the others, and of the member alone."""
+    """Per member, all variables after three steps among the others, and of the member alone.
+
+    The second time in their places, with the program of the first.
+    """
     # Only a process of the JAX backend can import it.
     from bnrepro.engine.group import Group
 
@@ -342,7 +345,11 @@ def as_one_program(
         engine.train(0, 3)
     group.train(0, 3, range(len(members)))
     together = [engine.variables() for engine in group.engines]
-    return list(zip(together, (engine.variables() for engine in engines), strict=True))
+    group.begin([one.config for one in reversed(engines)])
+    group.train(0, 3, range(len(members)))
+    together += [engine.variables() for engine in group.engines]
+    alone = [engine.variables() for engine in engines]
+    return list(zip(together, (*alone, *reversed(alone)), strict=True))
 
 
 def streamed(overrides: Sequence[str]) -> Answer:
