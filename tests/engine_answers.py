@@ -703,3 +703,34 @@ def _left(words: Sequence[str]) -> Answer:
         "snapshots": {path.name: path.read_bytes() for path in directory.glob("snapshots/*")},
         "checkpoints": [path.name for path in directory.glob("checkpoint/*")],
     }
+
+
+def in_a_grid(
+    overrides: Sequence[str], members: Sequence[Sequence[str]], block: int
+) -> list[tuple[Answer, Answer]]:
+    """Per member, what a grid of the laboratory tells of it, and what its own engine does."""
+    from bnrepro.lab import grid
+
+    engines = [cast(Any, _engine([*overrides, *own])) for own in members]
+    steps = engines[0].config.train_steps
+    configs = [engine.config for engine in engines]
+    answers = []
+    for one, engine in zip(
+        grid.train(configs, block, grid.kernel_norm, (0, steps)), engines, strict=True
+    ):
+        before = grid.kernel_norm(engine)
+        segment = engine.train(0, steps)
+        together = {
+            "diverged_at": one.diverged_at,
+            "losses": one.losses,
+            "seen": one.seen,
+            "last_loss": one.last_loss,
+        }
+        alone = {
+            "diverged_at": segment.diverged_at_step,
+            "losses": segment.loss,
+            "before": before,
+            "after": grid.kernel_norm(engine),
+        }
+        answers.append((together, alone))
+    return answers

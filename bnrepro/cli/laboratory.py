@@ -1,6 +1,7 @@
 """The command that computes the studies of the laboratory."""
 
 import shlex
+import subprocess
 import sys
 from functools import partial
 
@@ -33,11 +34,25 @@ def prepare_laboratory(words: Words) -> Work:
 
 
 def _compute(names: list[str], results_dir: str, scale: str) -> int:
+    if len(names) > 1:
+        return _compute_each(names, results_dir, scale)
     from bnrepro.lab import studies
 
     for name in names:
         print(f"computing {name}", file=sys.stderr, flush=True)
         print(studies.run(name, results_dir, scale))
+    return 0
+
+
+def _compute_each(names: list[str], results_dir: str, scale: str) -> int:
+    """Each study in a process of its own: they differ in what Keras is loaded with."""
+    from bnrepro.records import laboratory
+
+    for name in names:
+        _, *words = shlex.split(laboratory.command(name, results_dir, scale))
+        done = subprocess.run([sys.executable, "-m", "bnrepro", *words], check=False)
+        if done.returncode:
+            return done.returncode
     return 0
 
 

@@ -72,6 +72,12 @@ EXHIBITS = {
         computed="error_surface",
         part="why it works",
     ),
+    "rate_sensitivity": Entry(
+        "rate_sensitivity.figure",
+        "How wide the window of good rates is",
+        computed="rate_sensitivity",
+        part="why it works",
+    ),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

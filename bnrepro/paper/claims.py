@@ -161,6 +161,13 @@ LABORATORY = (
         "in the gradient leaves an error that only a decaying rate takes away (Robbins and Monro "
         "1951).",
     ),
+    Claim(
+        "F1",
+        "",
+        "Batch normalization widens the window of good learning rates, of gradient descent and "
+        "momentum more than of Adam, and costs no accuracy at the best one (Ioffe and Szegedy "
+        "2015, section 3.3; Santurkar et al. 2018).",
+    ),
 )
 
 
