@@ -734,3 +734,27 @@ def in_a_grid(
         }
         answers.append((together, alone))
     return answers
+
+
+def at_initialization(overrides: Sequence[str], factor: float = 1.0) -> dict[str, list[float]]:
+    """By hidden layer before the first step: lengths of values, and of gradients by its weights.
+
+    Of the first mini-batch, with hidden kernels that are `factor` times as large as drawn.
+    """
+    engine = _engine(overrides)
+    layers = list(engine.network.pre_activations)
+    kernels = {f"model/{layer}/kernel": value for layer, value in _kernels(engine, layers).items()}
+    engine.assign({path: factor * value for path, value in kernels.items()})
+    images = read_images(engine.dataset.train, engine.order.indices(0, 1)[0])
+    values, gradients = engine.pre_activations(images), engine.gradients(0)
+    lengths = {
+        "values": [np.linalg.norm(values[layer]) for layer in layers],
+        "kernels": [np.linalg.norm(gradients[f"{layer}/kernel"]) for layer in layers],
+        "biases": [np.linalg.norm(gradients.get(f"{layer}/bias", np.nan)) for layer in layers],
+    }
+    return {name: [float(each) for each in found] for name, found in lengths.items()}
+
+
+def _kernels(engine: Engine, layers: Sequence[str]) -> Arrays:
+    variables = engine.variables()
+    return {layer: variables[f"model/{layer}/kernel"] for layer in layers}

@@ -78,6 +78,18 @@ EXHIBITS = {
         computed="rate_sensitivity",
         part="why it works",
     ),
+    "depth_by_scale": Entry(
+        "depth_by_scale.figure",
+        "Depth and the scale of the initial weights",
+        computed="depth_by_scale",
+        part="why it works",
+    ),
+    "rate_decay": Entry(
+        "rate_decay.figure",
+        "Rates that decay, and the effective rate",
+        computed="rate_decay",
+        part="why it works",
+    ),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import numpy as np
 
 from bnrepro.config import Recipe
 from bnrepro.config.composition import compose
-from bnrepro.engine.group import Group
-from bnrepro.engine.jax import JaxEngine
+from bnrepro.engine import Engine
 from bnrepro.lab.comparison.training import build
 from bnrepro.lab.tables import write_table
+
+if TYPE_CHECKING:
+    from bnrepro.engine.group import Group
+    from bnrepro.engine.jax import JaxEngine
 
 # Most networks that diverge do so at once; the step is then found without repeating many.
 _FIRST_STOPS = (20, 100)
@@ -37,7 +40,7 @@ class Trained:
     """
 
     config: Recipe
-    engine: JaxEngine
+    engine: Engine
     losses: np.ndarray = field(default_factory=lambda: np.empty(0))
     hits: np.ndarray = field(default_factory=lambda: np.empty(0))
     seen: dict[int, Any] = field(default_factory=dict)
@@ -65,7 +68,7 @@ class Trained:
         return float(values[-max(1, round(_LAST_SHARE * len(values))) :].mean())
 
 
-def kernel_norm(engine: JaxEngine) -> float:
+def kernel_norm(engine: Engine) -> float:
     """The Euclidean norm of all hidden kernels together: those that are normalized after."""
     norms = engine.weight_norms().items()
     hidden = [norm for path, norm in norms if path.endswith("kernel") and path != _CLASSIFIER]
@@ -86,7 +89,7 @@ def write_setting(folder: Path, config: Recipe) -> None:
 def train(
     recipes: Sequence[Recipe],
     block: int,
-    observe: Callable[[JaxEngine], Any] | None = None,
+    observe: Callable[[Engine], Any] | None = None,
     observed_at: Sequence[int] = (),
 ) -> Iterator[Trained]:
     """Networks of one program, trained `block` at a time; in order.
@@ -97,6 +100,8 @@ def train(
         ConfigError: for convolutions on a CPU.
         ValueError: if the last block would not be a whole one.
     """
+    from bnrepro.engine.group import Group
+
     if len(recipes) % block:
         raise ValueError(f"{len(recipes)} networks: expected a multiple of {block}")
     keras.utils.clear_session(free_memory=False)
@@ -104,7 +109,7 @@ def train(
     for start in range(0, len(recipes), block):
         members = list(recipes[start : start + block])
         if group is None:
-            group = Group(cast(JaxEngine, build(members[0])), members)
+            group = Group(cast("JaxEngine", build(members[0])), members)
             group.compile()
         else:
             group.begin(members)
@@ -112,9 +117,9 @@ def train(
 
 
 def _trained(
-    group: Group,
+    group: "Group",
     members: list[Recipe],
-    observe: Callable[[JaxEngine], Any] | None,
+    observe: Callable[[Engine], Any] | None,
     observed_at: Sequence[int],
 ) -> list[Trained]:
     networks = [
@@ -138,7 +143,7 @@ def _trained(
     return networks
 
 
-def _stops(config: Recipe, group: Group, observed_at: Sequence[int]) -> list[int]:
+def _stops(config: Recipe, group: "Group", observed_at: Sequence[int]) -> list[int]:
     """Where segments end, from 0 to the last step."""
     last, most = config.train_steps, group.engines[0].segment_steps
     stops = {0, last, *_FIRST_STOPS, *observed_at, *range(0, last, most)}

@@ -21,6 +21,8 @@ STUDIES = {
     "error_surface": ("precision=float64",),
     "adaptation": (),
     "rate_sensitivity": ("backend=jax",),
+    "depth_by_scale": ("backend=jax",),
+    "rate_decay": ("backend=jax",),
 }
 # What computes, by backend, in words.
 _HOW = {"tensorflow": "NumPy, layers by TensorFlow", "jax": "many networks as one program"}

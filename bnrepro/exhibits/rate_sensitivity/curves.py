@@ -104,8 +104,8 @@ def norms(rates: pd.DataFrame) -> Drawing:
 
 
 def _decades_of(medians: pd.DataFrame, optimizer: str, network: str) -> str:
-    row = medians.loc[(optimizer, network)]
-    return f"{'>' if row['cut'] >= 0.5 else ''}{row['width']:.1f}"
+    width, cut = medians["width"][optimizer, network], medians["cut"][optimizer, network]
+    return f"{'>' if cut >= 0.5 else ''}{width:.1f}"
 
 
 def median_widths(widths: pd.DataFrame) -> pd.DataFrame:
@@ -166,10 +166,10 @@ def _draw_norms(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:
 
 
 def _describe(rows: pd.DataFrame) -> str:
-    medians = rows["accuracy"].fillna(0).groupby([rows["network"], rows["rate"]]).median()
+    medians = rows.fillna({"accuracy": 0}).groupby(["network", "rate"])["accuracy"].median()
     each = "; ".join(
-        f"{network}, {rate:g}: {100 * accuracy:.1f}"
-        for (network, rate), accuracy in medians.items()
+        f"{row['network']}, {row['rate']:g}: {100 * row['accuracy']:.1f}"
+        for row in medians.reset_index().to_dict("records")
     )
     return f"Median test accuracy in percent by network and rate: {each}."
 
@@ -177,7 +177,7 @@ def _describe(rows: pd.DataFrame) -> str:
 def _describe_norms(rows: pd.DataFrame) -> str:
     medians = rows.groupby(["activation", "network", "rate"])["growth"].median().dropna()
     each = "; ".join(
-        f"{activation}, {network}, {rate:g}: {growth:.3g}"
-        for (activation, network, rate), growth in medians.items()
+        f"{row['activation']}, {row['network']}, {row['rate']:g}: {row['growth']:.3g}"
+        for row in medians.reset_index().to_dict("records")
     )
     return f"Growth of the kernels' norm by activation, network and rate: {each}."
