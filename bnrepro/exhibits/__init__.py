@@ -84,6 +84,12 @@ EXHIBITS = {
         computed="depth_by_scale",
         part="why it works",
     ),
+    "descent_by_batch": Entry(
+        "descent_by_batch.figure",
+        "One example, some, or all at once",
+        computed="descent_by_batch",
+        part="why it works",
+    ),
     "rate_decay": Entry(
         "rate_decay.figure",
         "Rates that decay, and the effective rate",

@@ -7,6 +7,7 @@ from bnrepro.config import ConfigError, study
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits.adaptation import claims as adaptation
 from bnrepro.exhibits.depth_by_scale import claims as depth_by_scale
+from bnrepro.exhibits.descent_by_batch import claims as descent_by_batch
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
@@ -46,6 +47,7 @@ _COMPUTED = (
     error_surface.JUDGED,
     rate_sensitivity.JUDGED,
     depth_by_scale.JUDGED,
+    descent_by_batch.JUDGED,
     rate_decay.JUDGED,
     adaptation.JUDGED,
 )

@@ -45,7 +45,7 @@ class Setting(NamedTuple):
 # normalization, and the largest good one with it (`rate_sensitivity/pilot.csv`).
 _RATES = (0.3, 1.0, 1.0)
 SETTINGS = {
-    PUBLISHED_SCALE: Setting((0, 1, 2, 3, 4, 5), 1000, _RATES, ("data=mnist",)),
+    PUBLISHED_SCALE: Setting((0, 1, 2, 3, 4, 5), 600, _RATES, ("data=mnist",)),
     SMOKE: Setting((0, 1), 100, _RATES, ("data=digits",)),
 }
 
@@ -87,7 +87,7 @@ def schedules(steps: int) -> dict[str, tuple[str, ...]]:
         # Two steps, each to a tenth.
         "step": (
             "schedule=step",
-            f"schedule.decay_steps={math.ceil(steps / 3)}",
+            f"schedule.decay_steps={math.ceil((steps + 1) / 3)}",
             f"schedule.decay_rate={math.sqrt(share)}",
         ),
         "cosine": (

@@ -23,6 +23,7 @@ STUDIES = {
     "rate_sensitivity": ("backend=jax",),
     "depth_by_scale": ("backend=jax",),
     "rate_decay": ("backend=jax",),
+    "descent_by_batch": ("backend=jax",),
 }
 # What computes, by backend, in words.
 _HOW = {"tensorflow": "NumPy, layers by TensorFlow", "jax": "many networks as one program"}

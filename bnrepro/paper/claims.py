@@ -176,6 +176,12 @@ LABORATORY = (
         "2015).",
     ),
     Claim(
+        "F3",
+        "",
+        "Descent over single examples or mini-batches needs fewer examples than descent over all "
+        "at once, and its loss fluctuates more (Bottou 2010).",
+    ),
+    Claim(
         "F4",
         "",
         "A rate that decays ends at a smaller training loss than a constant one (Robbins and Monro "

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bnrepro.exhibits.computed import verdict_table
+from bnrepro.exhibits.computed import images_of, verdict_table
 from bnrepro.exhibits.depth_by_scale import heat
 from bnrepro.exhibits.depth_by_scale.claims import ACTIVATIONS, JUDGED, STUDY, TRAINED
 from bnrepro.exhibits.exhibit import Exhibit
@@ -25,8 +25,8 @@ def exhibit(results_dir: str) -> Exhibit:
         name=STUDY,
         title="Depth by initial scale",
         setting=(
-            f"{shared['data']}, after {shared['train_steps']:,} steps of {shared['batch_size']} "
-            f"examples, n = {cells['seed'].nunique()} seeds"
+            f"{images_of(found['setting'])}, after {shared['train_steps']:,} steps of "
+            f"{shared['batch_size']} examples, n = {cells['seed'].nunique()} seeds"
         ),
         findings=[_finding(activation, cells) for activation in ACTIVATIONS],
         commands=[laboratory.command(STUDY, scale=record.scale), f"bnrepro figure {STUDY}"],

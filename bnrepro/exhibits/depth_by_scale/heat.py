@@ -101,10 +101,9 @@ def _draw(axes: Axes, rows: pd.DataFrame, rule: tuple[str, float]) -> None:
     name, scale = rule
     place = int(np.abs(medians.columns.to_numpy() - scale).argmin())
     axes.add_patch(_frame(place, len(medians)))
-    axes.text(place + 0.5, len(medians) + 0.1, name, ha="center", va="bottom", fontsize=8)
-    axes.set_xticks(
-        np.arange(len(medians.columns)) + 0.5, [_short(float(scale)) for scale in medians.columns]
-    )
+    words = [_short(float(scale)) for scale in medians.columns]
+    words[place] += f"\n{name}"
+    axes.set_xticks(np.arange(len(words)) + 0.5, words)
     axes.set_yticks(np.arange(len(medians)) + 0.5, [f"{depth}" for depth in medians.index])
     axes.grid(visible=False)
     axes.set_xlabel("scale c of the initial weights")

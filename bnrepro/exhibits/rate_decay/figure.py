@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bnrepro.exhibits.computed import verdict_table
+from bnrepro.exhibits.computed import images_of, verdict_table
 from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.exhibits.rate_decay import curves
 from bnrepro.exhibits.rate_decay.claims import JUDGED, NETWORKS, STUDY, effective
@@ -25,8 +25,9 @@ def exhibit(results_dir: str) -> Exhibit:
         name=STUDY,
         title="Decays",
         setting=(
-            f"{shared['data']}, 3 hidden layers of 100 ReLU units, SGD, {shared['train_steps']:,} "
-            f"steps of {shared['batch_size']} examples, n = {decays['seed'].nunique()} seeds"
+            f"{images_of(found['setting'])}, 3 hidden layers of 100 ReLU units, SGD, "
+            f"{shared['train_steps']:,} steps of {shared['batch_size']} examples, "
+            f"n = {decays['seed'].nunique()} seeds"
         ),
         findings=_findings(decays),
         commands=[laboratory.command(STUDY, scale=record.scale), f"bnrepro figure {STUDY}"],

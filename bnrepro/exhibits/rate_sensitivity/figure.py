@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bnrepro.exhibits.computed import verdict_table
+from bnrepro.exhibits.computed import images_of, verdict_table
 from bnrepro.exhibits.exhibit import Exhibit, Table
 from bnrepro.exhibits.rate_sensitivity import curves
 from bnrepro.exhibits.rate_sensitivity.claims import ACTIVATIONS, JUDGED, OPTIMIZERS, STUDY
@@ -49,7 +49,7 @@ def setting(found: dict[str, pd.DataFrame]) -> str:
     """What all networks share, in a line."""
     shared, seeds = found["setting"].iloc[0], found["rates"].groupby("optimizer")["seed"].nunique()
     return (
-        f"{shared['data']}, 3 hidden layers of 100 units, constant rate, after "
+        f"{images_of(found['setting'])}, 3 hidden layers of 100 units, constant rate, after "
         f"{shared['train_steps']:,} steps of {shared['batch_size']} examples, n = {seeds['sgd']} "
         f"seeds (Nesterov, Adagrad, RMSprop: {seeds['adagrad']})"
     )
