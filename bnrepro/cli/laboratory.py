@@ -4,12 +4,13 @@ import shlex
 import subprocess
 import sys
 from functools import partial
+from importlib.util import find_spec
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
-from bnrepro.config import ConfigError, did_you_mean, shown
+from bnrepro.config import ConfigError, did_you_mean, first_few, shown
 from bnrepro.config.overrides import check_single
-from bnrepro.lab.studies import STUDIES
+from bnrepro.lab.studies import BY_JAX, STUDIES
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SCALES
 
 
@@ -30,7 +31,17 @@ def prepare_laboratory(words: Words) -> Work:
                 f"{did_you_mean(name, list(STUDIES))}"
             )
     chosen = [name for name in STUDIES if not words.plain or name in words.plain]
+    _check_jax(chosen)
     return partial(_compute, chosen, results_dir, scale or PUBLISHED_SCALE)
+
+
+def _check_jax(names: list[str]) -> None:
+    grids = [name for name in names if name in BY_JAX]
+    if grids and find_spec("jax") is None:
+        raise ConfigError(
+            f"{first_few(grids)}: many networks train as one program by JAX, which is not "
+            "installed; run `pip install 'bnrepro[jax]'`, or name other studies"
+        )
 
 
 def _compute(names: list[str], results_dir: str, scale: str) -> int:

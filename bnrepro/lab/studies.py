@@ -14,17 +14,18 @@ from bnrepro.records import laboratory
 from bnrepro.records.environment import environment, processor
 from bnrepro.records.laboratory import LaboratoryRecord
 
-# Study, by the name of its module below `bnrepro.lab`, and what it is computed with: what is held
-# to closed forms in double precision, trainings as everywhere, grids of small networks by JAX, as
-# one program.
+# Study, by the name of its module below `bnrepro.lab`, and the precision in which it computes:
+# trainings as everywhere, what is held to closed forms in double precision.
 STUDIES = {
-    "error_surface": ("precision=float64",),
-    "adaptation": (),
-    "rate_sensitivity": ("backend=jax",),
-    "depth_by_scale": ("backend=jax",),
-    "rate_decay": ("backend=jax",),
-    "descent_by_batch": ("backend=jax",),
+    "error_surface": "float64",
+    "adaptation": "float32",
+    "rate_sensitivity": "float32",
+    "depth_by_scale": "float32",
+    "descent_by_batch": "float32",
+    "rate_decay": "float32",
 }
+# Those of grids of small networks, which train as one program: the JAX engine's.
+BY_JAX = ("rate_sensitivity", "depth_by_scale", "descent_by_batch", "rate_decay")
 # What computes, by backend, in words.
 _HOW = {"tensorflow": "NumPy, layers by TensorFlow", "jax": "many networks as one program"}
 
@@ -40,18 +41,19 @@ def run(name: str, results_dir: str | Path, scale: str = laboratory.PUBLISHED_SC
     from bnrepro.config.composition import compose
 
     # One thread: rounding does not depend on the number of cores.
-    config = compose([*STUDIES[name], "threads=1"]).config
-    backend.select(config)
+    chosen = "jax" if name in BY_JAX else "tensorflow"
+    precision = STUDIES[name]
+    backend.select(compose([f"backend={chosen}", f"precision={precision}", "threads=1"]).config)
     from bnrepro.lab.setting import double_precision
 
     study = import_module(f"bnrepro.lab.{name}")
     folder = laboratory.folder_of(results_dir, name)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").unlink(missing_ok=True)
-    with double_precision() if config.precision == "float64" else nullcontext():
+    with double_precision() if precision == "float64" else nullcontext():
         study.compute(folder, scale)
     # Of this process from its start: what other processes do at the same time does not count.
     seconds = round(time.process_time(), 1)
-    where = environment(config.backend, 1, _HOW[config.backend], processor())
+    where = environment(chosen, 1, _HOW[chosen], processor())
     laboratory.write(results_dir, LaboratoryRecord(name, study.QUESTION, seconds, where, scale))
     return folder
