@@ -331,7 +331,10 @@ def recorded_under_another_name(overrides: Sequence[str]) -> Answer:
 def as_one_program(
     overrides: Sequence[str], members: Sequence[Sequence[str]]
 ) -> list[tuple[Arrays, Arrays]]:
-    """Per member, all variables after three steps among the others, and of the member alone."""
+    """Per member, all variables after three steps among the others, and of the member alone.
+
+    The second time in their places, with the program of the first.
+    """
     # Only a process of the JAX backend can import it.
     from bnrepro.engine.group import Group
 
@@ -342,7 +345,11 @@ def as_one_program(
         engine.train(0, 3)
     group.train(0, 3, range(len(members)))
     together = [engine.variables() for engine in group.engines]
-    return list(zip(together, (engine.variables() for engine in engines), strict=True))
+    group.begin([one.config for one in reversed(engines)])
+    group.train(0, 3, range(len(members)))
+    together += [engine.variables() for engine in group.engines]
+    alone = [engine.variables() for engine in engines]
+    return list(zip(together, (*alone, *reversed(alone)), strict=True))
 
 
 def streamed(overrides: Sequence[str]) -> Answer:
@@ -710,3 +717,58 @@ def found_devices(overrides: Sequence[str], count: int) -> None:
     from bnrepro.engine.placement import place
 
     place(replace(compose(list(overrides)).config.accelerated(), devices=count))
+
+
+def in_a_grid(
+    overrides: Sequence[str], members: Sequence[Sequence[str]], block: int
+) -> list[tuple[Answer, Answer]]:
+    """Per member, what a grid of the laboratory tells of it, and what its own engine does."""
+    from bnrepro.lab import grid
+
+    engines = [cast(Any, _engine([*overrides, *own])) for own in members]
+    steps = engines[0].config.train_steps
+    configs = [engine.config for engine in engines]
+    answers = []
+    for one, engine in zip(
+        grid.train(configs, block, grid.kernel_norm, (0, steps)), engines, strict=True
+    ):
+        before = grid.kernel_norm(engine)
+        segment = engine.train(0, steps)
+        together = {
+            "diverged_at": one.diverged_at,
+            "losses": one.losses,
+            "seen": one.seen,
+            "last_loss": one.last_loss,
+        }
+        alone = {
+            "diverged_at": segment.diverged_at_step,
+            "losses": segment.loss,
+            "before": before,
+            "after": grid.kernel_norm(engine),
+        }
+        answers.append((together, alone))
+    return answers
+
+
+def at_initialization(overrides: Sequence[str], factor: float = 1.0) -> dict[str, list[float]]:
+    """By hidden layer before the first step: lengths of values, and of gradients by its weights.
+
+    Of the first mini-batch, with hidden kernels that are `factor` times as large as drawn.
+    """
+    engine = _engine(overrides)
+    layers = list(engine.network.pre_activations)
+    kernels = {f"model/{layer}/kernel": value for layer, value in _kernels(engine, layers).items()}
+    engine.assign({path: factor * value for path, value in kernels.items()})
+    images = read_images(engine.dataset.train, engine.order.indices(0, 1)[0])
+    values, gradients = engine.pre_activations(images), engine.gradients(0)
+    lengths = {
+        "values": [np.linalg.norm(values[layer]) for layer in layers],
+        "kernels": [np.linalg.norm(gradients[f"{layer}/kernel"]) for layer in layers],
+        "biases": [np.linalg.norm(gradients.get(f"{layer}/bias", np.nan)) for layer in layers],
+    }
+    return {name: [float(each) for each in found] for name, found in lengths.items()}
+
+
+def _kernels(engine: Engine, layers: Sequence[str]) -> Arrays:
+    variables = engine.variables()
+    return {layer: variables[f"model/{layer}/kernel"] for layer in layers}

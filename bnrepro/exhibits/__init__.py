@@ -72,6 +72,36 @@ EXHIBITS = {
         computed="error_surface",
         part="why it works",
     ),
+    "rate_sensitivity": Entry(
+        "rate_sensitivity.figure",
+        "How wide the window of good rates is",
+        computed="rate_sensitivity",
+        part="why it works",
+    ),
+    "depth_by_scale": Entry(
+        "depth_by_scale.figure",
+        "Depth and the scale of the initial weights",
+        computed="depth_by_scale",
+        part="why it works",
+    ),
+    "descent_by_batch": Entry(
+        "descent_by_batch.figure",
+        "One example, some, or all at once",
+        computed="descent_by_batch",
+        part="why it works",
+    ),
+    "rate_decay": Entry(
+        "rate_decay.figure",
+        "Rates that decay, and the effective rate",
+        computed="rate_decay",
+        part="why it works",
+    ),
+    "adaptation": Entry(
+        "adaptation.figure",
+        "Statistics of another domain",
+        computed="adaptation",
+        part="why it works",
+    ),
 }
 
 

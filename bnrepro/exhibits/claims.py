@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from bnrepro.config import ConfigError, study
 from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.exhibits.adaptation import claims as adaptation
+from bnrepro.exhibits.depth_by_scale import claims as depth_by_scale
+from bnrepro.exhibits.descent_by_batch import claims as descent_by_batch
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
@@ -12,6 +15,8 @@ from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.judged_claim import JudgedClaim
 from bnrepro.exhibits.placement import claims as placement
+from bnrepro.exhibits.rate_decay import claims as rate_decay
+from bnrepro.exhibits.rate_sensitivity import claims as rate_sensitivity
 from bnrepro.exhibits.selection import select_optional
 from bnrepro.records import laboratory, study_records
 from bnrepro.records.record import read_runs
@@ -38,8 +43,16 @@ CRITERIA: dict[str, SeedCriterion] = {
     for question in (figure_1, proportional, figure_2, figure_4, placement)
     for key, criterion in question.CRITERIA.items()
 }
+_COMPUTED = (
+    error_surface.JUDGED,
+    rate_sensitivity.JUDGED,
+    depth_by_scale.JUDGED,
+    descent_by_batch.JUDGED,
+    rate_decay.JUDGED,
+    adaptation.JUDGED,
+)
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
-LABORATORY = {criterion.claim: error_surface for criterion in error_surface.CRITERIA.values()}
+LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}
 # The smallest scale at which the Inception networks are evidence; smoke is none.
 _SCALES = ("cpu", "gpu", "paper")
 
@@ -72,7 +85,7 @@ def folder_to_read(claims: Iterable[str]) -> str:
         RecordError: if a record cannot be read.
     """
     asked = list(claims)
-    computed = [LABORATORY[claim].STUDY for claim in asked if claim in LABORATORY]
+    computed = [LABORATORY[claim].study for claim in asked if claim in LABORATORY]
     if computed and len(computed) == len(asked):
         return laboratory.folder_to_read(computed)
     scales = list(_scales(RESULTS)) or [DEFAULT_SCALE]

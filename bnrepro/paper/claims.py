@@ -161,6 +161,33 @@ LABORATORY = (
         "in the gradient leaves an error that only a decaying rate takes away (Robbins and Monro "
         "1951).",
     ),
+    Claim(
+        "F1",
+        "",
+        "Batch normalization widens the window of good learning rates, of gradient descent and "
+        "momentum more than of Adam, and costs no accuracy at the best one (Ioffe and Szegedy "
+        "2015, section 3.3; Santurkar et al. 2018).",
+    ),
+    Claim(
+        "F2",
+        "",
+        "With batch normalization more depths and more scales of the initial weights train; "
+        "without it deep networks with ReLU need c = sqrt(2) (Glorot and Bengio 2010; He et al. "
+        "2015).",
+    ),
+    Claim(
+        "F3",
+        "",
+        "Descent over single examples or mini-batches needs fewer examples than descent over all "
+        "at once, and its loss fluctuates more (Bottou 2010).",
+    ),
+    Claim(
+        "F4",
+        "",
+        "A rate that decays ends at a smaller training loss than a constant one (Robbins and Monro "
+        "1951); under batch normalization with weight decay the effective rate eta / |w|^2 falls "
+        "less than the rate (van Laarhoven 2017).",
+    ),
 )
 
 
