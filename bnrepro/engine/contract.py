@@ -360,10 +360,12 @@ class Engine(ABC):
 
         Averages over the first training mini-batches of the seed's own order, undistorted.
         """
-        terms = [
-            self.batch_moments(read_images(self.dataset.train, batch))
-            for batch in self._heard(self.population_batches(num_batches))
-        ]
+        rows = self._heard(self.population_batches(num_batches))
+        return self.statistics_over(read_images(self.dataset.train, batch) for batch in rows)
+
+    def statistics_over(self, batches: Iterable[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The same over other mini-batches of uint8 images; their labels are not asked for."""
+        terms = [self.batch_moments(images) for images in batches]
         return [
             (np.mean([mean for mean, _ in layer], axis=0), np.mean([v for _, v in layer], axis=0))
             for layer in zip(*terms, strict=True)

@@ -72,6 +72,12 @@ EXHIBITS = {
         computed="error_surface",
         part="why it works",
     ),
+    "adaptation": Entry(
+        "adaptation.figure",
+        "Statistics of another domain",
+        computed="adaptation",
+        part="why it works",
+    ),
 }
 
 

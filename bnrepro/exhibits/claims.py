@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from bnrepro.config import ConfigError, study
 from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.exhibits.adaptation import claims as adaptation
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
@@ -38,7 +39,7 @@ CRITERIA: dict[str, SeedCriterion] = {
     for question in (figure_1, proportional, figure_2, figure_4, placement)
     for key, criterion in question.CRITERIA.items()
 }
-_COMPUTED = (error_surface.JUDGED,)
+_COMPUTED = (error_surface.JUDGED, adaptation.JUDGED)
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
 LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}
 # The smallest scale at which the Inception networks are evidence; smoke is none.

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bnrepro.exhibits.exhibit import Table
 from bnrepro.records import laboratory
+from bnrepro.records.laboratory import LaboratoryRecord
 from bnrepro.verdicts.comparison import judge_seeds, of_values, without_records
 from bnrepro.verdicts.criteria import SeedCriterion
 from bnrepro.verdicts.verdict import COLUMNS, Verdict
@@ -77,3 +78,9 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
     """The verdicts as a table of an exhibit."""
     rows = [astuple(verdict) for verdict in verdicts]
     return Table("verdicts", COLUMNS, rows, "Verdicts, by criteria that were fixed beforehand.")
+
+
+def made_on(record: LaboratoryRecord, rows: pd.DataFrame) -> str:
+    """The images of a study that trains, and the number of its seeds, for a title."""
+    data = "MNIST" if record.scale == laboratory.PUBLISHED_SCALE else f"digits, {record.scale}"
+    return f"{data}, n = {rows['seed'].nunique()}"

@@ -83,9 +83,14 @@ def network(config: Recipe) -> Network:
 def trained(config: Recipe) -> Engine:
     """A network for the digits after `config.train_steps` steps."""
     engine = build_engine(network(config), optimizers.build(config), data.load(config.data), config)
-    for start in range(0, config.train_steps, engine.segment_steps):
-        engine.train(start, min(start + engine.segment_steps, config.train_steps))
+    advance(engine, 0, config.train_steps)
     return engine
+
+
+def advance(engine: Engine, start: int, stop: int) -> None:
+    """Make the updates number `start + 1` to `stop`."""
+    for first in range(start, stop, engine.segment_steps):
+        engine.train(first, min(first + engine.segment_steps, stop))
 
 
 def digits(num_examples: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ verdict), an entry here, and one in `bnrepro.exhibits.EXHIBITS` for what is draw
 """
 
 import time
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -13,14 +14,13 @@ from bnrepro.records import laboratory
 from bnrepro.records.environment import environment, processor
 from bnrepro.records.laboratory import LaboratoryRecord
 
-# Study: its module below `bnrepro.lab`.
-STUDIES = {"error_surface": "error_surface"}
+# Study, by the name of its module below `bnrepro.lab`, and the precision in which it computes:
+# trainings as everywhere, what is held to closed forms in double precision.
+STUDIES = {"error_surface": "float64", "adaptation": "float32"}
 
 
 def run(name: str, results_dir: str | Path, scale: str = laboratory.PUBLISHED_SCALE) -> Path:
-    """Compute a study in double precision; its tables and its record lie in the folder returned.
-
-    A study that trains networks has them in the precision of their own configs.
+    """Compute a study; its tables and its record lie in the folder returned.
 
     Raises:
         OSError: if the folder cannot be written.
@@ -29,14 +29,15 @@ def run(name: str, results_dir: str | Path, scale: str = laboratory.PUBLISHED_SC
     from bnrepro.config.composition import compose
 
     # One thread: rounding does not depend on the number of cores.
-    backend.select(compose(["precision=float64", "threads=1"]).config)
+    precision = STUDIES[name]
+    backend.select(compose([f"precision={precision}", "threads=1"]).config)
     from bnrepro.lab.setting import double_precision
 
-    study = import_module(f"bnrepro.lab.{STUDIES[name]}")
+    study = import_module(f"bnrepro.lab.{name}")
     folder = laboratory.folder_of(results_dir, name)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").unlink(missing_ok=True)
-    with double_precision():
+    with double_precision() if precision == "float64" else nullcontext():
         study.compute(folder, scale)
     # Of this process from its start: what other processes do at the same time does not count.
     seconds = round(time.process_time(), 1)

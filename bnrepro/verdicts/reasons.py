@@ -26,6 +26,14 @@ _REASONS = {
         "spreads multiply: with ReLU and batch normalization gradients grow exponentially (Yang "
         "et al. 2019, arXiv 1902.08129)."
     ),
+    "C24": (
+        "New means and variances take back what shifts and widens the inputs of the units, as "
+        "noise does. The first layer makes of a negative the same numbers with the opposite sign, "
+        "plus a constant: its new statistics take the constant away, and what is left is the "
+        "opposite of every feature that the network knows. Rotation moves what is where, of which "
+        "a mean and a variance per unit know nothing; the new ones also take away what the means "
+        "of the classes' own features said."
+    ),
     "E3": (
         "At a constant rate every step of RMSprop is about as long as the rate, however small the "
         "gradient: a thousandth of the distance asks for a small rate and a thousand steps, on a "

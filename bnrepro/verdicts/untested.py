@@ -22,7 +22,6 @@ REASONS = {
         "the mini-batch, but rate and number of steps change with it, and no criterion was fixed "
         "before its runs"
     ),
-    "C24": "named by the paper as future work; there is no second domain among the data sets",
     "C25": (
         "not the paper's claim but a later explanation; nothing here measures how smooth the loss "
         "is"
