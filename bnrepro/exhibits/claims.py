@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from bnrepro.config import ConfigError, study
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits.adaptation import claims as adaptation
+from bnrepro.exhibits.effective_rate import claims as effective_rate
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
 from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.judged_claim import JudgedClaim
+from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.selection import select_optional
 from bnrepro.records import laboratory, study_records
@@ -39,7 +41,12 @@ CRITERIA: dict[str, SeedCriterion] = {
     for question in (figure_1, proportional, figure_2, figure_4, placement)
     for key, criterion in question.CRITERIA.items()
 }
-_COMPUTED = (error_surface.JUDGED, adaptation.JUDGED)
+_COMPUTED = (
+    error_surface.JUDGED,
+    adaptation.JUDGED,
+    moving_averages.JUDGED,
+    effective_rate.JUDGED,
+)
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
 LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}
 # The smallest scale at which the Inception networks are evidence; smoke is none.

@@ -16,7 +16,12 @@ from bnrepro.records.laboratory import LaboratoryRecord
 
 # Study, by the name of its module below `bnrepro.lab`, and the precision in which it computes:
 # trainings as everywhere, what is held to closed forms in double precision.
-STUDIES = {"error_surface": "float64", "adaptation": "float32"}
+STUDIES = {
+    "error_surface": "float64",
+    "adaptation": "float32",
+    "moving_averages": "float32",
+    "effective_rate": "float32",
+}
 
 
 def run(name: str, results_dir: str | Path, scale: str = laboratory.PUBLISHED_SCALE) -> Path:

@@ -1,7 +1,7 @@
 """What the paper claims and can be tested, C1 to C25, in our own words.
 
 C25 is not the paper's: it is what later work holds against its explanation. Nor are those of
-`LABORATORY`, E1 and further: what the laboratory tests of the reasons that others have given.
+`LABORATORY`, E1, D2 and further: what the laboratory tests of the reasons that others have given.
 """
 
 from bnrepro.paper.laws import LAWS
@@ -160,6 +160,19 @@ LABORATORY = (
         "RMSprop mend the shape only along the axes of the weights (Kingma and Ba 2015), and noise "
         "in the gradient leaves an error that only a decaying rate takes away (Robbins and Monro "
         "1951).",
+    ),
+    Claim(
+        "D2",
+        "",
+        "Moving averages are far from the statistics that they stand for while the weights change "
+        "fast; statistics that are computed anew are not (Wu and Johnson 2021).",
+    ),
+    Claim(
+        "D3",
+        "",
+        "On weights before batch normalization, decay regularizes nothing: it sets the effective "
+        "learning rate, and with it by how much a step turns them (van Laarhoven 2017; Hoffer et "
+        "al. 2018).",
     ),
 )
 
