@@ -72,6 +72,19 @@ EXHIBITS = {
         computed="error_surface",
         part="why it works",
     ),
+    "moving_averages": Entry(
+        "moving_averages.figure",
+        "Moving averages and statistics computed anew",
+        computed="moving_averages",
+        part="why it works",
+    ),
+    "effective_rate": Entry(
+        "effective_rate.figure",
+        "Rate and decay where length does not matter",
+        computed="effective_rate",
+        part="why it works",
+    ),
+    "depth": Entry("depth.figure", "Gradients over depth", computed="depth", part="why it works"),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from bnrepro.config import ConfigError, study
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits.adaptation import claims as adaptation
+from bnrepro.exhibits.depth import claims as depth
 from bnrepro.exhibits.effective_rate import claims as effective_rate
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
@@ -46,6 +47,7 @@ _COMPUTED = (
     adaptation.JUDGED,
     moving_averages.JUDGED,
     effective_rate.JUDGED,
+    depth.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
 LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}

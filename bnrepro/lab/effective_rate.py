@@ -43,17 +43,16 @@ _LAST, _EVERY = 200, 50
 
 @dataclass(frozen=True)
 class _Scale:
-    """How much is computed; the side of squares of pixels that are averaged is of the data."""
+    """How much is computed."""
 
     data: str
-    side: int
     seeds: tuple[int, ...]
     steps: int
 
 
 _SCALES = {
-    PUBLISHED_SCALE: _Scale("mnist", 2, tuple(range(6)), 2000),
-    SMOKE: _Scale("digits", 1, (0, 1), 400),
+    PUBLISHED_SCALE: _Scale("mnist", tuple(range(6)), 2000),
+    SMOKE: _Scale("digits", (0, 1), 400),
 }
 
 
@@ -107,7 +106,7 @@ Cell = tuple[int, float, float]  # seed, rate, decay
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave the tables in `folder`."""
     size = _SCALES[scale]
-    training, test = _images(size)
+    training, test = small_images(size.data)
     grid, rotation, lengths, curves = _grid(size, training, test)
     tables: dict[str, tuple[Sequence[str], list[Any]]] = {
         "grid": (GridRow._fields, grid),
@@ -122,12 +121,15 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
 Images = tuple[np.ndarray, np.ndarray]  # (examples, values) and labels
 
 
-def _images(size: _Scale) -> tuple[Images, Images]:
-    """Training and test images, with mean 0 and variance 1 over all pixels of the former."""
-    found = data.load(compose([f"data={size.data}"]).config.data)
+def small_images(name: str) -> tuple[Images, Images]:
+    """Training and test images, with mean 0 and variance 1 over all pixels of the former.
+
+    Of MNIST squares of 2 x 2 pixels are averaged.
+    """
+    found = data.load(compose([f"data={name}"]).config.data)
+    side = 2 if name == "mnist" else 1
     pixels = [
-        averaged(np.asarray(split.images) / 255, size.side)
-        for split in (found.train, found.evaluation)
+        averaged(np.asarray(split.images) / 255, side) for split in (found.train, found.evaluation)
     ]
     mean, deviation = pixels[0].mean(), pixels[0].std()
     train, test = ((values - mean) / deviation for values in pixels)

@@ -37,9 +37,9 @@ def double_precision() -> Iterator[None]:
         keras.config.set_dtype_policy(policy)
 
 
-def random(purpose: str, *shape: int) -> np.ndarray:
-    """Standard normal numbers, the same on every call with the same purpose."""
-    return generator(_SEED, f"claims/{purpose}").standard_normal(shape)
+def random(purpose: str, *shape: int, seed: int = _SEED) -> np.ndarray:
+    """Standard normal numbers, the same on every call with the same purpose and seed."""
+    return generator(seed, f"claims/{purpose}").standard_normal(shape)
 
 
 def relative_error(value: np.ndarray, expected: np.ndarray) -> float:

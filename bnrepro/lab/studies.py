@@ -21,6 +21,7 @@ STUDIES = {
     "adaptation": "float32",
     "moving_averages": "float32",
     "effective_rate": "float32",
+    "depth": "float64",
 }
 
 

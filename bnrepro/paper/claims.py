@@ -174,6 +174,13 @@ LABORATORY = (
         "learning rate, and with it by how much a step turns them (van Laarhoven 2017; Hoffer et "
         "al. 2018).",
     ),
+    Claim(
+        "D5",
+        "",
+        "Batch normalization by itself does not make any depth trainable: at initialization it "
+        "makes gradients grow exponentially backward, which layers that add their inputs avoid "
+        "(Yang et al. 2019).",
+    ),
 )
 
 
