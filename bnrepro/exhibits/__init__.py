@@ -72,6 +72,12 @@ EXHIBITS = {
         computed="error_surface",
         part="why it works",
     ),
+    "small_batches": Entry(
+        "small_batches.figure",
+        "Small mini-batches, and mini-batches that are no sample",
+        computed="small_batches",
+        part="why it works",
+    ),
     "moving_averages": Entry(
         "moving_averages.figure",
         "Moving averages and statistics computed anew",

@@ -17,6 +17,7 @@ from bnrepro.exhibits.judged_claim import JudgedClaim
 from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.selection import select_optional
+from bnrepro.exhibits.small_batches import claims as small_batches
 from bnrepro.records import laboratory, study_records
 from bnrepro.records.record import read_runs
 from bnrepro.records.study_records import RESULTS
@@ -44,10 +45,11 @@ CRITERIA: dict[str, SeedCriterion] = {
 }
 _COMPUTED = (
     error_surface.JUDGED,
-    adaptation.JUDGED,
+    small_batches.JUDGED,
     moving_averages.JUDGED,
     effective_rate.JUDGED,
     depth.JUDGED,
+    adaptation.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
 LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}

@@ -18,10 +18,11 @@ from bnrepro.records.laboratory import LaboratoryRecord
 # trainings as everywhere, what is held to closed forms in double precision.
 STUDIES = {
     "error_surface": "float64",
-    "adaptation": "float32",
+    "small_batches": "float32",
     "moving_averages": "float32",
     "effective_rate": "float32",
     "depth": "float64",
+    "adaptation": "float32",
 }
 
 

@@ -1,7 +1,7 @@
 """What the paper claims and can be tested, C1 to C25, in our own words.
 
 C25 is not the paper's: it is what later work holds against its explanation. Nor are those of
-`LABORATORY`, E1, D2 and further: what the laboratory tests of the reasons that others have given.
+`LABORATORY`, E1, D1 and further: what the laboratory tests of the reasons that others have given.
 """
 
 from bnrepro.paper.laws import LAWS
@@ -160,6 +160,18 @@ LABORATORY = (
         "RMSprop mend the shape only along the axes of the weights (Kingma and Ba 2015), and noise "
         "in the gradient leaves an error that only a decaying rate takes away (Robbins and Monro "
         "1951).",
+    ),
+    Claim(
+        "D1",
+        "",
+        "In small mini-batches batch normalization becomes worse, group normalization does not; "
+        "batch renormalization lies between them (Wu and He 2018, Ioffe 2017).",
+    ),
+    Claim(
+        "D1b",
+        "",
+        "Where mini-batches are no sample of the data, inference with moving averages fails after "
+        "batch normalization and not after batch renormalization (Ioffe 2017).",
     ),
     Claim(
         "D2",
