@@ -9,9 +9,9 @@ normalization is about the same in each. In the second part a mini-batch of 8 ha
 four classes (`shuffle=class_pairs`). Groups are of 8 maps or units: one of two units knows which of
 them is larger, and nothing else.
 
-The images are the digits of 8 x 8, the network is the small cnn at a quarter of its width: twice
-16,000 images in mini-batches of two are the dearest minutes of the laboratory. Rate and lengths are
-the specification's way of choosing them; there was no pilot.
+The images are the digits of 8 x 8, the network is the small cnn at a quarter of its width: images
+in mini-batches of two are the dearest ones of the laboratory. Rates are the specification's, the
+length is what that costs; there was no pilot.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class _Scale:
 
 
 _SCALES = {
-    PUBLISHED_SCALE: _Scale(tuple(range(6)), (2, 8, 32), 16_000),
+    PUBLISHED_SCALE: _Scale(tuple(range(6)), (2, 8, 32), 8_000),
     SMOKE: _Scale((0, 1), (2, 32), 1_600),
 }
 

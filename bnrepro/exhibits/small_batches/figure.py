@@ -27,7 +27,7 @@ _LINES = {
 }
 _COMPARED = (("batch", "accuracy"), ("batch", "population"), ("renorm", "accuracy"))
 _CAPTION = (
-    "Digits of 8 x 8, the cnn at a quarter of its width, 16,000 images seen by every network, rate "
+    "Digits of 8 x 8, the cnn at a quarter of its width, 8,000 images seen by every network, rate "
     "in proportion to the mini-batch (0.05 at 32). Lines: medians; marks: seeds, six of what "
     "is judged, else three. (b) Mini-batches of 8; in class pairs two images each of four classes; "
     "computed anew: by Algorithm 2 over mini-batches of the same kind."
