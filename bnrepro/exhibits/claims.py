@@ -6,18 +6,22 @@ from collections.abc import Iterable, Iterator
 from bnrepro.config import ConfigError, study
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits.adaptation import claims as adaptation
+from bnrepro.exhibits.depth import claims as depth
 from bnrepro.exhibits.depth_by_scale import claims as depth_by_scale
 from bnrepro.exhibits.descent_by_batch import claims as descent_by_batch
+from bnrepro.exhibits.effective_rate import claims as effective_rate
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
 from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.judged_claim import JudgedClaim
+from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.rate_decay import claims as rate_decay
 from bnrepro.exhibits.rate_sensitivity import claims as rate_sensitivity
 from bnrepro.exhibits.selection import select_optional
+from bnrepro.exhibits.small_batches import claims as small_batches
 from bnrepro.records import laboratory, study_records
 from bnrepro.records.record import read_runs
 from bnrepro.records.study_records import RESULTS
@@ -49,6 +53,10 @@ _COMPUTED = (
     depth_by_scale.JUDGED,
     descent_by_batch.JUDGED,
     rate_decay.JUDGED,
+    small_batches.JUDGED,
+    moving_averages.JUDGED,
+    effective_rate.JUDGED,
+    depth.JUDGED,
     adaptation.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.

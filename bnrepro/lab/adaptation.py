@@ -18,6 +18,7 @@ from bnrepro.config.composition import compose
 from bnrepro.config.randomness import generator
 from bnrepro.data import Dataset, Split
 from bnrepro.engine import Engine
+from bnrepro.engine.batch import read_images
 from bnrepro.lab.setting import advance
 from bnrepro.lab.tables import write_table
 from bnrepro.measures.evaluation import inferring_with
@@ -76,20 +77,17 @@ def _rows(seed: int, words: tuple[str, ...]) -> Iterator[Row]:
 def scored(engine: Engine, network: str, seed: int) -> Iterator[Row]:
     """A row per domain and number of images; without normalization for no images alone."""
     grey = _grey(engine)
-    unlabelled = grey.train.take(_order(seed, len(grey.train.labels))[: max(COUNTS)])
+    order = generator(seed, "adaptation/images").permutation(len(grey.train.labels))
+    unlabelled = read_images(grey.train, order[: max(COUNTS)])
     for domain, change in DOMAINS.items():
-        target = _black_or_white(change(grey.evaluation.images, seed))
+        target = _black_or_white(change(np.asarray(grey.evaluation.images), seed))
         split = Split(target, grey.evaluation.labels)
         yield Row(seed, network, domain, 0, engine.score(split)[1])
         if engine.network.batch_normalizations:
             # Other noise than that of the test images.
-            images = _black_or_white(change(unlabelled.images, _NOISE_OF_UNLABELLED + seed))
+            images = _black_or_white(change(unlabelled, _NOISE_OF_UNLABELLED + seed))
             for count in COUNTS[1:]:
                 yield Row(seed, network, domain, count, _adapted(engine, split, images[:count]))
-
-
-def _order(seed: int, count: int) -> np.ndarray:
-    return generator(seed, "adaptation/images").permutation(count)
 
 
 def _grey(engine: Engine) -> Dataset:

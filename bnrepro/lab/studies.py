@@ -18,6 +18,10 @@ from bnrepro.records.laboratory import LaboratoryRecord
 # trainings as everywhere, what is held to closed forms in double precision.
 STUDIES = {
     "error_surface": "float64",
+    "small_batches": "float32",
+    "moving_averages": "float32",
+    "effective_rate": "float32",
+    "depth": "float64",
     "adaptation": "float32",
     "rate_sensitivity": "float32",
     "depth_by_scale": "float32",

@@ -1,7 +1,7 @@
 """What the paper claims and can be tested, C1 to C25, in our own words.
 
 C25 is not the paper's: it is what later work holds against its explanation. Nor are those of
-`LABORATORY`, E1 and further: what the laboratory tests of the reasons that others have given.
+`LABORATORY`, E1, D1 and further: what the laboratory tests of the reasons that others have given.
 """
 
 from bnrepro.paper.laws import LAWS
@@ -187,6 +187,38 @@ LABORATORY = (
         "A rate that decays ends at a smaller training loss than a constant one (Robbins and Monro "
         "1951); under batch normalization with weight decay the effective rate eta / |w|^2 falls "
         "less than the rate (van Laarhoven 2017).",
+    ),
+    Claim(
+        "D1",
+        "",
+        "In small mini-batches batch normalization becomes worse, group normalization does not; "
+        "batch renormalization lies between them (Wu and He 2018, Ioffe 2017).",
+    ),
+    Claim(
+        "D1b",
+        "",
+        "Where mini-batches are no sample of the data, inference with moving averages fails after "
+        "batch normalization and not after batch renormalization (Ioffe 2017).",
+    ),
+    Claim(
+        "D2",
+        "",
+        "Moving averages are far from the statistics that they stand for while the weights change "
+        "fast; statistics that are computed anew are not (Wu and Johnson 2021).",
+    ),
+    Claim(
+        "D3",
+        "",
+        "On weights before batch normalization, decay regularizes nothing: it sets the effective "
+        "learning rate, and with it by how much a step turns them (van Laarhoven 2017; Hoffer et "
+        "al. 2018).",
+    ),
+    Claim(
+        "D5",
+        "",
+        "Batch normalization by itself does not make any depth trainable: at initialization it "
+        "makes gradients grow exponentially backward, which layers that add their inputs avoid "
+        "(Yang et al. 2019).",
     ),
 )
 

@@ -18,6 +18,13 @@ CAUTION = (
     "median, or, in a simulation, the ratio of two."
 )
 _REASONS = {
+    "C3": (
+        "The gradient is perpendicular to a kernel and shrinks with its length, so that without "
+        "decay |w|^4 = |w_0|^4 + 2 eta^2 G t: the effective rate eta / |w|^2 forgets the rate once "
+        "the length has forgotten where it began. He's weights begin long; in so few steps even "
+        "the largest rate adds only a part to that, and the rates in effect are nearly as far "
+        "apart as the rates are."
+    ),
     "C4": (
         "The paper argues from uncorrelated Gaussian layers and a linear map between them that "
         "keeps them so. Orthogonal weights do; the singular values of a square matrix of "

@@ -4,11 +4,6 @@ from bnrepro.paper import claim
 from bnrepro.verdicts.verdict import UNTESTED, Verdict
 
 REASONS = {
-    "C3": (
-        "that larger weights get smaller gradients is tested under C2; that this stabilizes the "
-        "growth of the parameters would want their norms over a training at several rates, which "
-        "TensorBoard shows and no record keeps"
-    ),
     "C17": (
         "the study one_change takes dropout back alone in BN-x5, but on three seeds, and no "
         "criterion for overfitting was fixed before its runs (bnrepro figure one_change)"
