@@ -290,7 +290,7 @@ class RunConfig(LaunchConfig):
     )
     normalization: str | None = field(
         metadata=about(
-            "batch, batch_renorm, noisy_batch, layer, group, instance; null: batch where placed",
+            "batch, batch_renorm, noisy_batch, layer, group, instance, or noise alone; null: batch",
             word=itself(3, (None, "unnormalized")),
             choices=NORMALIZATIONS,
             takes_own=True,
