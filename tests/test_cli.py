@@ -263,7 +263,7 @@ def test_make_laboratory_runs_what_the_laboratory_lists(capsys):
         assert f"commands=$(.venv/bin/bnrepro laboratory --commands {scale}) && " in shown
     assert cli.main(["laboratory", "--commands", "scale=smoke", "results_dir=mine"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "bnrepro laboratory error_surface results_dir=mine",
+        "bnrepro laboratory error_surface scale=smoke results_dir=mine",
         "bnrepro figure error_surface results_dir=mine",
     ]
 
@@ -274,7 +274,7 @@ def test_a_study_of_the_laboratory_that_trains_joins_by_its_entry(monkeypatch, c
     assert cli.main(["laboratory", "--commands", "scale=smoke"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "bnrepro sweep study=figure_2 scale=smoke",
-        "bnrepro laboratory error_surface",
+        "bnrepro laboratory error_surface scale=smoke",
         "bnrepro figure error_surface",
         "bnrepro figure trained scale=smoke",
     ]
@@ -284,7 +284,7 @@ def test_a_study_of_the_laboratory_that_trains_joins_by_its_entry(monkeypatch, c
     ("words", "line"),
     [
         (["error_surfac"], "expected studies among error_surface; did you mean 'error_surface'?"),
-        (["scale=smoke"], "scale=smoke: what is computed has one scale; leave it out"),
+        (["scale=gpu"], "scale=gpu: expected smoke, or no scale for all of a study"),
         (["seed=1"], "seed=1: `bnrepro laboratory` takes only results_dir, scale"),
     ],
 )

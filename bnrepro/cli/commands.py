@@ -214,8 +214,8 @@ COMMANDS = {
         ),
         Command(
             "laboratory",
-            "compute why it works: the studies that train no network",
-            "[STUDY ...] [results_dir=DIR]",
+            "compute why it works: the studies that leave tables",
+            "[STUDY ...] [scale=smoke] [results_dir=DIR]",
             prepare_laboratory,
             (Flag("--commands", "list what makes the laboratory's part of the report, by scale"),),
             keys=("results_dir", "scale"),

@@ -9,6 +9,7 @@ from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.config.overrides import check_single
 from bnrepro.lab.studies import STUDIES
+from bnrepro.records.laboratory import PUBLISHED_SCALE, SCALES
 
 
 def prepare_laboratory(words: Words) -> Work:
@@ -19,8 +20,8 @@ def prepare_laboratory(words: Words) -> Work:
     scale = words.value("scale", "") or None
     if "--commands" in words.flags:
         return partial(_list_commands, results_dir, scale)
-    if scale is not None:
-        raise ConfigError(f"scale={shown(scale)}: what is computed has one scale; leave it out")
+    if scale is not None and scale not in SCALES:
+        raise ConfigError(f"scale={shown(scale)}: expected smoke, or no scale for all of a study")
     for name in words.plain:
         if name not in STUDIES:
             raise ConfigError(
@@ -28,15 +29,15 @@ def prepare_laboratory(words: Words) -> Work:
                 f"{did_you_mean(name, list(STUDIES))}"
             )
     chosen = [name for name in STUDIES if not words.plain or name in words.plain]
-    return partial(_compute, chosen, results_dir)
+    return partial(_compute, chosen, results_dir, scale or PUBLISHED_SCALE)
 
 
-def _compute(names: list[str], results_dir: str) -> int:
+def _compute(names: list[str], results_dir: str, scale: str) -> int:
     from bnrepro.lab import studies
 
     for name in names:
         print(f"computing {name}", file=sys.stderr, flush=True)
-        print(studies.run(name, results_dir))
+        print(studies.run(name, results_dir, scale))
     return 0
 
 

@@ -38,8 +38,9 @@ CRITERIA: dict[str, SeedCriterion] = {
     for question in (figure_1, proportional, figure_2, figure_4, placement)
     for key, criterion in question.CRITERIA.items()
 }
+_COMPUTED = (error_surface.JUDGED,)
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
-LABORATORY = {criterion.claim: error_surface for criterion in error_surface.CRITERIA.values()}
+LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}
 # The smallest scale at which the Inception networks are evidence; smoke is none.
 _SCALES = ("cpu", "gpu", "paper")
 
@@ -72,7 +73,7 @@ def folder_to_read(claims: Iterable[str]) -> str:
         RecordError: if a record cannot be read.
     """
     asked = list(claims)
-    computed = [LABORATORY[claim].STUDY for claim in asked if claim in LABORATORY]
+    computed = [LABORATORY[claim].study for claim in asked if claim in LABORATORY]
     if computed and len(computed) == len(asked):
         return laboratory.folder_to_read(computed)
     scales = list(_scales(RESULTS)) or [DEFAULT_SCALE]

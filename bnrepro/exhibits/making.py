@@ -111,7 +111,7 @@ def commands(
     trained = dict.fromkeys(name for part in shown for name in part.studies)
     sweeps = [study.command(name, _scale_of(name, scale), results_dir) for name in trained]
     computed = dict.fromkeys(part.entry.computed for part in shown if part.entry.computed)
-    return [*sweeps, *(laboratory.command(name, results_dir) for name in computed)]
+    return [*sweeps, *(laboratory.command(name, results_dir, scale) for name in computed)]
 
 
 def folder_to_read(names: Iterable[str], scale: str | None = None) -> str:

@@ -1,7 +1,8 @@
 """The studies that the laboratory computes; each is imported, and TensorFlow with it, when run.
 
-To add one: a module with `QUESTION` and `compute(folder)`, which leaves tables in the folder, an
-entry here, and one in `bnrepro.exhibits.EXHIBITS` for what is drawn of them.
+To add one: a module with `QUESTION` and `compute(folder, scale)`, which leaves tables in the folder
+(`scale` is one of `laboratory.SCALES`: smoke is the same in a minute, on too few seeds for a
+verdict), an entry here, and one in `bnrepro.exhibits.EXHIBITS` for what is drawn of them.
 """
 
 import time
@@ -16,8 +17,10 @@ from bnrepro.records.laboratory import LaboratoryRecord
 STUDIES = {"error_surface": "error_surface"}
 
 
-def run(name: str, results_dir: str | Path) -> Path:
+def run(name: str, results_dir: str | Path, scale: str = laboratory.PUBLISHED_SCALE) -> Path:
     """Compute a study in double precision; its tables and its record lie in the folder returned.
+
+    A study that trains networks has them in the precision of their own configs.
 
     Raises:
         OSError: if the folder cannot be written.
@@ -34,9 +37,9 @@ def run(name: str, results_dir: str | Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").unlink(missing_ok=True)
     with double_precision():
-        study.compute(folder)
+        study.compute(folder, scale)
     # Of this process from its start: what other processes do at the same time does not count.
     seconds = round(time.process_time(), 1)
     where = environment("tensorflow", 1, "NumPy, layers by TensorFlow", processor())
-    laboratory.write(results_dir, LaboratoryRecord(name, study.QUESTION, seconds, where))
+    laboratory.write(results_dir, LaboratoryRecord(name, study.QUESTION, seconds, where, scale))
     return folder
