@@ -14,7 +14,7 @@ from bnrepro.records.environment import environment, processor
 from bnrepro.records.laboratory import LaboratoryRecord
 
 # Study: its module below `bnrepro.lab`.
-STUDIES = {"error_surface": "error_surface"}
+STUDIES = {"error_surface": "error_surface", "deep_linear": "deep_linear"}
 
 
 def run(name: str, results_dir: str | Path, scale: str = laboratory.PUBLISHED_SCALE) -> Path:
