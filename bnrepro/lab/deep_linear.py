@@ -3,9 +3,11 @@
 Santurkar et al. 2018 (https://arxiv.org/abs/1805.11604), section 2.2 and figure 3: 25 layers of
 10 x 10 weights, examples x ~ N(0, I), the loss |W_25 ... W_1 x - A x|^2 with a Gaussian A, descent
 on all 1,000 examples, Glorot's initial weights; with and without batch normalization after all but
-the last layer. G_i is the gradient for W_i, G'_i the same after the layers before it made their step.
+the last layer. G_i is the gradient for W_i, G'_i the same after the layers before it made their
+step.
 
-Paper: whether the loss is summed or averaged over the examples, and the scale of A, is not said. Ours: summed; entries of variance 1. Averaged, rates would be a thousand times as large.
+Paper: whether the loss is summed or averaged over the examples, and the scale of A, is not said.
+Ours: summed; entries of variance 1. Averaged, rates would be a thousand times as large.
 
 All seeds are one computation: arrays begin with an axis of seeds.
 """
