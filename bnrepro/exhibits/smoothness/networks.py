@@ -1,9 +1,13 @@
 """The networks of the study `smoothness`, and what was measured while they trained."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from bnrepro.drawing.curves import Label, label_ends
 from bnrepro.experiments.line import BLUE, GREEN, ORANGE, VERMILLION, Line
 from bnrepro.records.record import RecordError
 from bnrepro.verdicts.comparison import Comparison, of_values
@@ -47,3 +51,53 @@ def measured(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
 def compared(name: str, of_seeds: pd.Series) -> Comparison:
     """One number a seed; seeds of which a network is absent have none."""
     return of_values(name, of_seeds.dropna().to_numpy())
+
+
+def draw_over_steps(
+    axes: Axes, rows: pd.DataFrame, quantity: str, network: str, dashed: bool = False
+) -> Label | None:
+    """The median over seeds at each step, with a band from the least seed to the greatest.
+
+    What is not finite on a seed counts as the worst: where the median is not finite there is no
+    line. `rows` have `seed`, `step` and the quantity. Gives the label of the line's end.
+    """
+    if rows.empty:
+        return None
+    line = LINES[network]
+    by_step = rows.groupby("step")[quantity]
+    low, middle, high = by_step.min(), by_step.median(), by_step.max()
+    axes.fill_between(low.index, low, high, color=line.color, alpha=0.15, linewidth=0)
+    style = (0, (4, 2)) if dashed else line.style
+    axes.plot(
+        middle.index, middle, color=line.color, linestyle=style, marker=line.marker,
+        markersize=2 if dashed else 3.5, linewidth=1.1 if dashed else 1.6, label=network,
+    )  # fmt: skip
+    return Label(float(middle.index[-1]), float(middle.iloc[-1]), network, line.text_color)
+
+
+def draw_networks(
+    axes: Axes, rows: pd.DataFrame, quantity: str, networks: Sequence[str] = (PLAIN, BN)
+) -> None:
+    """`draw_over_steps` of some networks, with their labels; set scales and limits before."""
+    drawn = [
+        draw_over_steps(axes, rows[rows["network"] == network], quantity, network)
+        for network in networks
+    ]
+    axes.set_xlabel("training steps")
+    label_ends(axes, [label for label in drawn if label is not None])
+
+
+def steps_axis(axes: Axes) -> None:
+    """Steps of equal ratios at equal distances, from step 0 on."""
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(FixedLocator([0, 1, 10, 100, 1000]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def describe(rows: pd.DataFrame, quantity: str) -> str:
+    """Medians over seeds and steps by network, in words."""
+    medians = rows.groupby("network", sort=False)[quantity].median()
+    each = "; ".join(f"{network}: {value:.3g}" for network, value in medians.items())
+    return f"Median over seeds and steps: {each}."
