@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -160,14 +159,14 @@ def _draw(axes: Axes, rows: pd.DataFrame, quantity: str, is_linear: bool = False
         axes.set_yscale("log")
         axes.set_ylabel("|G - G'|" if is_linear else "|G - G'| / |G|")
     if not is_linear:
-        steps_axis(axes)
+        steps_axis(axes, rows["step"].max())
     draw_networks(axes, rows, quantity)
 
 
 def _draw_loss(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_yscale("log")
     axes.set_ylabel("loss")
-    draw_networks(axes, rows.replace(np.inf, np.nan), "loss")
+    draw_networks(axes, rows, "loss")
 
 
 def _ratios(rows: pd.DataFrame) -> list[float]:

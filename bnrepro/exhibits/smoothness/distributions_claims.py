@@ -62,7 +62,7 @@ def train_accuracy(chosen: Selection) -> pd.DataFrame:
     curves = chosen.curves.merge(
         runs[["name", "seed", "label", "diverged_at_step"]], on=["name", "seed"], suffixes=("_", "")
     )
-    has_diverged = curves["diverged_at_step"].le(curves["step"])
+    has_diverged = pd.to_numeric(curves["diverged_at_step"]).le(curves["step"])
     accuracy = curves["train_accuracy"].mask(has_diverged, 1 / chosen.num_classes)
     return (
         curves.assign(accuracy=accuracy)

@@ -13,6 +13,7 @@ from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
 from bnrepro.exhibits.selection import select
 from bnrepro.exhibits.smoothness.landscape_claims import (
     RELATIVE,
+    late,
     medians,
     per_step,
     ratios,
@@ -28,6 +29,7 @@ from bnrepro.exhibits.smoothness.networks import (
     draw_over_steps,
     labelled,
     measured,
+    plain_ticks,
     steps_axis,
 )
 from bnrepro.exhibits.wording import setting
@@ -53,9 +55,9 @@ _CAPTION = (
     "Seeds lie over each other in (a) and (b): bands from the least to the greatest over eight "
     "lengths of step, 1/2 to 4 learning rates, on the mini-batch that comes next, with its own "
     "statistics; dotted in (a): its loss. In (c) and (d) line: median over seeds, band: least and "
-    "greatest; dashed in (c): batch normalization, kernels alone, as they are and ten times as "
-    "large. (d) Change of the gradient over the gradient, at a step of 1 % of the weights' norm. "
-    "A triangle at the top: not finite."
+    "greatest; dashed in (c): batch normalization, moved in its kernels alone and with these "
+    "ten times as large. (d) Change of the gradient over the gradient, at a step of 1 % of the "
+    "weights' norm. A triangle at the top: not finite."
 )
 
 
@@ -120,11 +122,12 @@ def _drawing(rows: pd.DataFrame) -> Drawing:
             partial(_draw_relative, rows=relative),
         ),
     ]
-    ratio = {name: ratios(rows, "gradient", name).median() for name in ("greatest_change", "beta")}
+    at_once, later = (
+        ratios(each, "gradient", "greatest_change").median() for each in (rows, late(rows))
+    )
     title = (
-        f"Without batch normalization the gradient changes {ratio['greatest_change']:.2g} times as "
-        f"much along itself; at equal relative steps "
-        f"{ratios(rows, _SHARE, 'relative_change').median():.2g} times"
+        f"Without batch normalization the gradient changes {at_once:.2g} times as much along "
+        f"itself as with it; after the first fifth of the training {later:.2g} times"
     )
     return Drawing(
         "landscape", title, panels, [["loss", "gradient"], ["beta", "relative"]], _CAPTION, _LEAD
@@ -144,38 +147,38 @@ def _draw_bands(axes: Axes, rows: pd.DataFrame, ends: Sequence[str], label: str)
             )  # fmt: skip
             axes.plot(own["step"], low, own["step"], high, color=line.color, linewidth=0.5)
             beyond = own["step"][~np.isfinite(own[ends[1]])]
-            axes.plot(
-                beyond, np.ones(len(beyond)), "^", color=line.color, clip_on=False,
-                transform=axes.get_xaxis_transform(),
-            )  # fmt: skip
+            # A series without a point would take part in the layout.
+            if not beyond.empty:
+                axes.plot(
+                    beyond, np.ones(len(beyond)), "^", color=line.color, clip_on=False,
+                    transform=axes.get_xaxis_transform(),
+                )  # fmt: skip
         if label == "loss" and not of_network.empty:
             loss = of_network.groupby("step")["loss"].median()
             axes.plot(loss.index, loss, color=line.color, linestyle=(0, (1, 1.3)), linewidth=1)
     axes.set_yscale("log")
-    steps_axis(axes)
-    axes.set_xlabel("training steps")
+    steps_axis(axes, rows["step"].max())
+    plain_ticks(axes)
     axes.set_ylabel(label)
     axes.legend(frameon=False, fontsize=7.5, loc="best")
 
 
 def _draw_beta(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_yscale("log")
-    steps_axis(axes)
-    for move in (_KERNELS, _LARGER):
-        own = rows[(rows["move"] == move) & (rows["network"] == BN)]
-        label = draw_over_steps(axes, own, "beta", BN, dashed=True)
-        if label is not None:
-            axes.annotate(
-                move, (1, own[own["step"] == 1]["beta"].median()), fontsize=7,
-                color=LINES[BN].text_color, xytext=(2, -9), textcoords="offset points",
-            )  # fmt: skip
+    steps_axis(axes, rows["step"].max())
+    larger = rows[(rows["move"] == _LARGER) & (rows["network"] == BN)]
+    draw_over_steps(axes, larger, "beta", BN, dashed=True)
+    axes.annotate(
+        "with BN, kernels 10 times as large", (1, larger[larger["step"] == 1]["beta"].median()),
+        fontsize=7.5, color=LINES[BN].text_color, xytext=(0, 7), textcoords="offset points",
+    )  # fmt: skip
     axes.set_ylabel("effective beta")
     draw_networks(axes, rows[rows["move"] == "gradient"], "beta")
 
 
 def _draw_relative(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_yscale("log")
-    steps_axis(axes)
+    steps_axis(axes, rows["step"].max())
     axes.set_ylabel("change over the gradient's norm")
     draw_networks(axes, rows, "relative_change")
 
@@ -193,22 +196,29 @@ def _table(rows: pd.DataFrame) -> Table:
 
 
 def _findings(rows: pd.DataFrame) -> list[str]:
-    along = {name: ratios(rows, "gradient", name).median() for name in ("greatest_change", "beta")}
-    relative = [ratios(rows, move, "relative_change").median() for move in RELATIVE]
-    betas = {
-        move: rows[(rows["move"] == move) & (rows["network"] == BN)].groupby("seed")["beta"]
+    found = []
+    for when, own in (("Over all measurements", rows), ("After the first fifth", late(rows))):
+        change, beta = (
+            ratios(own, "gradient", name).median() for name in ("greatest_change", "beta")
+        )
+        relative = [ratios(own, move, "relative_change").median() for move in RELATIVE]
+        losses = medians(own, "gradient", "loss").median()
+        found.append(
+            f"{when}, along the gradient and from 1/2 to 4 learning rates, the gradient without "
+            f"batch normalization changes {change:.2g} times as much as with it, and effective "
+            f"beta is {beta:.2g} times as large; at steps of 0.1, 1 and 10 % of the weights' norm "
+            f"the change relative to the gradient is "
+            f"{', '.join(f'{each:.2g}' for each in relative)} times as large (medians over steps, "
+            f"then seeds; median loss {losses[PLAIN]:.2g} without, {losses[BN]:.2g} with)."
+        )
+    betas = [
+        rows[(rows["move"] == move) & (rows["network"] == BN)].groupby("seed")["beta"].median()
         for move in (_KERNELS, _LARGER)
-    }
-    smoother = (betas[_KERNELS].median() / betas[_LARGER].median()).median()
-    losses = medians(rows, "gradient", "loss").median()
+    ]
     return [
-        f"Along the gradient, from 1/2 to 4 learning rates, the gradient of the network without "
-        f"batch normalization changes {along['greatest_change']:.2g} times as much as of that with "
-        f"it, and its effective beta is {along['beta']:.2g} times as large (medians over steps, "
-        f"then seeds; median loss {losses[PLAIN]:.2g} without, {losses[BN]:.2g} with).",
-        "At steps of 0.1, 1 and 10 % of the weights' norm the change relative to the gradient is "
-        f"{', '.join(f'{each:.2g}' for each in relative)} times that with batch normalization.",
-        f"The same network with kernels ten times as large before batch normalization looks "
-        f"{smoother:.2g} times as smooth by effective beta of those kernels: absolute numbers "
-        "move with the scale of the weights.",
+        *found,
+        "The same network with kernels ten times as large before batch normalization looks "
+        f"{(betas[0] / betas[1]).median():.2g} times as smooth by the effective beta of these "
+        "kernels, and a hundred times in the limit of short steps: absolute numbers move with the "
+        "scale of the weights.",
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from bnrepro.drawing.curves import Label, label_ends
 from bnrepro.experiments.line import BLUE, GREEN, ORANGE, VERMILLION, Line
@@ -20,6 +20,8 @@ LINES = {
     NOISY: Line(NOISY, GREEN, (0, (5, 2)), "^"),
     NOISE: Line(NOISE, ORANGE, (0, (1, 1.3)), "v"),
 }
+# Within so large a ratio there are ticks between powers of ten.
+_FEW_DECADES = 300
 _BY_NORMALIZATION = {"batch": BN, "noisy_batch": NOISY, "noise": NOISE}
 
 
@@ -78,22 +80,38 @@ def draw_over_steps(
 def draw_networks(
     axes: Axes, rows: pd.DataFrame, quantity: str, networks: Sequence[str] = (PLAIN, BN)
 ) -> None:
-    """`draw_over_steps` of some networks, with their labels; set scales and limits before."""
+    """`draw_over_steps` of some networks, with their labels; set the scale of the values before."""
     drawn = [
         draw_over_steps(axes, rows[rows["network"] == network], quantity, network)
         for network in networks
     ]
     axes.set_xlabel("training steps")
+    if axes.get_yscale() == "log":
+        plain_ticks(axes)
     label_ends(axes, [label for label in drawn if label is not None])
 
 
-def steps_axis(axes: Axes) -> None:
-    """Steps of equal ratios at equal distances, from step 0 on."""
+def steps_axis(axes: Axes, last: int) -> None:
+    """Steps of equal ratios at equal distances, from step 0 to the last one."""
     axes.set_xscale("symlog", linthresh=1)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, last)
     axes.xaxis.set_major_locator(FixedLocator([0, 1, 10, 100, 1000]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(_plainly))
     axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("training steps")
+
+
+def plain_ticks(axes: Axes) -> None:
+    """Plain numbers on the logarithmic axis of values; call it when all is drawn."""
+    low, high = axes.get_ylim()
+    within_a_decade = (1, 2, 5) if high / low < _FEW_DECADES else (1,)
+    axes.yaxis.set_major_locator(LogLocator(subs=within_a_decade))
+    axes.yaxis.set_major_formatter(FuncFormatter(_plainly))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _plainly(value: float, _: int | None) -> str:
+    return f"{value:,.10g}"
 
 
 def describe(rows: pd.DataFrame, quantity: str) -> str:
