@@ -268,6 +268,16 @@ def test_make_laboratory_runs_what_the_laboratory_lists(capsys):
     ]
 
 
+def test_studies_of_one_scale_are_trained_for_the_laboratory_in_full_or_not_at_all(capsys):
+    assert cli.main(["laboratory", "--commands"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:1] == ["bnrepro sweep study=smoothness"]
+    assert "bnrepro laboratory deep_linear" in shown
+    assert shown[-3:] == [
+        f"bnrepro figure {name}" for name in ("noisy_batch", "covariate_shift", "smoothness")
+    ]
+
+
 def test_a_study_of_the_laboratory_that_trains_joins_by_its_entry(monkeypatch, capsys):
     trained = Entry("figure_2.figure", "Trained", "figure_2", part="why it works")
     monkeypatch.setitem(EXHIBITS, "trained", trained)
@@ -283,7 +293,10 @@ def test_a_study_of_the_laboratory_that_trains_joins_by_its_entry(monkeypatch, c
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["error_surfac"], "expected studies among error_surface; did you mean 'error_surface'?"),
+        (
+            ["error_surfac"],
+            "expected studies among error_surface, deep_linear; did you mean 'error",
+        ),
         (["scale=gpu"], "scale=gpu: expected smoke, or no scale for all of a study"),
         (["seed=1"], "seed=1: `bnrepro laboratory` takes only results_dir, scale"),
     ],
