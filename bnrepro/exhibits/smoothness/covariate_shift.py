@@ -145,7 +145,7 @@ def _linear(tables: dict[str, pd.DataFrame]) -> Drawing:
         layout.append(row)
     cosines = _cosines(shifts)
     title = (
-        f"Deep linear network: the gradient's median cosine is {cosines[PLAIN]:.2g} without batch "
+        f"Deep linear network: the gradient's median cosine is {cosines[PLAIN]:.3g} without batch "
         f"normalization, {cosines[BN]:.2g} with it"
     )
     return Drawing("deep_linear", title, panels, layout, _LINEAR_CAPTION, _LINEAR_LEAD)

@@ -65,7 +65,7 @@ def exhibit(results_dir: str) -> Exhibit:
     judged = verdicts(chosen)
     return Exhibit(
         name="noisy_batch",
-        title="Must distributions be stable?",
+        title="Noisy batch normalization",
         setting=setting(runs),
         findings=_findings(accuracy, rows, runs),
         commands=[chosen.command, "bnrepro figure noisy_batch"],
@@ -106,10 +106,9 @@ def _accuracies(accuracy: pd.DataFrame, rows: pd.DataFrame) -> Drawing:
 def _ridges(rows: pd.DataFrame) -> Drawing:
     seed = int(rows["seed"].min())
     own = rows[rows["seed"] == seed]
-    ratio = changes(rows)[NOISY] / changes(rows)[PLAIN]
     title = (
-        f"Noisy batch normalization: means move {ratio.groupby('seed').min().median():.0f} and "
-        "more times as far in a step as in the plain network"
+        f"With the noise a unit's mean moves {_least_ratio(rows):.0f} times as far in a step as in "
+        "the plain network, or farther"
     )
     names = [name for name in _NETWORKS if name in set(own["network"])]
     panels = [
@@ -128,7 +127,7 @@ def _ridges(rows: pd.DataFrame) -> Drawing:
 
 def _draw_accuracy(axes: Axes, frame: pd.DataFrame) -> None:
     percent_axis(axes.yaxis)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * frame["accuracy"].max())
     axes.set_ylabel("accuracy")
     draw_networks(axes, frame, "accuracy", _NETWORKS)
 
@@ -199,6 +198,12 @@ def _final(accuracy: pd.DataFrame) -> pd.DataFrame:
     return accuracy[steps == steps.max()].droplevel("step")
 
 
+def _least_ratio(rows: pd.DataFrame) -> float:
+    """How many times as far means move with the noise: of the layer where it is least."""
+    ratio = changes(rows)[NOISY] / changes(rows)[PLAIN]
+    return float(ratio.groupby("seed").min().median())
+
+
 def _gap_table(accuracy: pd.DataFrame) -> Table:
     """Noisy batch normalization minus batch normalization, over steps."""
     gap = (accuracy[NOISY] - accuracy[BN]).dropna()
@@ -226,14 +231,13 @@ def _findings(accuracy: pd.DataFrame, rows: pd.DataFrame, runs: pd.DataFrame) ->
     final = _final(accuracy)
     medians = final.median()
     gap = (final[NOISY] - final[BN]).median()
-    least = (changes(rows)[NOISY] / changes(rows)[PLAIN]).groupby("seed").min().median()
     tested = runs.groupby("label")[["judged_final", "final_accuracy_population"]].median()
     found = [
-        f"With distributions that move {least:.0f} and more times as far in a step as in the plain "
-        f"network, noisy batch normalization ends at a training accuracy of "
+        f"With means that move at least {_least_ratio(rows):.0f} times as far in a step as in the "
+        "plain network, noisy batch normalization ends at a training accuracy of "
         f"{percent(medians[NOISY])}, the plain network at {percent(medians[PLAIN])}; "
-        f"batch normalization at {percent(medians[BN])}, {points(-gap, 1)} points from the noisy "
-        "one (medians over seeds).",
+        f"batch normalization at {percent(medians[BN])}; the noise changes its accuracy by "
+        f"{points(gap, 1)} points (medians over seeds).",
         f"The same noise leaves the plain network at {percent(medians[NOISE])}.",
     ]
     if NOISY in tested.index:
