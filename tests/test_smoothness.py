@@ -1,6 +1,7 @@
 """A1 to A3 from hand-made records: what is measured and drawn where the answer is known."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ from bnrepro.measures.covariate_shift import CovariateShift
 from bnrepro.measures.distributions import BINS, Distributions
 from bnrepro.measures.landscape import Landscape
 from bnrepro.records.record import CURVE_COLUMNS, read_runs, write_rows
+from bnrepro.report import why_it_works
 
+PUBLISHED = Path(__file__).parent.parent / "results" / "published"
+ORDER = ("error_surface", "noisy_batch", "covariate_shift", "smoothness")
 LAST = 400
 # Training accuracy after half of the steps and after all.
 ACCURACY = {PLAIN: (0.2, 0.3), BN: (0.5, 0.62), NOISY: (0.4, 0.6), NOISE: (0.1, 0.12)}
@@ -160,3 +164,16 @@ def test_the_exhibits_are_written_with_their_tables(results, name, capsys):
 def test_the_exhibit_of_two_studies_asks_for_what_is_absent(results, capsys):
     assert cli.main(["figure", "covariate_shift", f"results_dir={results}"]) == 2
     assert "bnrepro laboratory deep_linear" in capsys.readouterr().err
+
+
+def test_the_report_tells_them_in_order_with_what_both_studies_cost(results, tmp_path):
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(PUBLISHED / "laboratory", tmp_path / "laboratory")
+    body = why_it_works.section(str(tmp_path)).body
+    places = [body.index(f'<h3 id="{name}">') for name in ORDER]
+    assert places == sorted(places)
+    shift = body[places[2] : places[3]]
+    assert "min of a core, on" in shift and "12 runs, " in shift
+    for name in ORDER:
+        made = making.exhibit(name, str(tmp_path))
+        assert [lead for each in made.drawings for lead in each.lead if lead not in body] == []
