@@ -166,6 +166,7 @@ def test_the_exhibit_of_two_studies_asks_for_what_is_absent(results, capsys):
     assert "bnrepro laboratory deep_linear" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_report_tells_them_in_order_with_what_both_studies_cost(results, tmp_path):
     shutil.copytree(results, tmp_path, dirs_exist_ok=True)
     shutil.copytree(PUBLISHED / "laboratory", tmp_path / "laboratory")
@@ -176,4 +177,5 @@ def test_the_report_tells_them_in_order_with_what_both_studies_cost(results, tmp
     assert "min of a core, on" in shift and "12 runs, " in shift
     for name in ORDER:
         made = making.exhibit(name, str(tmp_path))
-        assert [lead for each in made.drawings for lead in each.lead if lead not in body] == []
+        leads = [lead[:40] for each in made.drawings for lead in each.lead]
+        assert [lead for lead in leads if lead not in body] == []
