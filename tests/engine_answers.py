@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -41,7 +42,9 @@ from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
 from bnrepro.engine.probe import Batch, Probe
 from bnrepro.lab.exact import law_verdicts
+from bnrepro.measures import landscape
 from bnrepro.measures.evaluation import evaluate, evaluate_population
+from bnrepro.measures.geometric import next_batch
 from bnrepro.measures.measure import Measure
 from bnrepro.models.unit import Units
 from bnrepro.normalization import batch, layer
@@ -150,6 +153,62 @@ def probed(overrides: Sequence[str], steps: int, modes: Sequence[str]) -> Answer
     for each in (alone, engine):
         each.train(steps, 2 * steps)
     return {**answer, "undisturbed": _same(alone.variables(), engine.variables())}
+
+
+def watched(
+    overrides: Sequence[str], steps: Sequence[int], names: Sequence[str], interrupt_at: int | None
+) -> Answer:
+    """The rows of measures at `steps`, asked of an engine, and all that they need.
+
+    And what a run leaves that takes them, stopped and resumed at a step where one is named, beside
+    one without them.
+    """
+    config = compose([*overrides, f"measures=[{','.join(names)}]"]).config
+    built = {name: import_module(f"bnrepro.measures.{name}").build(config) for name in names}
+    engine = _engine(overrides)
+    probe = build_probe(engine)
+    answer: Answer = {"layout": [], "at": {}, "runs": {}}
+    answer["layout"] = [(e.path, e.kind, e.start, e.stop) for e in probe.layout.parameters]
+    for begin, step in itertools.pairwise([0, *steps]):
+        engine.train(begin, step)
+        split, (rows,) = engine.dataset.train, engine.order.indices(step, step + 1)
+        answer["at"][step] = {
+            "rows": {name: one.rows(engine, step) for name, one in built.items()},
+            "point": probe.point,
+            "images": read_images(split, rows),
+            "labels": split.labels[rows],
+        }
+    measures = {"with": f"measures=[{','.join(names)}]", "without": "measures=[]"}
+    for kind, word in measures.items():
+        with tempfile.TemporaryDirectory() as results:
+            words = [*overrides, word, f"results_dir={results}", "tensorboard=false"]
+            composition = compose(words)
+            if kind == "with" and interrupt_at is not None:
+                _interrupt(composition, interrupt_at)
+            end = _end_of(training.run(composition), composition)
+            files = {path.name: path.read_text() for path in composition.directory.glob("*.csv")}
+            answer["runs"][kind] = {"end": end, "files": files}
+    return answer
+
+
+def rescaled(overrides: Sequence[str], factor: float, lengths: Sequence[float]) -> Answer:
+    """What moves of the kernels before batch normalization say, at the weights and far from them.
+
+    `as they are`; `larger`: kernels multiplied by `factor`; `larger and farther`: and lengths by
+    its square.
+    """
+    engine = _engine(overrides)
+    around = landscape.Surroundings(build_probe(engine), next_batch(engine, 0))
+    moves = list(around.moves(0.1, landscape.normalized_kernels(engine)))
+    here = next(move for move in moves if move.name == "kernels")
+    larger = here._replace(point=np.where(here.moved, factor * here.point, here.point))
+    asked = [
+        here._replace(name="as they are", lengths=np.array(lengths)),
+        larger._replace(name="larger", lengths=np.array(lengths)),
+        larger._replace(name="larger and farther", lengths=factor**2 * np.array(lengths)),
+    ]
+    values = landscape.Landscape.columns[2:]
+    return {move.name: dict(zip(values, row, strict=True)) for move, row in around.looked(asked)}
 
 
 def _looked(

@@ -264,10 +264,19 @@ def test_make_laboratory_runs_what_the_laboratory_lists(capsys):
     assert cli.main(["laboratory", "--commands", "scale=smoke", "results_dir=mine"]) == 0
     listed = capsys.readouterr().out.splitlines()
     for name, one in EXHIBITS.items():
-        if one.computed:
+        if one.computed and not one.study:
             computed = f"bnrepro laboratory {one.computed} scale=smoke results_dir=mine"
             drawn = f"bnrepro figure {name} results_dir=mine"
             assert listed.index(computed) < listed.index(drawn)
+
+
+def test_studies_of_one_scale_are_trained_for_the_laboratory_in_full_or_not_at_all(capsys):
+    assert cli.main(["laboratory", "--commands"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:1] == ["bnrepro sweep study=smoothness"]
+    assert "bnrepro laboratory deep_linear" in shown
+    drawn = [f"bnrepro figure {name}" for name in ("noisy_batch", "covariate_shift", "smoothness")]
+    assert [line for line in shown if line in drawn] == drawn
 
 
 def test_a_study_of_the_laboratory_that_trains_joins_by_its_entry(monkeypatch, capsys):

@@ -24,8 +24,6 @@ from bnrepro.exhibits import making
 from bnrepro.exhibits.claims import LABORATORY, STUDIES
 from bnrepro.experiments import EXPERIMENTS as KNOWN
 from bnrepro.lab.exact import EXACT_CLAIMS
-from bnrepro.lab.studies import BY_JAX
-from bnrepro.lab.studies import STUDIES as STUDIES_OF_LABORATORY
 from bnrepro.verdicts.verdict import COLUMNS, count_outcomes
 
 ROOT = Path(__file__).parent.parent

@@ -74,7 +74,7 @@ def _list_commands(results_dir: str, scale: str | None) -> int:
     place = [] if results_dir == RESULTS_DIR else [f"results_dir={results_dir}"]
     for line in making.commands(results_dir, told_in, scale):
         print(line)
-    for part in making.every_part(told_in):
+    for part in making.every_part(told_in, scale):
         drawn = [f"scale={scale}"] if scale and part.overrides else part.overrides
         print(shlex.join(["bnrepro", "figure", part.name, *drawn, *place]))
     return 0

@@ -112,5 +112,5 @@ def of_first(value: Value) -> Value:
     if is_first():
         room[:] = said
     heard = np.asarray(multihost_utils.broadcast_one_to_all(room)).tobytes()
-    value: Value = pickle.loads(heard)  # noqa: S301 (of a process of our own)
-    return value
+    first: Value = pickle.loads(heard)  # noqa: S301 (of a process of our own)
+    return first

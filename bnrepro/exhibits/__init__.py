@@ -72,6 +72,25 @@ EXHIBITS = {
         computed="error_surface",
         part="why it works",
     ),
+    "noisy_batch": Entry(
+        "smoothness.distributions",
+        "Must distributions be stable?",
+        "smoothness",
+        part="why it works",
+    ),
+    "covariate_shift": Entry(
+        "smoothness.covariate_shift",
+        "Does the covariate shift, by gradients, become less?",
+        "smoothness",
+        computed="deep_linear",
+        part="why it works",
+    ),
+    "smoothness": Entry(
+        "smoothness.landscape",
+        "A smoother error surface",
+        "smoothness",
+        part="why it works",
+    ),
     "rate_sensitivity": Entry(
         "rate_sensitivity.figure",
         "How wide the window of good rates is",

@@ -22,6 +22,11 @@ from bnrepro.exhibits.rate_decay import claims as rate_decay
 from bnrepro.exhibits.rate_sensitivity import claims as rate_sensitivity
 from bnrepro.exhibits.selection import select_optional
 from bnrepro.exhibits.small_batches import claims as small_batches
+from bnrepro.exhibits.smoothness import (
+    covariate_shift_claims,
+    distributions_claims,
+    landscape_claims,
+)
 from bnrepro.records import laboratory, study_records
 from bnrepro.records.record import read_runs
 from bnrepro.records.study_records import RESULTS
@@ -36,19 +41,31 @@ _JUDGED = (
     figure_2.CLAIMS,
     figure_4.CLAIMS,
     placement.CLAIMS,
+    distributions_claims.CLAIMS,
+    covariate_shift_claims.CLAIMS,
+    landscape_claims.CLAIMS,
 )
 # Some claims are judged by the records of several studies, each by criteria of its own.
 STUDIES: dict[str, list[JudgedClaim]] = {}
 for _claims in _JUDGED:
     for _name, _claim in _claims.items():
         STUDIES.setdefault(_name, []).append(_claim)
+_QUESTIONS = (
+    figure_1,
+    proportional,
+    figure_2,
+    figure_4,
+    placement,
+    distributions_claims,
+    covariate_shift_claims,
+    landscape_claims,
+)
 CRITERIA: dict[str, SeedCriterion] = {
-    key: criterion
-    for question in (figure_1, proportional, figure_2, figure_4, placement)
-    for key, criterion in question.CRITERIA.items()
+    key: criterion for question in _QUESTIONS for key, criterion in question.CRITERIA.items()
 }
 _COMPUTED = (
     error_surface.JUDGED,
+    covariate_shift_claims.LINEAR,
     rate_sensitivity.JUDGED,
     depth_by_scale.JUDGED,
     descent_by_batch.JUDGED,
@@ -71,9 +88,10 @@ def run(name: str, results_dir: str) -> list[Verdict]:
     Raises:
         RecordError: if a record, a curve, percentiles or predictions cannot be read.
     """
-    if name in LABORATORY:
-        return LABORATORY[name].verdicts_on(name, results_dir)
-    return [verdict for claim in STUDIES[name] for verdict in _verdicts(claim, results_dir)]
+    trained = STUDIES.get(name, [])
+    found = [verdict for claim in trained for verdict in _verdicts(claim, results_dir)]
+    computed = LABORATORY.get(name)
+    return found + (computed.verdicts_on(name, results_dir) if computed else [])
 
 
 def _verdicts(claim: JudgedClaim, results_dir: str) -> list[Verdict]:
@@ -93,7 +111,9 @@ def folder_to_read(claims: Iterable[str]) -> str:
         RecordError: if a record cannot be read.
     """
     asked = list(claims)
-    computed = [LABORATORY[claim].study for claim in asked if claim in LABORATORY]
+    computed = [
+        LABORATORY[claim].study for claim in asked if claim in LABORATORY and claim not in STUDIES
+    ]
     if computed and len(computed) == len(asked):
         return laboratory.folder_to_read(computed)
     scales = list(_scales(RESULTS)) or [DEFAULT_SCALE]

@@ -18,6 +18,7 @@ from bnrepro.records.laboratory import LaboratoryRecord
 # trainings as everywhere, what is held to closed forms in double precision.
 STUDIES = {
     "error_surface": "float64",
+    "deep_linear": "float64",
     "small_batches": "float32",
     "moving_averages": "float32",
     "effective_rate": "float32",
@@ -36,6 +37,8 @@ _HOW = {"tensorflow": "NumPy, layers by TensorFlow", "jax": "many networks as on
 
 def run(name: str, results_dir: str | Path, scale: str = laboratory.PUBLISHED_SCALE) -> Path:
     """Compute a study; its tables and its record lie in the folder returned.
+
+    A study that trains networks has them in the precision of their own configs.
 
     Raises:
         ConfigError: if this process has Keras with another backend.

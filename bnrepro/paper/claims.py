@@ -1,7 +1,7 @@
 """What the paper claims and can be tested, C1 to C25, in our own words.
 
 C25 is not the paper's: it is what later work holds against its explanation. Nor are those of
-`LABORATORY`, E1, D1 and further: what the laboratory tests of the reasons that others have given.
+`LABORATORY`, E1, A1 and further: what the laboratory tests of the reasons that others have given.
 """
 
 from bnrepro.paper.laws import LAWS
@@ -160,6 +160,24 @@ LABORATORY = (
         "RMSprop mend the shape only along the axes of the weights (Kingma and Ba 2015), and noise "
         "in the gradient leaves an error that only a decaying rate takes away (Robbins and Monro "
         "1951).",
+    ),
+    Claim(
+        "A1",
+        "",
+        "Units that are moved and scaled at random in every step leave batch normalization its "
+        "benefit: stable distributions are not its reason (Santurkar et al. 2018, section 2.1).",
+    ),
+    Claim(
+        "A2",
+        "",
+        "Along the gradient, loss and gradient change less with batch normalization: the error "
+        "surface is smoother (Santurkar et al. 2018, section 3.2).",
+    ),
+    Claim(
+        "A3",
+        "",
+        "Batch normalization does not lessen internal covariate shift, as the change of a layer's "
+        "gradient when the layers before it make their step (Santurkar et al. 2018, section 2.2).",
     ),
     Claim(
         "F1",
