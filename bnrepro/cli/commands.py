@@ -295,6 +295,10 @@ COMMANDS = {
                 ("bnrepro data list", "what there is, and what is here"),
                 ("bnrepro data download cifar10", "into BNREPRO_DATA, else ~/.cache/bnrepro"),
                 ("bnrepro data verify", "whether the files are what was published"),
+                (
+                    "bnrepro data verify image_folder data.root=FOLDER",
+                    "whether your photographs are what they were",
+                ),
             ),
         ),
         Command(
