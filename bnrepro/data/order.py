@@ -41,9 +41,11 @@ class BatchOrder:
 
     def _epoch(self, epoch: int) -> np.ndarray:
         """All batches of an epoch, int32 (steps_per_epoch, batch); the newest is kept."""
-        if self._newest is None or self._newest[0] != epoch:
-            self._newest = (epoch, self._draw(epoch))
-        return self._newest[1]
+        # Read once: another thread, which reads ahead, may be in another epoch.
+        newest = self._newest
+        if newest is None or newest[0] != epoch:
+            newest = self._newest = (epoch, self._draw(epoch))
+        return newest[1]
 
     def _draw(self, epoch: int) -> np.ndarray:
         if self.steps_per_epoch == 1 and self.batch_size == self.num_examples:

@@ -62,7 +62,8 @@ class JaxEngine(Engine):
         self.on_accelerator = jax.default_backend() != "cpu"
         self.loops = network.is_dense or self.on_accelerator
         self.kind = "jax loop" if self.loops else "jax step"
-        self.segment_steps = _LOOP_SEGMENT_STEPS if self.loops else _STEP_SEGMENT_STEPS
+        segment_steps = _LOOP_SEGMENT_STEPS if self.loops else _STEP_SEGMENT_STEPS
+        self.segment_steps = self._steps_within_memory(segment_steps)
         model = network.model
         self._kernels = kernel_positions(model)
         self._variables = (

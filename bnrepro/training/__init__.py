@@ -105,6 +105,7 @@ def _train(run: Run) -> RunRecord:
             while not (run.is_done or interruption.has_come()):
                 run.mark()
                 stop = run.next_stop()
+                run.read_ahead(stop)
                 with run.progress.clock("train"):
                     segment = run.engine.train(run.progress.step, stop)
                 run.advance(segment, stop)

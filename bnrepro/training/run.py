@@ -136,7 +136,15 @@ class Run:
 
         Segments end at fixed steps, so that a resumed run has the same ones.
         """
-        step, config = self.progress.step, self._config
+        return self._end_of_segment(self.progress.step)
+
+    def read_ahead(self, stop: int) -> None:
+        """Begin to read what is needed after the segment that ends at `stop`."""
+        if stop < self._config.train_steps:
+            self.engine.read_ahead(stop, self._end_of_segment(stop))
+
+    def _end_of_segment(self, step: int) -> int:
+        config = self._config
         grids = self.engine.segment_steps, config.checkpoint_every
         ends = [(step // every + 1) * every for every in grids]
         due = [measure.next_due(step, config) for measure in self._measures]
