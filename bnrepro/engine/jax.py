@@ -69,7 +69,11 @@ class JaxEngine(Engine):
         self._rate_position = [v.path for v in optimizer.variables].index(
             optimizer._learning_rate.path
         )
-        self.state: State = jax.tree.map(lambda v: jnp.copy(v.value), self._variables)
+        # From the host, where the network was built: nothing is compiled for it.
+        self.state: State = jax.tree.map(
+            lambda variable: jax.device_put(np.array(variable.value)), self._variables
+        )
+        self.trains_alone = True
         self._forward = jax.jit(self._infer)
         self._forward_all = jax.jit(self._infer_all)
         self.compile_gradients()
@@ -78,12 +82,29 @@ class JaxEngine(Engine):
         """Have the program of `gradients` compiled anew, at its first call, under this config."""
         self._loss_gradients = jax.jit(self._gradients_of_batch)
 
+    def share_programs(self) -> None:
+        """Have copies of this engine share its programs and images; another one trains them all."""
+        self.trains_alone = False
+        shared = ["_tally", "_norms"]
+        if self.network.pre_activations:
+            shared.append("watch_activations")
+        if self.network.batch_normalizations:
+            shared += ["watch_moments", "_average_moments"]
+        if self._scores_at_once(self.dataset.evaluation):
+            shared.append("_evaluation_batches")
+        for name in shared:
+            getattr(self, name)
+
     def to_device(self, array: np.ndarray) -> Any:
-        return jnp.asarray(array)
+        # On a processor it shares the memory, where that is aligned.
+        return jax.device_put(array)
 
     def compile(self) -> None:
-        """Compile ahead of time: nothing is run."""
-        _ = self._train_segment if self.loops else self._train_step
+        """Compile ahead of time: nothing is trained."""
+        if self.trains_alone:
+            _ = self._train_segment if self.loops else self._train_step
+        self.is_finite()
+        self.copy_state()
 
     def prepare(self, preparations: Sequence[Callable[[], None]]) -> None:
         # Tracing takes turns, XLA's compiler does not. A thread of Keras's begins with no policy.
@@ -347,6 +368,7 @@ def _all_finite(weights: list[Any]) -> Any:
     return jnp.stack([jnp.isfinite(weight).all() for weight in weights]).all()
 
 
+@jax.jit
 def _copy(state: State) -> State:
     return jax.tree.map(jnp.copy, state)
 

@@ -82,7 +82,8 @@ class TensorFlowEngine(Engine):
         return program(tf.constant(images))
 
     def weights(self) -> list[Any]:
-        return [variable.value for variable in self._weights]
+        # As tensors: a program is traced anew for variables.
+        return [tf.convert_to_tensor(variable.value) for variable in self._weights]
 
     def loss_gradients(self, step: int) -> list[Any]:
         inputs = self.inputs(step, step + 1)

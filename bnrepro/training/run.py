@@ -41,6 +41,7 @@ from bnrepro.training.outputs import (
     write_snapshot,
     write_tables,
 )
+from bnrepro.training.programs import compiled_once
 from bnrepro.training.progress import Progress
 from bnrepro.training.state import State, restore_measures
 
@@ -318,7 +319,8 @@ class Run:
         """Compile every program before its clock runs."""
         watching: list[Measure | Observer] = [*self._measures, *self._observers]
         watched = [partial(each.prepare, self.engine) for each in watching]
-        self.engine.prepare([self.engine.compile, self.engine.compile_scoring, *watched])
+        with compiled_once(self._config):
+            self.engine.prepare([self.engine.compile, self.engine.compile_scoring, *watched])
 
     def _count(self, segment: Segment, stop: int) -> None:
         progress = self.progress
