@@ -349,7 +349,8 @@ class Run:
         progress, config = self.progress, self.engine.config
         step, batches = progress.step, progress.num_batches
         examples = batches * self.engine.order.batch_size
-        loss, accuracy = evaluate(self.engine, config)
+        with progress.clock("score"):
+            loss, accuracy = evaluate(self.engine, config)
         row = CurveRow(
             step=step,
             train_loss=progress.loss_sum / batches if batches else math.nan,
