@@ -1,7 +1,9 @@
 import datetime
+import importlib.util
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +19,10 @@ from bnrepro.bench.figures_to_reach import Figure
 from bnrepro.bench.measure import Member, attempt, play_rounds, refuse_other_losses, spread
 from bnrepro.bench.processes import Worker, WorkerError
 from bnrepro.bench.report import Measured
-from bnrepro.config import ConfigError
+from bnrepro.config import BACKENDS, ConfigError
 from bnrepro.records.record import load_runs
 
+ROOT = Path(__file__).parents[1]
 TODAY = datetime.date(2015, 2, 11)
 
 
@@ -178,6 +181,9 @@ def test_a_figure_is_a_ratio_of_facts_and_unknown_where_one_is_missing():
     assert not Figure("cost", "cost", at_most=1.35).is_reached(1.4)
 
 
+STARTED, DATA = ("mnist_network", "inception"), ("mnist", "cifar10")
+
+
 def test_every_figure_names_what_the_full_plan_measures():
     members = {
         f"{workload.name}/{'with' if normalized else 'without'}/{framework}/{contender}"
@@ -186,9 +192,18 @@ def test_every_figure_names_what_the_full_plan_measures():
         for contender, normalized in plan.FULL.members(framework, workload, [], True)
     }
     commands_measured = {
-        "command/help", "command/table", "first_step/mnist_network", "first_step/inception",
-        "memory/cifar10", "sweep/two_workers", "sweep/one_process", "other_time/figure_1",
-        "other_time/scale_cpu",
+        "command/help", "command/table", "sweep/two_workers", "sweep/one_process",
+        "building/plain", "building/drawn",
+        *(f"{what}/figure_1" for what in ("other_time", "beside")),
+        *(f"{what}/scale_cpu" for what in ("other_time", "beside")),
+        *(f"{what}/{name}" for what in ("programs", "programs_again") for name in STARTED),
+        *(f"memory/cifar10/{backend}" for backend in BACKENDS),
+        *(
+            f"{what}/{name}/{backend}"
+            for what in ("first_step", "compile", "compile_again")
+            for name in STARTED
+            for backend in BACKENDS
+        ),
     }  # fmt: skip
     for figure in (*figures_to_reach.ON_TWO_CORES, *figures_to_reach.ON_ONE_GPU):
         for quantity in filter(None, (figure.quantity, figure.over)):
@@ -294,7 +309,7 @@ def test_the_report_has_every_round_and_every_figure():
 def test_the_table_says_what_was_measured_beside_what_was_wanted():
     text = report.to_markdown(played(commands={"command/help": 0.2}), TODAY)
     assert "| `bnrepro --help` | 0.2 s | at most 0.4 s | yes |" in text
-    assert "| peak memory of a CIFAR-10 run | not measured | at most 1.5 GB |  |" in text
+    assert "| peak memory of a CIFAR-10 run, jax | not measured | at most 1.2 GB |  |" in text
     assert "refused: at step 1 its loss is 3" in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("| what")}
     assert widths == {3, 5}
@@ -347,17 +362,28 @@ def test_the_table_command_is_timed_over_records_that_can_be_read(tmp_path):
     assert len(runs) == 8
 
 
-def test_other_time_is_read_from_the_records_that_are_there(tmp_path):
-    commands.write_records(tmp_path, 4)
-    for path in tmp_path.glob("runs/*/*/record.json"):
-        record = json.loads(path.read_text())
-        record["seconds"] = {
-            "train": 100.0, "evaluate": 10.0, "checkpoint": 4.0, "population": 1.0, "compile": 9.0,
-        }  # fmt: skip
-        path.write_text(json.dumps(record))
-    assert commands.read_other_time(str(tmp_path)) == {"other_time/scale_cpu": 0.15}
-    with pytest.raises(CommandError):
-        commands.read_other_time(str(tmp_path / "absent"))
+def test_other_time_is_that_of_a_whole_run_over_as_much_training():
+    seconds = {
+        "train": 100.0, "evaluate": 10.0, "score": 6.0, "checkpoint": 4.0, "population": 1.0,
+    }  # fmt: skip
+    record = SimpleNamespace(seconds=seconds)
+    whole = commands._shares("figure_1", record, evaluations=1, checkpoints=1)
+    assert whole == pytest.approx({"beside/figure_1": 0.08, "other_time/figure_1": 0.15})
+    # Of a part: twice as many evaluations for so much training, half the checkpoints.
+    part = commands._shares("scale_cpu", record, evaluations=2, checkpoints=0.5, populations=0.1)
+    assert part == pytest.approx({"beside/scale_cpu": 0.10, "other_time/scale_cpu": 0.221})
+
+
+@pytest.mark.slow
+def test_a_start_is_watched_and_a_second_seed_compiles_nothing():
+    if not all(Path(os.environ.get("BNREPRO_DATA", ""), name).is_dir() for name in DATA):
+        pytest.skip("BNREPRO_DATA names no folder with mnist/ and cifar10/")
+    facts = commands.time_starts(["threads=1"], "jax")
+    for name in STARTED:
+        assert 0 < facts[f"compile/{name}/jax"] < facts[f"first_step_ever/{name}/jax"]
+        assert facts[f"programs/{name}"] > 5
+        assert facts[f"programs_again/{name}"] == 0
+    assert 0.3 < facts["memory/cifar10/jax"] < 3
 
 
 @pytest.mark.slow
@@ -427,3 +453,23 @@ def test_a_quick_call_measures_every_contender_and_leaves_its_files(tmp_path, ca
     reached = [figure for figure in content["figures"] if figure["measured"] is not None]
     assert len(reached) >= 10
     assert path.with_suffix(".md").read_text() in capsys.readouterr().out
+
+
+def test_a_measurement_is_put_onto_the_page_of_results():
+    page = "# Results\n\n## How fast\nIn one call ([everything it measured](bench/old.md)):\n\n| a |\n\nThe rest.\n\n## More\n| b |\n"  # noqa: E501
+    measured = "# Some CPU\n\n2 threads\n\n| what | measured |\n| --- | --- |\n| x | 1 |\n\n| c |\n"
+    found = show_bench().shown(page, measured, "bench/new.md")
+    assert found == page.replace("old.md", "new.md").replace(
+        "| a |\n", "| what | measured |\n| --- | --- |\n| x | 1 |\n"
+    )
+    published = (ROOT / "results/published/README.md").read_text()
+    (file,) = re.findall(r"\[everything it measured\]\((\S+?)\)", published)
+    text = (ROOT / "results/published" / file).read_text()
+    assert show_bench().shown(published, text, file) == published
+
+
+def show_bench():
+    spec = importlib.util.spec_from_file_location("show_bench", ROOT / "scripts/show_bench.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -188,3 +188,39 @@ def test_a_daemon_of_cuda_that_lives_is_known(tmp_path, monkeypatch):
     assert mps_daemon_runs()
     file.write_text("999999999\n")
     assert not mps_daemon_runs()
+
+
+SHARING = """
+import sys
+from bnrepro.config import backend
+from bnrepro.config.composition import compose
+
+backend.select(compose(sys.argv[1:]).config)
+import numpy as np
+from bnrepro.data.alignment import empty_images, is_aligned
+if sys.argv[1] == "backend=jax":
+    from bnrepro.engine.jax import JaxEngine as Engine
+else:
+    from bnrepro.engine.tensorflow import TensorFlowEngine as Engine
+
+for start in (0, 16):
+    images = empty_images((9, 64))[:, :48].copy() if start else empty_images((9, 64))
+    odd = np.frombuffer(bytes(9 * 64), np.uint8).reshape(9, 64)
+    for given in (images, odd):
+        table = Engine.to_device(None, given)
+        assert np.asarray(table).tolist() == given.tolist()
+images = empty_images((9, 64))
+images[:] = 1
+table = Engine.to_device(None, images)
+images[:] = 2
+print(is_aligned(images), np.asarray(table).max())
+"""
+
+
+@pytest.mark.parametrize("backend", [pytest.param("tensorflow", marks=pytest.mark.slow), "jax"])
+def test_images_lie_in_memory_once(backend):
+    words = [f"backend={backend}", "device=cpu"]
+    done = subprocess.run(
+        [sys.executable, "-c", SHARING, *words], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True 2\n", done.stderr[-2000:]

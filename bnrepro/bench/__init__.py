@@ -53,8 +53,7 @@ def main(overrides: list[str], *, plan: Plan, results_dir: str) -> int:
         if measured.plan.covers(workload):
             _measure_workload(measured, workload, frameworks, overrides)
     if plan.covers_commands:
-        backend = next(framework for framework in frameworks if framework in BACKENDS)
-        _measure_commands(measured, [*overrides, f"backend={backend}"], results_dir)
+        _measure_commands(measured, overrides, [one for one in frameworks if one in BACKENDS])
     path = report.write(measured, results_dir, datetime.date.today())
     print(path.read_text())
     return 0 if measured.is_whole else 1
@@ -149,20 +148,23 @@ def _look_at_peaks(measured: Measured, workers: list[Worker]) -> None:
             measured.failures[f"{worker.framework}: the machine's peak"] = str(error)
 
 
-def _measure_commands(measured: Measured, overrides: list[str], results_dir: str) -> None:
+def _measure_commands(measured: Measured, overrides: list[str], backends: list[str]) -> None:
     repeats = measured.plan.repeats
+    first = [*overrides, f"backend={backends[0]}"]
     measurements: dict[str, Callable[[], dict[str, float]]] = {
         "`bnrepro --help`": partial(commands.time_help, repeats),
         "`bnrepro table`": partial(commands.time_table, repeats),
-        "time to the first step, MNIST network": partial(commands.time_first_step, overrides),
-        "time to the first step and memory, CIFAR-10": partial(
-            commands.watch_cifar10_run, overrides
-        ),
-        "other time of scale=cpu": partial(commands.read_other_time, results_dir),
     }
+    for backend in backends[:1] if measured.plan.quick else backends:
+        words = f"time to the first step, compiling and memory, {backend}"
+        measurements[words] = partial(commands.time_starts, overrides, backend)
+    if "jax" in backends and not measured.plan.quick:
+        measurements["building, jax"] = partial(commands.time_building, min(3, repeats), overrides)
     if not measured.plan.quick:
-        measurements["other time of figure 1"] = partial(commands.time_figure_1_run, overrides)
-        measurements["sweep"] = partial(commands.compare_sweep, overrides, 3)
+        measurements["other time of figure 1"] = partial(commands.time_figure_1_run, first)
+        measurements["other time of scale=cpu"] = partial(commands.time_scale_cpu_run, first)
+    if not measured.plan.quick and not measured.plan.only:
+        measurements["sweep"] = partial(commands.compare_sweep, first, 3)
     for what, measure in measurements.items():
         _say(what)
         try:

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from bnrepro.bench import building
 from bnrepro.config.composition import compose, run_directory
 from bnrepro.records.record import (
     CURVE_COLUMNS,
@@ -56,15 +57,52 @@ def time_table(repeats: int) -> dict[str, float]:
         return {"command/table": _median_seconds(["table", f"results_dir={folder}"], repeats)}
 
 
-def time_first_step(overrides: list[str]) -> dict[str, float]:
-    """Seconds from the command to the end of the first step, for the paper's MNIST network."""
-    return {"first_step/mnist_network": _watch_run([*_MNIST_RUN, *_SHORT, *overrides])[0]}
+def time_starts(overrides: list[str], backend: str) -> dict[str, float]:
+    """Seconds from the command to the end of the first step, and of them those of compiling.
+
+    Under JAX without compiled programs and, as `again`, for a second seed, with what they added.
+    """
+    facts: dict[str, float] = {}
+    for name, words in (("mnist_network", _MNIST_RUN), ("inception", _CIFAR10_RUN)):
+        run = [*words, *_SHORT, *overrides, f"backend={backend}"]
+        with tempfile.TemporaryDirectory() as cache:
+            first = _watch_run([*run, "seed=0"], cache)
+            kept = _num_programs(cache)
+            again = _watch_run([*run, "seed=1"], cache)
+            added = _num_programs(cache) - kept
+        facts |= {
+            f"first_step/{name}/{backend}": again.first_step,
+            f"first_step_ever/{name}/{backend}": first.first_step,
+            f"compile/{name}/{backend}": first.compile_seconds,
+            f"compile_again/{name}/{backend}": again.compile_seconds,
+        }
+        if backend == "jax":
+            facts |= {f"programs/{name}": float(kept), f"programs_again/{name}": float(added)}
+        if name == "inception":
+            facts[f"memory/cifar10/{backend}"] = first.peak_bytes / 1e9
+    return facts
 
 
-def watch_cifar10_run(overrides: list[str]) -> dict[str, float]:
-    """Seconds to the small Inception's first step on CIFAR-10, and its process's peak memory."""
-    seconds, peak_bytes = _watch_run([*_CIFAR10_RUN, *_SHORT, *overrides])
-    return {"first_step/inception": seconds, "memory/cifar10": peak_bytes / 1e9}
+def _num_programs(cache: str) -> int:
+    return len(list(Path(cache).glob("*-cache")))
+
+
+def time_building(repeats: int, overrides: list[str]) -> dict[str, float]:
+    """Seconds to build the small Inception under JAX, as it is and where Keras draws weights."""
+    seconds: dict[str, list[float]] = {how: [] for how in building.HOW}
+    for _ in range(repeats):
+        for how, measured in seconds.items():
+            words = [how, *overrides, "backend=jax"]
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "bnrepro.bench.building", *words],
+                capture_output=True,
+                text=True,
+                env={**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"},
+            )
+            if done.returncode:
+                _refuse("bench", done.returncode, done.stderr)
+            measured.append(float(done.stdout.split()[-1]))
+    return {f"building/{how}": statistics.median(every) for how, every in seconds.items()}
 
 
 def compare_sweep(overrides: list[str], rounds: int) -> dict[str, float]:
@@ -82,31 +120,50 @@ def compare_sweep(overrides: list[str], rounds: int) -> dict[str, float]:
 
 def time_figure_1_run(overrides: list[str]) -> dict[str, float]:
     """All other time of a run of figure 1 over its training time, on one thread as published."""
-    others = [word for word in overrides if not word.startswith("threads=")]
-    with tempfile.TemporaryDirectory() as folder:
-        _complete(["run", *_MNIST_RUN, *others, "threads=1", f"results_dir={folder}"])
-        (record,) = _completed(folder)
-        return {"other_time/figure_1": _other_time(record)}
+    record = _recorded([*_MNIST_RUN, *overrides])
+    return _shares("figure_1", record, evaluations=1.0, checkpoints=1.0)
 
 
-def read_other_time(results_dir: str) -> dict[str, float]:
-    """All other time over training time at `scale=cpu`, from runs that are there: one is too long.
+def time_scale_cpu_run(overrides: list[str]) -> dict[str, float]:
+    """The same at `scale=cpu`, from its first steps: a whole run takes half an hour.
 
-    Raises:
-        CommandError: if there are none.
+    They have an evaluation before and one after; a whole run has one more than intervals.
     """
-    found = [_other_time(record) for record in _completed(results_dir) if record.scale == "cpu"]
-    if not found:
-        raise CommandError("no completed run of scale=cpu in the results folder")
-    return {"other_time/scale_cpu": statistics.median(found)}
+    config = compose([*_CIFAR10_RUN, *overrides]).config
+    every = config.evaluate_every_early
+    intervals = config.early_steps // every
+    intervals += (config.train_steps - config.early_steps) // config.evaluate_every
+    steps = [f"train_steps={every}", f"checkpoint_every={every}"]
+    record = _recorded([*_CIFAR10_RUN, *overrides, *steps])
+    length = config.train_steps / every  # of the whole run, in parts of which one was trained
+    checkpoints = config.train_steps / config.checkpoint_every / length
+    return _shares("scale_cpu", record, (intervals + 1) / 2 / length, checkpoints, 1 / length)
 
 
-def _other_time(record: RunRecord) -> float:
-    """Evaluation, with what is watched then, checkpoints and population pass over training time."""
+def _recorded(words: list[str]) -> RunRecord:
+    """The record of a run on one thread."""
+    others = [word for word in words if not word.startswith("threads=")]
+    with tempfile.TemporaryDirectory() as folder:
+        _complete(["run", *others, "threads=1", f"results_dir={folder}"])
+        (record,) = _completed(folder)
+        return record
+
+
+def _shares(
+    name: str, record: RunRecord, evaluations: float, checkpoints: float, populations: float = 1.0
+) -> dict[str, float]:
+    """Time over training time: all other time, and that beside the passes over whole splits.
+
+    The factors turn the record's seconds into those of a whole run, for as much training.
+    """
     seconds = record.seconds
-    return (
-        sum(seconds[name] for name in ("evaluate", "checkpoint", "population")) / seconds["train"]
-    )
+    watching = evaluations * (seconds["evaluate"] - seconds["score"])
+    beside = watching + checkpoints * seconds["checkpoint"]
+    passes = evaluations * seconds["score"] + populations * seconds["population"]
+    return {
+        f"other_time/{name}": (beside + passes) / seconds["train"],
+        f"beside/{name}": beside / seconds["train"],
+    }
 
 
 def write_records(results_dir: Path, count: int) -> None:
@@ -180,27 +237,42 @@ def _median_seconds(arguments: list[str], repeats: int) -> float:
     return statistics.median(seconds[1:])
 
 
-def _watch_run(overrides: list[str]) -> tuple[float, float]:
-    """(seconds to the end of the first segment, peak memory in bytes) of `bnrepro run`."""
+@dataclass(frozen=True)
+class _Watched:
+    """What was seen of a `bnrepro run`."""
+
+    first_step: float  # seconds from the command to the end of the first segment
+    compile_seconds: float
+    peak_bytes: int
+
+
+def _watch_run(overrides: list[str], cache: str) -> _Watched:
+    """Watch a run whose compiled programs lie in the folder `cache`."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
         words = [*overrides, f"results_dir={folder}"]
         # Written at the end of the first segment.
         sign = compose(words).directory / "progress.json"
         started = time.perf_counter()
-        process = subprocess.Popen(_command(["run", *words]), stdout=log, stderr=log)
+        process = subprocess.Popen(
+            _command(["run", *words]),
+            stdout=log,
+            stderr=log,
+            env={
+                **os.environ,
+                "JAX_COMPILATION_CACHE_DIR": cache,
+                "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            },
+        )
         first_step: float | None = None
-        ended = 0
-        while not ended:
+        while process.poll() is None:
             if first_step is None and sign.exists():
                 first_step = time.perf_counter() - started
-            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             time.sleep(_POLL_SECONDS)
-        process.returncode = os.waitstatus_to_exitcode(status)
         log.seek(0)
         if process.returncode or first_step is None:
             _refuse("run", process.returncode, log.read())
-        unit = 1 if sys.platform == "darwin" else 1024
-        return first_step, usage.ru_maxrss * unit
+        (record,) = _completed(folder)
+        return _Watched(first_step, record.seconds["compile"], record.peak_memory["host"] or 0)
 
 
 def _images_per_second(arguments: list[str]) -> float:

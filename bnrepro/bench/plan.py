@@ -70,7 +70,7 @@ class Plan:
             for normalized in (True, False)
             for choice in self._contenders(workload)
             if framework in choice.frameworks
-            and (normalized or choice.without)
+            and (normalized or (choice.without and not workload.engine_only))
             and (workload.is_dense or not choice.dense_only)
             and (workload.is_dense or accelerated or not choice.loops_only)
             and (accelerated or not choice.accelerated_only)

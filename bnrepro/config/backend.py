@@ -50,6 +50,8 @@ def select(config: RunConfig) -> None:
     # What JAX has compiled once is there for the next process: half a second of compiling or more.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache/bnrepro/jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+    # JAX's usual value puts the folder's path into every key: a cache that is moved would be lost.
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES", "none")
 
 
 def own_variables(backend: str, threads: int, precision: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bnrepro.config import DataConfig, one_line
+from bnrepro.data.alignment import empty_images
 from bnrepro.data.dataset import Dataset, Split, assemble
 from bnrepro.data.source import DataError, Source, data_root, read_file, read_members
 
@@ -57,7 +58,7 @@ def load(config: DataConfig) -> Dataset:
         DataError: if a member is missing, damaged, or not what was published.
     """
     num_train, num_test = SOURCE.num_examples
-    images = np.empty((num_train + num_test, *SOURCE.image_shape), np.uint8)
+    images = empty_images((num_train + num_test, *SOURCE.image_shape))
     labels = np.empty(len(images), np.int32)
     # Batch by batch into place: lists of batches would take the memory twice.
     for name, content in _read_members(data_root(config.root)):

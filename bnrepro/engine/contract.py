@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -26,6 +26,7 @@ from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.summary import Summary
 from bnrepro.engine.tally import norms, tally
 from bnrepro.models import Network, from_pixels
+from bnrepro.models.host import on_the_host
 from bnrepro.normalization.population import batch_moments
 
 Arrays = dict[str, np.ndarray]
@@ -105,7 +106,9 @@ class Engine(ABC):
         # Hears before each batch of a pass over many how many are done, and of how many; it may
         # raise to end the pass: nothing that a pass does outlives it.
         self.on_batch: Callable[[int, int], None] = lambda done, total: None
-        optimizer.build(network.model.trainable_variables)
+        with on_the_host():
+            optimizer.build(network.model.trainable_variables)
+        self._summarizing: dict[Any, Callable[..., list[Any]]] = {}
         self._table: tuple[Any, Any] | None = None
         if isinstance(dataset.train.images, np.ndarray):
             self._table = self.to_device(dataset.train.images), self.to_device(dataset.train.labels)
@@ -244,15 +247,17 @@ class Engine(ABC):
     def _norms(self) -> Callable[..., Any]:
         return self.compiled(norms)
 
-    @cache  # noqa: B019 (an engine lives as long as its process)
     def _watch_summaries(
         self, layers: tuple[str, ...], percents: tuple[int, ...]
     ) -> Callable[..., list[Any]]:
         """The program of `summaries` on an accelerator."""
-        tensors = [self.network.pre_activations[name] for name in layers]
-        return self.watcher(
-            tensors, lambda values: [summary.reduce(value, percents) for value in values]
-        )
+        key = layers, percents
+        if key not in self._summarizing:
+            tensors = [self.network.pre_activations[name] for name in layers]
+            self._summarizing[key] = self.watcher(
+                tensors, lambda values: [summary.reduce(value, percents) for value in values]
+            )
+        return self._summarizing[key]
 
     def gradients(self, step: int) -> Arrays:
         """The loss's gradient on the batch of update `step + 1`, by variable; updates nothing."""

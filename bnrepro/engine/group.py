@@ -40,6 +40,7 @@ class Group:
                 f"CPU: expected model={' or '.join(DENSE_MODELS)}, or a GPU; run them one by one "
                 "with `bnrepro sweep`"
             )
+        first.share_programs()
         self.engines = [first, *(_twin(first, config) for config in configs[1:])]
         self._constants = _constants(configs, first.assembler.dtype)
         # What other members begin with.
@@ -74,11 +75,11 @@ class Group:
         """
         inputs = [engine.inputs(start, stop) for engine in self.engines]
         states, losses, corrects = self._run(self._stacked(), inputs, stop - start)
-        ends = _unstacked(states, len(self.engines))
+        ends, finite = _unstacked(states), np.asarray(_are_finite(states[0]))
         segments = []
         for place in places:
             steps, at = stop - start, None
-            if not _is_finite(ends[place]):
+            if not finite[place]:
                 steps, ends[place] = self._locate(place, inputs, steps)
                 at = start + steps
             segments.append(Segment(losses[place, :steps], corrects[place, :steps], at))
@@ -90,11 +91,13 @@ class Group:
         """The exact step of one member's divergence, and its state there."""
 
         def end_after(steps: int) -> State:
-            states, _, _ = self._run(self._stacked(), inputs, steps)
-            return _unstacked(states, len(self.engines))[place]
+            return self._run(self._stacked(), inputs, steps)[0]
 
-        found = locate_divergence(lambda steps: _is_finite(end_after(steps)), steps)
-        return found, end_after(found)
+        def finite_after(steps: int) -> bool:
+            return bool(_are_finite(end_after(steps)[0])[place])
+
+        found = locate_divergence(finite_after, steps)
+        return found, _unstacked(end_after(found))[place]
 
     def _run(
         self, states: State, inputs: list[Inputs], steps: int
@@ -122,7 +125,7 @@ class Group:
         return repeat(advance, states, (indices, rates, distortions), steps)
 
     def _stacked(self) -> State:
-        return jax.tree.map(lambda *arrays: jnp.stack(arrays), *(e.state for e in self.engines))
+        return _stack([engine.state for engine in self.engines])
 
 
 def _constants(configs: list[Recipe], dtype: str) -> Constants:
@@ -132,12 +135,22 @@ def _constants(configs: list[Recipe], dtype: str) -> Constants:
     )
 
 
-def _unstacked(states: State, count: int) -> list[State]:
+@jax.jit
+def _stack(states: list[State]) -> State:
+    return jax.tree.map(lambda *arrays: jnp.stack(arrays), *states)
+
+
+@jax.jit
+def _unstacked(states: State) -> list[State]:
+    count = len(jax.tree.leaves(states)[0])
     return [jax.tree.map(lambda array, at=place: array[at], states) for place in range(count)]
 
 
-def _is_finite(state: State) -> bool:
-    return all(bool(jnp.isfinite(weight).all()) for weight in state[0])
+@jax.jit
+def _are_finite(weights: list[Any]) -> Any:
+    """Whether all weights of each member are finite, (members,)."""
+    every = [jnp.isfinite(one).reshape(len(one), -1).all(axis=1) for one in weights]
+    return jnp.stack(every).all(axis=0)
 
 
 def _twin(first: JaxEngine, config: Recipe) -> JaxEngine:

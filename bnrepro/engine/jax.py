@@ -74,8 +74,10 @@ class JaxEngine(Engine):
         self._rate_position = [v.path for v in optimizer.variables].index(
             optimizer._learning_rate.path
         )
-        initial = jax.tree.map(lambda v: jnp.copy(v.value), self._variables)
+        # From the host, where the network was built: nothing is compiled for it.
+        initial = jax.tree.map(lambda variable: np.array(variable.value), self._variables)
         self.state: State = self._placement.replicate(initial)
+        self.trains_alone = True
         self._forward = self.compiled(self._infer)
         self._forward_all = self.compiled(self._infer_all)
         self.compile_gradients()
@@ -84,12 +86,29 @@ class JaxEngine(Engine):
         """Have the program of `gradients` compiled anew, at its first call, under this config."""
         self._loss_gradients = self.compiled(self._gradients_of_batch)
 
+    def share_programs(self) -> None:
+        """Have copies of this engine share its programs and images; another one trains them all."""
+        self.trains_alone = False
+        shared = ["_tally", "_norms"]
+        if self.network.pre_activations:
+            shared.append("watch_activations")
+        if self.network.batch_normalizations:
+            shared += ["watch_moments", "_average_moments"]
+        if self._scores_at_once(self.dataset.evaluation):
+            shared.append("_evaluation_batches")
+        for name in shared:
+            getattr(self, name)
+
     def to_device(self, array: np.ndarray) -> Any:
-        return self._placement.replicate(jnp.asarray(array))
+        # On a processor it shares the memory, where that is aligned.
+        return self._placement.replicate(array)
 
     def compile(self) -> None:
-        """Compile ahead of time: nothing is run."""
-        _ = self._train_segment if self.loops else self._train_step
+        """Compile ahead of time: nothing is trained."""
+        if self.trains_alone:
+            _ = self._train_segment if self.loops else self._train_step
+        self.is_finite()
+        self.copy_state()
 
     def prepare(self, preparations: Sequence[Callable[[], None]]) -> None:
         if processes.count() > 1:  # they do everything in the same order
@@ -197,7 +216,7 @@ class JaxEngine(Engine):
     def assign(self, values: Arrays) -> None:
         leaves, structure = jax.tree.flatten(self.state)
         merged = [
-            self.to_device(np.asarray(values[path], leaf.dtype)) if path in values else leaf
+            self.to_device(np.array(values[path], leaf.dtype)) if path in values else leaf
             for path, leaf in zip(self._paths(), leaves, strict=True)
         ]
         self.state = jax.tree.unflatten(structure, merged)
@@ -369,5 +388,6 @@ def _all_finite(weights: list[Any]) -> Any:
     return jnp.stack([jnp.isfinite(weight).all() for weight in weights]).all()
 
 
+@jax.jit
 def _copy(state: State) -> State:
     return jax.tree.map(jnp.copy, state)

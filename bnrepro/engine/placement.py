@@ -36,7 +36,7 @@ class Placement:
 
     def replicate(self, tree: Any) -> Any:
         """Arrays of which every device has a whole copy."""
-        return tree
+        return jax.tree.map(jax.device_put, tree)
 
     def split(self, array: Any, axis: int = 0) -> Any:
         """An array whose `axis` goes over the examples of a batch, an equal part on each device.

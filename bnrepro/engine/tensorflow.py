@@ -16,6 +16,7 @@ import tensorflow as tf
 from bnrepro.config import Recipe
 from bnrepro.config.fields import own_parts
 from bnrepro.data import Dataset
+from bnrepro.data.alignment import is_aligned
 from bnrepro.engine.contract import Arrays, Engine, Inputs
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.models import Network
@@ -57,6 +58,9 @@ class TensorFlowEngine(Engine):
         self._loss_gradients = self.compiled(self._gradients_of_batch)
 
     def to_device(self, array: np.ndarray) -> Any:
+        if is_aligned(array) and accelerator() is None:
+            # Shared: a constant would take the memory twice more.
+            return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
         return tf.constant(array)
 
     def compile(self) -> None:
@@ -83,7 +87,8 @@ class TensorFlowEngine(Engine):
         return program(tf.constant(images))
 
     def weights(self) -> list[Any]:
-        return [variable.value for variable in self._weights]
+        # As tensors: a program is traced anew for variables.
+        return [tf.convert_to_tensor(variable.value) for variable in self._weights]
 
     def loss_gradients(self, step: int) -> list[Any]:
         inputs = self.inputs(step, step + 1)

@@ -15,6 +15,7 @@ from bnrepro.config.own import parse
 from bnrepro.models import cnn, inception_paper, inception_small, mlp, vgg_a
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.graph import walk_as_it_is
+from bnrepro.models.host import on_the_host
 from bnrepro.models.initializers import initial_random_state, initial_weights
 from bnrepro.models.scaling import from_pixels
 from bnrepro.models.unit import UNDRAWN, Units
@@ -73,6 +74,13 @@ def build(config: Recipe, input_shape: tuple[int, int, int], num_classes: int) -
     Precision is that of Keras's global dtype policy and `floatx`; logits are never of less than 32
     bits. Weights are drawn from `config.seed`.
     """
+    with on_the_host():
+        return _with_initial_weights(config, input_shape, num_classes)
+
+
+def _with_initial_weights(
+    config: Recipe, input_shape: tuple[int, int, int], num_classes: int
+) -> Network:
     network = _network(config, input_shape, num_classes)
     if parse(config.model.name) is not None:
         again = _network(config, input_shape, num_classes)

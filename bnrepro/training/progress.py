@@ -11,7 +11,8 @@ from bnrepro.measures.measure import Rows
 from bnrepro.records.record import CurveRow
 from bnrepro.records.stretches import Stretch
 
-CLOCKS = ("train", "evaluate", "compile", "checkpoint", "population")
+# `score` runs inside `evaluate`: the pass over the evaluation split, without what is watched then.
+CLOCKS = ("train", "evaluate", "score", "compile", "checkpoint", "population")
 
 
 @dataclass
@@ -33,7 +34,8 @@ class Progress:
     continued_from: dict[str, Any] | None = None  # the finished run that is its beginning
 
     def __post_init__(self) -> None:
-        # JSON knows rows as lists.
+        # A checkpoint may be older than a clock, and JSON knows rows as lists.
+        self.seconds = {**dict.fromkeys(CLOCKS, 0.0), **self.seconds}
         self.curve = [CurveRow(*row) for row in self.curve]
 
     @classmethod

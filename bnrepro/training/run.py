@@ -41,6 +41,7 @@ from bnrepro.training.outputs import (
     write_snapshot,
     write_tables,
 )
+from bnrepro.training.programs import compiled_once
 from bnrepro.training.progress import Progress
 from bnrepro.training.state import State, restore_measures
 
@@ -331,7 +332,8 @@ class Run:
         """Compile every program before its clock runs."""
         watching: list[Measure | Observer] = [*self._measures, *self._observers]
         watched = [partial(each.prepare, self.engine) for each in watching]
-        self.engine.prepare([self.engine.compile, self.engine.compile_scoring, *watched])
+        with compiled_once(self._config):
+            self.engine.prepare([self.engine.compile, self.engine.compile_scoring, *watched])
 
     def _count(self, segment: Segment, stop: int) -> None:
         progress = self.progress
@@ -360,7 +362,8 @@ class Run:
         progress, config = self.progress, self.engine.config
         step, batches = progress.step, progress.num_batches
         examples = batches * self.engine.order.batch_size
-        loss, accuracy = evaluate(self.engine, config)
+        with progress.clock("score"):
+            loss, accuracy = evaluate(self.engine, config)
         row = CurveRow(
             step=step,
             train_loss=progress.loss_sum / batches if batches else math.nan,
