@@ -13,6 +13,7 @@ from pathlib import Path
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.records.record import RecordError
 from bnrepro.screen import printed
+from bnrepro.screen.signals import Stopped
 from bnrepro.screen.streams import mend_standard_streams
 
 _LONGEST_MESSAGE = 2_000
@@ -30,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
         return _say(error, 2)
     except KeyboardInterrupt:
         return 130
+    except Stopped as stop:
+        return stop.code
     except MemoryError:
         return _say(MemoryError("out of memory"), 1)
     except OSError as error:
