@@ -3,16 +3,18 @@
 A question is a function of a run's overrides; answers are NumPy arrays and plain values.
 """
 
+import io
 import itertools
 import math
 import os
+import shutil
 import signal
 import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +25,7 @@ import keras
 import numpy as np
 
 from bnrepro import (
+    data,
     load_curves,
     load_engine,
     load_model,
@@ -733,12 +736,29 @@ def evaluated(
         logits = keras.ops.convert_to_numpy(engine.network.model(images, training=False))
         answer["train"] = (logits, train.labels)
         answer["last row"] = read_rows(directory / "curve.csv", CURVE_COLUMNS)[-1]
+        answer["beside bad ones"] = _scored_beside_bad_ones(composition)
         (directory / "model.keras").unlink()
         try:
             next(scoring.evaluate([directory]))
         except ConfigError as error:
             answer["without a model"] = str(error)
         return answer
+
+
+def _scored_beside_bad_ones(composition: Composition) -> tuple[list[str], str]:
+    """Which of three runs are scored and what is said: one is damaged, one has other weights."""
+    directory = composition.directory
+    damaged, foreign = (directory.with_name(f"seed_{seed}") for seed in (8, 9))
+    for copy in (damaged, foreign):
+        shutil.copytree(directory, copy)
+    os.truncate(damaged / "model.keras", 1000)
+    dataset = data.load(composition.config.data)
+    config = replace(composition.config, model=replace(composition.config.model, width=0.5))
+    network = models.build(config.accelerated(), dataset.train.images.shape[1:], 10)
+    network.model.save(foreign / "model.keras")
+    with redirect_stderr(io.StringIO()) as said:
+        found = [score.directory.name for score in scoring.evaluate([damaged, directory, foreign])]
+    return found, said.getvalue()
 
 
 def continued(

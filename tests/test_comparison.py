@@ -212,7 +212,9 @@ def compare(folder: Path, *words: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR2, 140)]
+)
 def test_a_signal_ends_the_processes_too(number, code, tmp_path):
     command = [sys.executable, "-m", "bnrepro", "compare", "none", "--against", "layer", "--quick"]
     started = subprocess.Popen(

@@ -6,8 +6,14 @@ import gzip
 import hashlib
 import http.server
 import io
+import os
+import signal
+import socket
+import subprocess
+import sys
 import tarfile
 import threading
+import time
 
 import pytest
 
@@ -119,6 +125,27 @@ def network_error(mirror, tmp_path):
 def test_a_connection_that_ends_early_is_a_network_error(mirror, mnist, tmp_path, monkeypatch):
     monkeypatch.setattr(Handler, "cut", True)
     assert "100 bytes before the end" in network_error(mirror[0], tmp_path)
+
+
+@pytest.fixture
+def silent():
+    """The address of a server that takes a connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_signal_leaves_nothing_that_has_arrived_in_part(silent, tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-m", "bnrepro", "data", "download", "mnist", f"data.root={tmp_path}"],
+        env={**os.environ, "BNREPRO_MIRROR": silent},
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while not list(tmp_path.glob("mnist/.download-*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 143
+    assert names(tmp_path / "mnist") == []
 
 
 def test_no_server_is_a_network_error(tmp_path):

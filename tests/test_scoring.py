@@ -71,6 +71,14 @@ def test_what_a_network_does_not_take_is_refused():
     assert expected in answer("jax")["without a model"]
 
 
+def test_bad_weights_are_named_and_the_others_scored():
+    scored, said = answer("jax")["beside bad ones"]
+    assert scored == ["seed_0"]
+    damaged, foreign = said.splitlines()
+    assert damaged.startswith("left out: ") and "seed_8/model.keras: cut short" in damaged
+    assert "seed_9/model.keras: not the weights of the network in config.yaml" in foreign
+
+
 @pytest.mark.slow
 def test_without_batch_normalization_there_are_no_population_statistics():
     asked, words = ASKED[:2], [*WORDS, "bn=none"]

@@ -1,5 +1,6 @@
 """Signals that ask to stop are answered at any time, and a saved run goes on to the same bits."""
 
+import csv
 import json
 import os
 import signal
@@ -8,11 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
 
 import pytest
 from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 from runs import START_SECONDS, command, essence, finish, only_directory, wait_for
 from terminal import terminal
+
+from bnrepro.config import BACKENDS
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGUSR1": 138, "SIGUSR2": 140}
 EACH = pytest.mark.parametrize("name", CODES)
@@ -139,6 +144,20 @@ def test_a_run_is_saved_and_gone_in_ten_seconds_and_goes_on_to_the_same_bits(
         assert (record["status"], record["error"]) == ("interrupted", name)
     finish(tmp_path, *words)
     assert essence(only_directory(tmp_path)) == undisturbed(backend)
+
+
+PUBLISHED = Path(__file__).resolve().parent.parent / "results/published/resilience/signals.csv"
+
+
+@pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published signals are not here")
+def test_the_published_signals_were_answered_in_ten_seconds_and_changed_no_bit():
+    """As `scripts/kill_hunt.py` sent them; on more processes than cores, without an allowance."""
+    with PUBLISHED.open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["backend"], row["signal"]) for row in rows} == set(product(BACKENDS, CODES))
+    for row in rows:
+        assert int(row["exit_code"]) == CODES[row["signal"]]
+        assert float(row["seconds_to_end"]) < SECONDS and row["identical"] == "True"
 
 
 @pytest.mark.slow

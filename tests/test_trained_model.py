@@ -12,6 +12,7 @@ from runs import command, only_directory
 
 import bnrepro
 from bnrepro import models
+from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose
 from bnrepro.models import from_pixels
 
@@ -77,6 +78,20 @@ def test_a_file_without_its_scaling_is_refused(tmp_path):
     network = models.build(compose(["model=mlp"]).config, (4, 4, 1), 10)
     network.model.save(tmp_path / "model.keras")
     with pytest.raises(ValueError, match=r"model\.keras: an earlier bnrepro saved it"):
+        bnrepro.load_model(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 20_000, 0.5, 0.999, -1])
+def test_a_damaged_file_is_refused_by_name(kept, tmp_path):
+    """Cut short after so many bytes, or a part of it; -1: a byte in the middle is another."""
+    network = models.build(compose(["model=mlp"]).config, (4, 4, 3), 10)
+    path = tmp_path / "model.keras"
+    from_pixels(network.model, np.zeros(3), np.ones(3), "float32").save(path)
+    raw = bytearray(path.read_bytes())
+    if kept == -1:
+        raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw if kept == -1 else raw[: kept if kept >= 1 else int(kept * len(raw))])
+    with pytest.raises(ConfigError, match=r"model\.keras: cut short or damaged; copy it again"):
         bnrepro.load_model(tmp_path)
 
 

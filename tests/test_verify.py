@@ -1,13 +1,17 @@
 """A recorded run that is trained again is what its record says, or it is said what is other."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hand_made_records import ENVIRONMENT, HandMade, write_run
-from runs import finish, only_directory
+from runs import START_SECONDS, finish, only_directory, wait_for
 
 from bnrepro import cli
 from bnrepro.config.composition import compose
@@ -224,6 +228,26 @@ def test_a_run_that_is_trained_again_has_the_same_weights_and_a_planted_digest_i
     assert cli.main(["verify", name, f"results_dir={tmp_path}", "--publish"]) == 1
     (row,) = page.read(str(tmp_path))
     assert (row["outcome"], row["recorded_digest"]) == ("other weights", "0" * 64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
+def test_a_signal_ends_the_training_too_and_leaves_nothing_behind(number, code, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    record = leave(tmp_path, 0, 0.0, (*WORDS, "train_steps=100000000", "evaluate_every=50000000"))
+    with subprocess.Popen(
+        [sys.executable, "-m", "bnrepro", "verify", record.name, f"results_dir={tmp_path}"],
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_for(lambda: any(tmp_path.glob("temporary/*/runs/*/*/record.json")), process)
+        (child,) = children.read_text().split()
+        process.send_signal(number)
+        assert process.wait(START_SECONDS) == code
+    assert not list((tmp_path / "temporary").iterdir())
+    assert not Path(f"/proc/{child}").exists()
 
 
 @pytest.mark.slow

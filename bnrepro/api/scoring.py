@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from bnrepro.config import ConfigError, DataConfig, backend
 from bnrepro.config.composition import compose
 from bnrepro.config.names import SPLITS
 from bnrepro.config.overrides import Override, overrides_of
-from bnrepro.records.record import read_record
+from bnrepro.records.record import left_out, read_record
 from bnrepro.records.run_directory import read_config
-from bnrepro.screen import percent
+from bnrepro.screen import percent, printed
 from bnrepro.screen.foot import foot
 
 if TYPE_CHECKING:
@@ -57,15 +58,24 @@ class Score:
         )
 
 
-def load_framework(directory: Path) -> None:
-    """Load what the run in `directory` was trained with, as its config says: it takes seconds.
+def load_framework(directories: Sequence[Path]) -> None:
+    """Load what the first run that can be read was trained with, which takes seconds.
 
     Raises:
-        ConfigError: if its config cannot be read, or another backend is loaded already.
+        ConfigError: if no config can be read, or another backend is loaded already.
     """
-    config = compose(overrides_of(read_config(directory / "config.yaml"))).config
-    backend.select(config)
-    import bnrepro.training  # noqa: F401
+    refused = []
+    for directory in directories:
+        try:
+            config = compose(overrides_of(read_config(directory / "config.yaml"))).config
+        except ConfigError as error:
+            refused.append(error)
+            continue
+        backend.select(config)
+        import bnrepro.training  # noqa: F401
+
+        return
+    raise refused[0]
 
 
 def evaluate(
@@ -77,6 +87,8 @@ def evaluate(
 ) -> Iterator[Score]:
     """Score the last weights of finished runs, each with the scaling and statistics of its own.
 
+    Of several, those that cannot be scored are named on standard error.
+
     Args:
         directories: those of the runs, all of one backend.
         given: `data=...` and its keys; without any, each run's own data.
@@ -85,11 +97,20 @@ def evaluate(
             without it as the run's config infers.
 
     Raises:
-        ConfigError: if a run has no weights, data cannot be read, or the images are not of the size
-            and number of classes that a network takes.
+        ConfigError: if none can be scored, because a run has no weights or damaged ones, data
+            cannot be read, or the images are not of the size and number of classes that a network
+            takes.
     """
+    refused = []
     for directory in directories:
-        yield _score(directory, list(given), split, inference)
+        try:
+            yield _score(directory, list(given), split, inference)
+        except ConfigError as error:
+            refused.append(error)
+    if len(refused) == len(directories):
+        raise refused[0]
+    for line in left_out(refused):
+        print(printed(line, sys.stderr), file=sys.stderr)
 
 
 def _score(

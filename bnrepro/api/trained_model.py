@@ -2,17 +2,20 @@
 
 import os
 import sys
+import warnings
+import zlib
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from bnrepro.config import backend, flatten
+from bnrepro.config import ConfigError, backend, flatten
 from bnrepro.config.composition import compose
 from bnrepro.config.overrides import overrides_of
+from bnrepro.records.checking import AGAIN
 from bnrepro.records.run_directory import read_config, snapshot_path
 
 if TYPE_CHECKING:
@@ -47,7 +50,8 @@ def load_model(run: "str | Path | pd.Series") -> "keras.Model":
     Raises:
         FileNotFoundError: if there is no model, such as in a published run: models are not kept in
             version control.
-        ConfigError: if a part of somebody's own that it has is not there, or has changed since.
+        ConfigError: if the file is damaged, or a part of somebody's own that it has is not there or
+            has changed since.
         ValueError: if an earlier bnrepro saved the network alone.
     """
     path = Path(run if isinstance(run, str | Path) else run["directory"])
@@ -57,6 +61,7 @@ def load_model(run: "str | Path | pd.Series") -> "keras.Model":
             f"{path}: no model; expected the directory of a run that was trained here, such as "
             "results/runs/mlp-digits-x1/seed_0 (models are not published with the records)"
         )
+    _check_whole(path)
     if not _is_from_pixels(path):
         raise ValueError(
             f"{path}: an earlier bnrepro saved it, without its scaling; train the run again"
@@ -90,8 +95,8 @@ def load_engine(
         overrides: what no run records, such as `data.root=FOLDER` or `device=cpu`.
 
     Raises:
-        ConfigError: if the config or the data cannot be read, or Keras is loaded already with
-            another backend than the run's.
+        ConfigError: if the config or the data cannot be read, the weights are damaged or another
+            network's, or Keras is loaded already with another backend than the run's.
         FileNotFoundError: if the weights are not there, such as in a published run.
     """
     directory = Path(run)
@@ -101,21 +106,45 @@ def load_engine(
             f"{weights}: no weights; expected those of a run that was trained here to its end, or "
             "a step of its snapshots (neither is published with the records)"
         )
+    _check_whole(weights)
     composition = compose([*overrides_of(read_config(directory / "config.yaml")), *overrides])
     backend.select(composition.config)
     from bnrepro.training import build_engine
 
     engine = build_engine(composition)
-    values = _model_values(engine, weights) if step is None else _snapshot_values(weights)
-    engine.assign({f"model/{path}": value for path, value in values.items()})
+    try:
+        values = _model_values(engine, weights) if step is None else _snapshot_values(weights)
+        engine.assign({f"model/{path}": value for path, value in values.items()})
+    except (KeyError, ValueError, UserWarning) as error:
+        raise ConfigError(
+            f"{weights}: not the weights of the network in config.yaml beside it; {AGAIN}"
+        ) from error
     return engine
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse weights, or a model, of which a part is lost or altered.
+
+    Raises:
+        ConfigError: then.
+    """
+    try:
+        with ZipFile(path) as stored:
+            damaged = stored.testzip()
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error):
+        damaged = path.name
+    if damaged is not None:
+        raise ConfigError(f"{path}: cut short or damaged; {AGAIN}")
 
 
 def _model_values(engine: "Engine", path: Path) -> dict[str, np.ndarray]:
     import keras
 
     model = engine.model_from_pixels() if _is_from_pixels(path) else engine.network.model
-    model.load_weights(path)
+    with warnings.catch_warnings():
+        # Of what a file does not have, Keras keeps the initial weights.
+        warnings.filterwarnings("error", message="Skipping nested container")
+        model.load_weights(path)
     variables = engine.network.model.variables
     return {each.path: keras.ops.convert_to_numpy(each) for each in variables}
 

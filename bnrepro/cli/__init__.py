@@ -13,6 +13,7 @@ from pathlib import Path
 from bnrepro.config import ConfigError, did_you_mean, shown
 from bnrepro.records.record import RecordError
 from bnrepro.screen import printed
+from bnrepro.screen.signals import Stopped
 from bnrepro.screen.streams import mend_standard_streams
 
 _LONGEST_MESSAGE = 2_000
@@ -31,6 +32,8 @@ def main(argv: list[str] | None = None) -> int:
         return _say(error, 2)
     except KeyboardInterrupt:
         return 130
+    except Stopped as stop:
+        return stop.code
     except MemoryError as error:
         # A library's says how many bytes; ours what can be done.
         says = str(error).startswith(_OUT_OF_MEMORY)

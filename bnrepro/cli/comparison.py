@@ -1,9 +1,7 @@
 """The command `compare`."""
 
-import signal
 import sys
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
@@ -46,22 +44,14 @@ def _compare(
 ) -> int:
     from bnrepro.lab import comparison
     from bnrepro.lab.comparison.jobs import JobFailed
+    from bnrepro.screen.signals import Stopped, raised
 
-    # As Ctrl-C: the processes of the work end with this one.
-    signal.signal(signal.SIGTERM, _stop)
     try:
-        return comparison.main(candidates, backend, plan, results_dir, force)
+        with raised():  # the processes of the work end with this one
+            return comparison.main(candidates, backend, plan, results_dir, force)
     except JobFailed as error:
         print(f"bnrepro: {error}", file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, _Stopped) as stop:
+    except (KeyboardInterrupt, Stopped) as stop:
         print("stopped; the same command goes on with what was not done", file=sys.stderr)
-        return 143 if isinstance(stop, _Stopped) else 130
-
-
-class _Stopped(BaseException):
-    """SIGTERM."""
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise _Stopped
+        return stop.code if isinstance(stop, Stopped) else 130

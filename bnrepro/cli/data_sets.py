@@ -50,8 +50,11 @@ def _list_data(root: Path, _names: list[str]) -> int:
 
 def _download_data(root: Path, names: list[str]) -> int:
     from bnrepro.data.download import download
+    from bnrepro.screen.signals import raised
 
-    for path in download(names[0], root):
+    with raised():  # what has arrived in part is removed
+        paths = download(names[0], root)
+    for path in paths:
         print(path)
     return 0
 

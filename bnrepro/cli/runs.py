@@ -69,7 +69,7 @@ def _evaluate(words: Words, results_dir: str) -> int:
 
     directories = [path for name in words.plain for path in ensemble.find(name, results_dir)]
     with foot().doing("loading the framework"), quiet():
-        scoring.load_framework(directories[0])
+        scoring.load_framework(directories)
     given = [one for one in words.overrides if one.key != "results_dir"]
     scores = []
     for score in scoring.evaluate(

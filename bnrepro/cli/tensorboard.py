@@ -6,15 +6,13 @@ date while it is open, so that runs that start later appear.
 
 import contextlib
 import io
-import signal
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 
 from bnrepro.config import ConfigError, shown
 from bnrepro.config.backend import keep_tensorflow_out_of_tensorboard
+from bnrepro.screen.signals import raised
 
 # As often as TensorBoard looks for new events.
 _SECONDS_BETWEEN_LOOKS = 5
@@ -27,14 +25,13 @@ def main(results_dir: str, host: str | None, port: int | None) -> int:
         ConfigError: if no run has event files, or the address cannot be had.
     """
     runs = Path(results_dir).absolute() / "runs"
-    with TemporaryDirectory(prefix="bnrepro-tensorboard-") as folder:
+    with raised(), TemporaryDirectory(prefix="bnrepro-tensorboard-") as folder:
         count = link_runs(runs, Path(folder))
         if not count:
             raise ConfigError(
                 f"results_dir={shown(results_dir)}: no run with TensorBoard files; "
                 "`bnrepro run` makes one"
             )
-        _leave_cleanly_on_signals()
         address = _serve(folder, host, port)
         shown_runs = f"{count} run{'s' if count > 1 else ''} of {shown(results_dir)}"
         # From the moment that the address is read, Ctrl-C is the way to end it.
@@ -79,14 +76,3 @@ def _serve(folder: str, host: str | None, port: int | None) -> str:
             raise ConfigError(
                 f"--host {host}, --port {port}: {getattr(error, 'msg', error)}"
             ) from error
-
-
-def _leave_cleanly_on_signals() -> None:
-    """Let the signals that end a process remove the folder of links, as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, _leave)
-
-
-def _leave(number: int, _: FrameType | None) -> None:
-    sys.exit(128 + number)

@@ -62,6 +62,38 @@ def answered(answer: Callable[[signal.Signals], None]) -> Iterator[None]:
         os.close(writing)
 
 
+class Stopped(BaseException):
+    """A signal that asks to stop; `code` is the exit code of the process that it ends."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """Inside, signals that ask to stop are raised in the main thread, as Ctrl-C is: processes that
+    were started end, and folders for the time being are removed.
+
+    For commands that wait for others: a library that computes hears nothing until it is done. Only
+    the main thread can open it.
+
+    Raises:
+        Stopped: at every one but SIGINT, which stays a KeyboardInterrupt.
+    """
+    numbers = [number for number in heeded() if number is not signal.SIGINT]
+    handlers = {number: signal.signal(number, _raise) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _raise(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
 def end_process(number: signal.Signals, last_words: str = "") -> None:
     """End this process here and now, whatever its other threads do."""
 

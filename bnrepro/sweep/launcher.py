@@ -60,14 +60,19 @@ def start(
 
 
 def finish(process: Process) -> int:
-    """Wait for the process and give its exit code; if we are interrupted, it ends too."""
+    """Wait for a process whose folder is thrown away, and give its exit code.
+
+    If we are interrupted, it has ended, too, before the folder goes.
+    """
     try:
         while (code := process.poll()) is None:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
         return code
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGKILL)  # what it would save is thrown away
+            while process.poll() is None:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 def _load_libc() -> ctypes.CDLL | None:

@@ -6,6 +6,7 @@ from typing import Any
 from bnrepro.config import study
 from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
+from bnrepro.screen.signals import raised
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.launcher import Launcher, finish
 from bnrepro.sweep.outcome import LOG
@@ -16,7 +17,7 @@ _STEPS = 50
 
 def probe(run: PlannedRun, speeds: Speeds, launcher: Launcher, slot: Slot, threads: int) -> None:
     """Add to `speeds` what `run` does in a few steps, in a folder that is thrown away."""
-    with TemporaryDirectory(prefix="bnrepro-probe-") as folder:
+    with raised(), TemporaryDirectory(prefix="bnrepro-probe-") as folder:
         threads = run.composition.config.threads or threads
         changes: dict[str, Any] = {"train_steps": _STEPS, "evaluate_every": _STEPS}
         changes |= {"results_dir": folder, "force": False, "threads": threads}

@@ -16,6 +16,7 @@ from bnrepro.records.record import FINISHED, RecordError, RunRecord, read_record
 from bnrepro.records.variables import without_paths
 from bnrepro.screen import duration
 from bnrepro.screen.foot import foot
+from bnrepro.screen.signals import raised
 from bnrepro.sweep.launcher import Launcher, finish, local
 from bnrepro.sweep.outcome import LOG, last_line
 from bnrepro.sweep.verification import choice, page
@@ -77,7 +78,11 @@ def verify(candidate: Candidate, launcher: Launcher = local) -> page.Row:
     """Train a run again in a folder that is thrown away; what came of it."""
     record = candidate.record
     what = f"training {record.name} seed {record.seed} again, {duration(candidate.seconds)} then"
-    with foot().doing(what), TemporaryDirectory(prefix="bnrepro-verify-") as folder:
+    with (
+        foot().doing(what),
+        raised(),
+        TemporaryDirectory(prefix="bnrepro-verify-") as folder,
+    ):
         again = _train_again(record, Path(folder), launcher)
     if isinstance(again, Comparison):
         return _row(candidate, None, again)
