@@ -26,6 +26,7 @@ from bnrepro.experiments import EXPERIMENTS as KNOWN
 from bnrepro.lab.exact import EXACT_CLAIMS
 from bnrepro.lab.studies import BY_JAX
 from bnrepro.lab.studies import STUDIES as STUDIES_OF_LABORATORY
+from bnrepro.records import laboratory
 from bnrepro.verdicts.verdict import COLUMNS, count_outcomes
 
 ROOT = Path(__file__).parent.parent
@@ -232,7 +233,8 @@ def test_rebuilding_from_the_records_changes_no_byte(processor, tmp_path):
 
 
 def test_the_verdicts_of_the_laboratory_follow_from_its_tables():
-    for study in dict.fromkeys(judged.study for judged in LABORATORY.values()):
+    studies = dict.fromkeys(judged.study for judged in LABORATORY.values())
+    for study in [name for name in studies if laboratory.exists(RESULTS.parent, name)]:
         with (RESULTS.parent / study / "verdicts.csv").open() as file:
             published = list(csv.reader(file))
         own = [claim for claim, judged in LABORATORY.items() if judged.study == study]

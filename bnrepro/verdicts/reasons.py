@@ -50,6 +50,12 @@ _REASONS = {
         "layer to layer; what batch normalization then adds may be the noise of its mini-batches, "
         "which was not measured. This is after 400 steps."
     ),
+    "F4": (
+        "Not each decay: in a short training 1 / (1 + k t) has spent its large rates after the "
+        "first steps and is still on its way when the constant rate has come down to its noise "
+        "(laboratory/rate_decay/decays.csv). What a decay takes from the noise it must not take "
+        "from the way: the cosine, which keeps large rates longest, ends lowest in all three."
+    ),
 }
 
 
