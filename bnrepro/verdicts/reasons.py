@@ -49,6 +49,20 @@ _REASONS = {
         "laboratory/error_surface/scales.csv): there it gains nothing by dividing, and a turn has "
         "nothing to take."
     ),
+    "F1": (
+        "With sigmoid Adam is better without batch normalization, and so is its loss on the "
+        "mini-batches that it trains on (laboratory/rate_sensitivity/rates.csv): the moving "
+        "averages are not to blame. Adam divides by the size of the gradient and so mends by "
+        "itself what makes this network hard for gradient descent, gradients that shrink from "
+        "layer to layer; what batch normalization then adds may be the noise of its mini-batches, "
+        "which was not measured. This is after 400 steps."
+    ),
+    "F4": (
+        "Not each decay: in a short training 1 / (1 + k t) has spent its large rates after the "
+        "first steps and is still on its way when the constant rate has come down to its noise "
+        "(laboratory/rate_decay/decays.csv). What a decay takes from the noise it must not take "
+        "from the way: the cosine, which keeps large rates longest, ends lowest in all three."
+    ),
 }
 
 

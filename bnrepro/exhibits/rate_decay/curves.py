@@ -79,9 +79,10 @@ def shares_left(rows: pd.DataFrame) -> pd.Series:
 def last_losses(rows: pd.DataFrame) -> pd.DataFrame:
     """Median training losses at the end, a row per network and a column per schedule."""
     last = rows[rows["step"] == rows["step"].max()]
-    return last.pivot_table(
+    medians = last.pivot_table(
         "train_loss", index="network", columns="schedule", aggfunc="median", sort=False
     )
+    return medians[list(LINES)]
 
 
 def _draw_rates(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:

@@ -49,7 +49,7 @@ def _findings(decays: pd.DataFrame) -> list[str]:
     )
     left = curves.shares_left(decays)
     return [
-        f"Training loss at the end (medians) {each}.",
+        f"Training loss at the end (medians), {each}.",
         "Of the effective rate the exponential schedule, which leaves 1 % of the rate, leaves "
         f"{100 * left['batch normalization']:.2g} % without weight decay and "
         f"{100 * left['and weight decay']:.2g} % with it.",

@@ -18,6 +18,7 @@ NETWORKS = {
 }
 _NORMS_OF = ("sgd", "momentum", "adam")
 _LETTERS = "abcdef"
+_MOST_GROWTH = 1_000
 _CAPTION = (
     "Lines: median test accuracy over the seeds; bands: from the lowest to the highest seed. A "
     f"mark on the line is within {100 * TOLERANCE:g} point of that line's best. Crosses at the "
@@ -28,7 +29,8 @@ _CAPTION = (
 )
 _NORM_CAPTION = (
     "Euclidean norm of all hidden kernels together after the last step over that before the first; "
-    "medians over the seeds. Solid: ReLU; dotted: sigmoid. Gray: the norm stays as it is."
+    "medians over the seeds; what has grown more than a thousandfold is not drawn. Solid: ReLU; "
+    "dotted: sigmoid. Gray: the norm stays as it is."
 )
 _LEADS = {
     "sigmoid": (
@@ -49,7 +51,8 @@ _LEADS = {
         "every step makes it longer: |w + d|^2 = |w|^2 + |d|^2. The longer kernel is turned less "
         "by the next step, because the gradient shrinks as 1/|w|. A rate that is too large is "
         "thus made smaller by the training itself, in a few steps, while one that is too small is "
-        "not made larger: the window opens upward. Look at the norms before you call a rate large.",
+        "not made larger: the window opens upward. By how much? By the square of what the kernels "
+        "have grown: look at the norms before you call a rate large.",
     ),
 }
 
@@ -63,7 +66,7 @@ def drawing(activation: str, rates: pd.DataFrame, widths: pd.DataFrame) -> Drawi
             f"{activation}_{optimizer}",
             f"({letter}) {name}: {decades(medians, optimizer)}",
             _describe(own := rates[rates["optimizer"] == optimizer]),
-            partial(_draw, rows=own, legend=letter == "a"),
+            partial(_draw, rows=own, legend=letter == "f"),
         )
         for letter, (optimizer, name) in zip(_LETTERS, OPTIMIZERS.items(), strict=True)
     ]
@@ -91,13 +94,12 @@ def norms(rates: pd.DataFrame) -> Drawing:
         )
         for letter, optimizer in zip(_LETTERS, _NORMS_OF, strict=False)
     ]
-    own = rates[(rates["optimizer"] == "sgd") & (rates["network"] == "batch normalization")]
-    by_rate = own[own["activation"] == "relu"].groupby("rate")[["accuracy", "growth"]].median()
-    good = by_rate[by_rate["accuracy"] >= by_rate["accuracy"].max() - TOLERANCE]
-    title = (
-        f"ReLU: at the largest good rate of SGD, {good.index[-1]:g}, the batch-normalized kernels "
-        f"become {good['growth'].iloc[-1]:.3g} times as long"
+    longer = ", ".join(
+        f"{growth:.3g} times at {rate:g} ({ACTIVATIONS[activation]})"
+        for activation in ACTIVATIONS
+        for rate, growth in [_largest_good(rates[rates["activation"] == activation])]
     )
+    title = f"At SGD's largest good rate batch-normalized kernels have become longer: {longer}"
     return Drawing(
         "norms", title, panels, [[panel.name for panel in panels]], _NORM_CAPTION, _LEADS["norms"]
     )
@@ -105,7 +107,7 @@ def norms(rates: pd.DataFrame) -> Drawing:
 
 def _decades_of(medians: pd.DataFrame, optimizer: str, network: str) -> str:
     width, cut = medians["width"][optimizer, network], medians["cut"][optimizer, network]
-    return f"{'>' if cut >= 0.5 else ''}{width:.1f}"
+    return f"{'>' if cut >= 0.5 else ''}{width:.2g}"
 
 
 def median_widths(widths: pd.DataFrame) -> pd.DataFrame:
@@ -118,6 +120,14 @@ def decades(medians: pd.DataFrame, optimizer: str) -> str:
     """Both networks' widths of `median_widths`; with > where the grid cuts most seeds' off."""
     plain, normalized = (_decades_of(medians, optimizer, name) for name in NETWORKS)
     return f"{plain} and {normalized}"
+
+
+def _largest_good(rates: pd.DataFrame) -> tuple[float, float]:
+    """SGD's largest rate within the tolerance of the best with BN, and the norm's growth there."""
+    own = rates[(rates["optimizer"] == "sgd") & (rates["network"] == "batch normalization")]
+    by_rate = own.groupby("rate")[["accuracy", "growth"]].median().reset_index()
+    good = by_rate[by_rate["accuracy"] >= by_rate["accuracy"].max() - TOLERANCE]
+    return float(good["rate"].iloc[-1]), float(good["growth"].iloc[-1])
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:
@@ -139,7 +149,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:
     axes.set_xlabel("learning rate")
     axes.set_ylabel("test accuracy")
     if legend:
-        axes.legend(frameon=False, fontsize=7, loc="center left")
+        axes.legend(frameon=False, fontsize=7, loc="lower left")
 
 
 def _draw_norms(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:
@@ -147,6 +157,7 @@ def _draw_norms(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:
         for activation in ACTIVATIONS:
             own = rows[(rows["network"] == network) & (rows["activation"] == activation)]
             growth = own["growth"].groupby(own["rate"]).median()
+            growth = growth.where(growth <= _MOST_GROWTH)
             is_first = activation == "relu"
             axes.plot(
                 growth.index,
