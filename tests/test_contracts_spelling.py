@@ -81,6 +81,7 @@ backend jax                                     jax
 measures ['norms','percentiles']                measure_norms_percentiles
 norms.every 100                                 norms100
 snapshots [0,100]                               snapshots_0_100
+population.every 50                             population50
 """
 
 
@@ -121,6 +122,7 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("data.train_examples", None, "all_examples"),
         ("percentiles.every", 0, "no_percentiles"),
         ("norms.every", 0, "no_norms"),
+        ("population.every", 0, "no_population"),
         ("measures", [], "no_measure"),
         ("snapshots", [], "no_snapshots"),
         ("normalization", None, "unnormalized"),

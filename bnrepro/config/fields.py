@@ -253,9 +253,26 @@ class NormsConfig:
     )
 
 
+@dataclass(frozen=True)
+class PopulationConfig:
+    """Whether and how often Algorithm 2's statistics are tried beside the moving averages."""
+
+    every: int = field(
+        default=0,
+        metadata=about(
+            "steps between two scores with moving averages and with population statistics; 0: "
+            "none, or at each evaluation with measures=[population]",
+            at_least(0, 10**9),
+            number(56, "population", (0, "no_population")),
+            absent=0,
+            ours=True,
+        ),
+    )
+
+
 # What can be measured while a run trains. Each has its options in a section of its name, and is
 # `bnrepro/measures/<name>.py`.
-MEASURES = ("percentiles", "norms")
+MEASURES = ("percentiles", "norms", "population")
 
 
 @dataclass(frozen=True)
@@ -377,7 +394,7 @@ class RunConfig(LaunchConfig):
     )
     measures: list[str] = field(
         metadata=about(
-            "what is measured at each evaluation: percentiles, norms; each leaves a CSV file",
+            "what is measured at each evaluation, by the names of measures; each leaves a CSV file",
             word=listed(53, "measure"),
             choices=MEASURES,
             absent=[],
@@ -408,6 +425,7 @@ class RunConfig(LaunchConfig):
     batch_normalization: BatchNormalizationConfig
     percentiles: PercentilesConfig
     norms: NormsConfig = field(default_factory=NormsConfig)
+    population: PopulationConfig = field(default_factory=PopulationConfig)
 
     @property
     def peak_learning_rate(self) -> float:

@@ -119,7 +119,8 @@ def _beginning(constant: pd.DataFrame) -> pd.Series:
 def _findings(rows: pd.DataFrame, counts: pd.DataFrame) -> list[str]:
     constant = rows[rows["schedule"] == CONSTANT]
     behind = ", ".join(
-        f"{momentum:g}: {points(round(value, 3) + 0.0, 1)}" for momentum, value in _beginning(constant).items()
+        f"{momentum:g}: {points(round(value, 3) + 0.0, 1)}"
+        for momentum, value in _beginning(constant).items()
     )
     last = rows[(rows["step"] == rows["step"].max()) & (rows["momentum"] == MOMENTUM)]
     ends = last.groupby("schedule")["deficit"].median()
