@@ -12,7 +12,6 @@ Writes `lines.csv`. Exit code 1 on any fault.
 """
 
 import argparse
-import csv
 import shutil
 import sys
 import tempfile
@@ -24,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from hypothesis import given, settings
 from mutations import KINDS, command_of, copy_of_published, faults
 from test_cli_bad_input import any_line, check, nearly_good, often
+
+from bnrepro.records.record import write_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ("kind", "changes", "faults")
@@ -61,7 +62,7 @@ def _ask_lines(number: int, results: Path) -> bool:
         bad = 1
         print(f"a command line: {fault!r}", flush=True)
     rows = [(asked.total(), asked[0], asked[2], bad)]
-    _write(results / "lines.csv", ("lines", "accepted", "refused", "faults"), rows)
+    write_rows(results / "lines.csv", ("lines", "accepted", "refused", "faults"), rows)
     print(f"{asked.total()} command lines, {bad} with a fault", flush=True)
     return not bad
 
@@ -82,16 +83,9 @@ def _change_folders(number: int, results: Path) -> bool:
                 print(f"change {place}, {kind}: {fault}", flush=True)
             if (place + 1) % _CHANGES_BETWEEN_WRITES == 0 or place + 1 == number:
                 rows = [(kind, made[kind], bad[kind]) for kind in KINDS]
-                _write(results / "changes.csv", COLUMNS, rows)
+                write_rows(results / "changes.csv", COLUMNS, rows)
     print(f"{made.total()} changes, {bad.total()} with a fault")
     return not bad.total()
-
-
-def _write(path: Path, columns: tuple[str, ...], rows: list[tuple]) -> None:
-    with path.open("w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

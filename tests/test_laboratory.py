@@ -32,8 +32,8 @@ def tables():
 
 def test_what_is_computed_is_drawn_and_has_a_record():
     drawn = {one.computed for one in making.EXHIBITS.values() if one.computed}
-    published = (PUBLISHED / "laboratory").glob("*/record.json")
-    assert drawn == set(STUDIES) == {path.parent.name for path in published}
+    published = {path.parent.name for path in (PUBLISHED / "laboratory").glob("*/record.json")}
+    assert published <= drawn == set(STUDIES)
 
 
 def test_a_study_that_was_not_computed_is_said_with_its_command(tmp_path, capsys):

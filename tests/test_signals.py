@@ -174,7 +174,8 @@ class Stuck(Measure):
     def rows(self, engine, step):
         if step == 40:
             print("stuck", flush=True)
-            ctypes.CDLL(None).sleep(600)
+            while True:  # a signal wakes whoever sleeps
+                ctypes.CDLL(None).sleep(600)
         return [[step, 0]]
 
 training.run(composition, [Stuck(every=20)], ends_process=True)

@@ -8,6 +8,7 @@ import sys
 import pytest
 from runs import only_directory
 
+from bnrepro.cli.commands import COMMANDS
 from bnrepro.screen.streams import unfailing
 
 NARROW = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
@@ -28,9 +29,13 @@ CODES = {"run experiment=Größe": 2, "sweep --dry-run bn=none,x5": 0, "table": 
 MORE_CODES = {
     "run --cfg job bn=x5": 0,
     "run lerning_rate=1": 2,
-    "run --help": 0,
     "sweep --status": 0,
     "figure 5": 2,
+    "data list": 0,
+    "report --commands": 0,
+    "completion bash": 0,
+    **{f"{name} --help": 0 for name in COMMANDS},
+    **{f"{name} bogus=1": 2 for name in COMMANDS},
 }
 
 

@@ -8,6 +8,8 @@ import sys
 import pytest
 from runs import command, only_directory
 
+from bnrepro.config.names import MODELS
+
 SETTINGS = {
     "backend": "torch",
     "floatx": "float16",
@@ -72,7 +74,7 @@ def hostile(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "tensorflow"])
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", MODELS)
 def test_surroundings_change_no_bit_of_a_run(model, backend, hostile, tmp_path):
     words = (f"model={model}", f"backend={backend}")
     expected, usual = what_a_run_gives(tmp_path / "plain", *words, environment={})

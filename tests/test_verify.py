@@ -77,6 +77,23 @@ def test_other_versions_are_said_and_ask_for_the_band_alone(name, seeds):
     )
 
 
+def test_another_variable_that_changes_numbers_is_said_and_asks_for_the_band_alone(seeds):
+    """Also where the record is from before variables were recorded; a run's own do not count."""
+    own = {"OMP_NUM_THREADS": "1", "KERAS_BACKEND": "tensorflow"}
+    with_flags = {**ENVIRONMENT, "variables": {**own, "XLA_FLAGS": "--xla_cpu_max_isa=AVX"}}
+    for before, now, said in [
+        (ENVIRONMENT, with_flags, "XLA_FLAGS --xla_cpu_max_isa=AVX (recorded none)"),
+        (with_flags, {**ENVIRONMENT, "variables": own},
+         "XLA_FLAGS none (recorded --xla_cpu_max_isa=AVX)"),
+    ]:  # fmt: skip
+        recorded = replace(seeds[3], environment=before)
+        again = replace(seeds[3], weights_digest="f" * 64, environment=now)
+        found = compare(recorded, again, seeds)
+        assert (found.outcome, found.reason.split(";")[0]) == ("within the band", said)
+    unchanged = replace(seeds[3], environment={**ENVIRONMENT, "variables": own})
+    assert compare(seeds[3], unchanged, seeds).reason == "same versions and processor"
+
+
 def test_two_seeds_give_no_band_and_then_nothing_can_be_compared(seeds):
     again = replace(seeds[3], weights_digest="f" * 64, environment=ELSEWHERE)
     assert compare(seeds[3], again, seeds[:2]).outcome == "not compared"

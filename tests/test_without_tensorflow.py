@@ -11,6 +11,8 @@ def test_jax_trains_where_tensorflow_cannot_be_imported(tmp_path):
     absent = tmp_path / "absent"
     absent.mkdir()
     (absent / "tensorflow.py").write_text(
+        "from pathlib import Path\n"
+        "Path(__file__).with_name('asked').touch()\n"
         'raise ModuleNotFoundError("No module named \'tensorflow\'", name="tensorflow")\n'
     )
     results = tmp_path / "results"
@@ -27,3 +29,5 @@ def test_jax_trains_where_tensorflow_cannot_be_imported(tmp_path):
     assert (record["status"], record["environment"]["backend"]) == ("completed", "jax")
     assert (directory / "model.keras").stat().st_size > 0
     assert any((directory / "tensorboard").iterdir())
+    # Nobody has asked for it: where it is there, seconds and its notes on standard error are saved.
+    assert not (absent / "asked").exists()

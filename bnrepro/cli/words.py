@@ -170,8 +170,13 @@ def _check_flag(flag: Flag, value: str, *, given: bool) -> None:
             f"{flag.name} {shown(value)}: expected one of {', '.join(flag.choices)}"
             f"{did_you_mean(value, flag.choices)}"
         )
-    if flag.metavar and (not value or not value.isprintable()):
-        raise ConfigError(f"{flag.name} {ascii(shown(value))}: expected {flag.metavar}")
+    if flag.metavar and not value:
+        raise ConfigError(f"{flag.name} '': expected {flag.metavar}")
+    if not value.isprintable():
+        raise ConfigError(
+            f"{flag.name} {ascii(shown(value))}: expected {flag.metavar} in printable text, "
+            "without control characters and undecodable bytes"
+        )
 
 
 def _no_such_flag(command: Command, name: str) -> ConfigError:

@@ -84,3 +84,9 @@ def made_on(record: LaboratoryRecord, rows: pd.DataFrame) -> str:
     """The images of a study that trains, and the number of its seeds, for a title."""
     data = "MNIST" if record.scale == laboratory.PUBLISHED_SCALE else f"digits, {record.scale}"
     return f"{data}, n = {rows['seed'].nunique()}"
+
+
+def images_of(setting: pd.DataFrame) -> str:
+    """The images of a grid of small networks, from its table `setting`."""
+    name = str(setting["data"].iloc[0])
+    return "MNIST" if name == "mnist" else name

@@ -18,26 +18,39 @@ from bnrepro.records.laboratory import LaboratoryRecord
 # trainings as everywhere, what is held to closed forms in double precision.
 STUDIES = {
     "error_surface": "float64",
+    "deep_linear": "float64",
     "small_batches": "float32",
     "moving_averages": "float32",
     "effective_rate": "float32",
     "depth": "float64",
     "adaptation": "float32",
+    "rate_sensitivity": "float32",
+    "depth_by_scale": "float32",
+    "descent_by_batch": "float32",
+    "rate_decay": "float32",
 }
+# Those of grids of small networks, which train as one program: the JAX engine's.
+BY_JAX = ("rate_sensitivity", "depth_by_scale", "descent_by_batch", "rate_decay")
+# What computes, by backend, in words.
+_HOW = {"tensorflow": "NumPy, layers by TensorFlow", "jax": "many networks as one program"}
 
 
 def run(name: str, results_dir: str | Path, scale: str = laboratory.PUBLISHED_SCALE) -> Path:
     """Compute a study; its tables and its record lie in the folder returned.
 
+    A study that trains networks has them in the precision of their own configs.
+
     Raises:
+        ConfigError: if this process has Keras with another backend.
         OSError: if the folder cannot be written.
     """
     from bnrepro.config import backend
     from bnrepro.config.composition import compose
 
     # One thread: rounding does not depend on the number of cores.
+    chosen = "jax" if name in BY_JAX else "tensorflow"
     precision = STUDIES[name]
-    backend.select(compose([f"precision={precision}", "threads=1"]).config)
+    backend.select(compose([f"backend={chosen}", f"precision={precision}", "threads=1"]).config)
     from bnrepro.lab.setting import double_precision
 
     study = import_module(f"bnrepro.lab.{name}")
@@ -48,6 +61,6 @@ def run(name: str, results_dir: str | Path, scale: str = laboratory.PUBLISHED_SC
         study.compute(folder, scale)
     # Of this process from its start: what other processes do at the same time does not count.
     seconds = round(time.process_time(), 1)
-    where = environment("tensorflow", 1, "NumPy, layers by TensorFlow", processor())
+    where = environment(chosen, 1, _HOW[chosen], processor())
     laboratory.write(results_dir, LaboratoryRecord(name, study.QUESTION, seconds, where, scale))
     return folder

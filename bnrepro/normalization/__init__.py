@@ -18,6 +18,9 @@ from bnrepro.own import layers
 
 Maker = Callable[[str], keras.layers.Layer]
 
+# Without statistics, gamma and beta: what stands in place of a normalization.
+_WITHOUT_WEIGHTS = ("noise",)
+
 
 def constructor(config: RunConfig, last_hidden: bool = False) -> Maker | None:
     """A function from a name to a fresh normalization layer; None where there is no normalization.
@@ -32,12 +35,14 @@ def constructor(config: RunConfig, last_hidden: bool = False) -> Maker | None:
         return layers.maker(_own_part(config), shared)
     chosen = import_module(f"{__name__}.{config.normalization or 'batch'}")
     layer, options = chosen.choose(config, last_hidden)
+    shared = {} if config.normalization in _WITHOUT_WEIGHTS else shared
     return lambda name: layer(name=name, **shared, **options)
 
 
 def has_shift(config: RunConfig) -> bool:
     """Whether the layers have a beta, beside which a bias before them would be one too many."""
     is_shifted = config.batch_normalization.beta
+    is_shifted = is_shifted and config.normalization not in _WITHOUT_WEIGHTS
     return is_shifted and not (is_own(config) and not layers.takes(_own_part(config), "center"))
 
 

@@ -1,12 +1,15 @@
 """Whether a run that was trained again is what its record says.
 
-On the same versions and processor the same weights are expected, to the bit. Elsewhere rounding
-differs: there its accuracies are held against the band of the seeds of the same run.
+On the same versions and processor, with the same variables, the same weights are expected, to the
+bit. Elsewhere rounding differs: there its accuracies are held against the band of the seeds of the
+same run.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from bnrepro.config.backend import own_variables
 from bnrepro.records.record import RunRecord
 
 ACCURACIES = ("best_accuracy", "final_accuracy", "final_accuracy_population")
@@ -54,15 +57,35 @@ def compare(recorded: RunRecord, again: RunRecord, seeds: Sequence[RunRecord]) -
 
 
 def surroundings(recorded: RunRecord, again: RunRecord) -> str:
-    """Which versions and processor were others, in words; empty where none was."""
+    """Which versions, processor and variables were others, in words; empty where none was."""
     before, now = recorded.environment, again.environment
     packages = ("python", "keras", "numpy", _PACKAGES.get(str(before.get("backend")), "backend"))
     old, new = ({name: each.get("versions", {}).get(name) for name in packages}
                 for each in (before, now))  # fmt: skip
     for name in ("device", "engine", "threads"):
         old[name], new[name] = before.get(name), now.get(name)
-    parts = [f"{name} {new[name]} (recorded {old[name]})" for name in old if old[name] != new[name]]
-    return ", ".join(parts)
+    set_then, set_now = _variables(recorded), _variables(again)
+    old |= dict.fromkeys(set_now) | set_then
+    new |= dict.fromkeys(set_then) | set_now
+    return ", ".join(
+        f"{name} {_shown(new[name])} (recorded {_shown(old[name])})"
+        for name in old
+        if old[name] != new[name]
+    )
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def _variables(record: RunRecord) -> dict[str, str]:
+    """The environment variables that a run was trained with beside those that it set itself."""
+    environment = record.environment
+    own = own_variables(
+        environment.get("backend", ""), environment.get("threads", 0), record.config["precision"]
+    )
+    recorded = environment.get("variables", {})
+    return {name: value for name, value in recorded.items() if own.get(name) != value}
 
 
 def band(accuracies: Sequence[float | None]) -> tuple[float, float] | None:
