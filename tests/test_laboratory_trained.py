@@ -7,6 +7,7 @@ import pytest
 
 from bnrepro import data
 from bnrepro.config.composition import compose
+from bnrepro.data.order import batch_order
 from bnrepro.exhibits.adaptation import claims as adaptation_claims
 from bnrepro.exhibits.depth import claims as depth_claims
 from bnrepro.exhibits.effective_rate import claims as rate_claims
@@ -15,6 +16,7 @@ from bnrepro.exhibits.small_batches import claims as batch_claims
 from bnrepro.lab import adaptation, effective_rate, moving_averages, setting, small_batches
 from bnrepro.records.laboratory import SMOKE
 from bnrepro.training import build_engine
+from bnrepro.verdicts.reasons import reason
 
 SEEDS = range(6)
 
@@ -271,3 +273,14 @@ def test_an_engine_begins_again_with_the_weights_and_batches_of_another_seed():
     setting.advance(fresh, 0, 20)
     expected = fresh.variables()
     assert all(np.allclose(again[path], expected[path], atol=1e-6) for path in expected)
+
+
+def test_class_pairs_of_digits_are_nearly_a_sample_as_the_reason_says():
+    train = data.load(compose(["data=digits"]).config.data).train
+    pixels = np.asarray(train.images).reshape(len(train.labels), -1) / 255
+    varied = [
+        pixels[batch_order(train.labels, 8, shuffle, 0).indices(0, 3000)].mean(axis=1).var(axis=0)
+        for shuffle in ("within_shards", "class_pairs")
+    ]
+    assert varied[1].sum() / varied[0].sum() == pytest.approx(1 + 1 / 7, abs=0.03)
+    assert "a seventh more" in reason("D1b", ["not reproduced"]).replace("  ", " ")

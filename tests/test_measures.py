@@ -14,7 +14,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "measures.md"
 WORDS = [
     "model=mlp", "model.width=0.1", "train_steps=200", "evaluate_every=100", "dropout=0.2",
     "distortion=0.5", "optimizer=momentum", "checkpoint_every=70", "norms.every=50",
-    "measures=[percentiles]", "snapshots=[0,80,100,200]",
+    "measures=[percentiles]", "snapshots=[0,80,100,200]", "population.every=50",
 ]  # fmt: skip
 
 
@@ -37,12 +37,26 @@ def rows(answer, name):
 def test_each_measure_leaves_its_rows_where_they_are_due(backend):
     answer = measured(backend)
     steps = {name: [int(row["step"]) for row in rows(answer, name)] for name in (
-        "curve", "percentiles", "norms", "gradient_cosine",
+        "curve", "percentiles", "norms", "population", "gradient_cosine",
     )}  # fmt: skip
     assert steps["curve"] == [0, 100, 200]
     assert steps["percentiles"] == [0, 0, 100, 100, 200, 200]
-    assert sorted(set(steps["norms"])) == [0, 50, 100, 150, 200]
+    assert sorted(set(steps["norms"])) == steps["population"] == [0, 50, 100, 150, 200]
     assert steps["gradient_cosine"] == [*range(20, 201, 20)]
+
+
+@JAX_AND_SLOWLY_TENSORFLOW
+def test_population_scores_stand_beside_those_of_the_curve(backend):
+    answer = measured(backend)
+    scores = {row["step"]: row for row in rows(answer, "population")}
+    for row in rows(answer, "curve"):
+        assert scores[row["step"]]["moving_accuracy"] == row["evaluation_accuracy"]
+        assert scores[row["step"]]["moving_loss"] == row["evaluation_loss"]
+    last = float(scores["200"]["population_accuracy"])
+    assert last == answer["record"]["final_accuracy_population"]
+    # After 50 steps of momentum 0.99 much of what the averages began with is left.
+    early = scores["50"]
+    assert float(early["population_loss"]) < float(early["moving_loss"])
 
 
 @JAX_AND_SLOWLY_TENSORFLOW
@@ -81,7 +95,7 @@ def test_a_run_that_was_killed_leaves_the_same_bytes_in_the_end(backend):
     whole, resumed = measured(backend), measured(backend, 110)
     assert resumed["record"]["weights_digest"] == whole["record"]["weights_digest"]
     assert resumed["snapshots"] == whole["snapshots"]
-    for name in ("percentiles.csv", "norms.csv", "gradient_cosine.csv"):
+    for name in ("percentiles.csv", "norms.csv", "population.csv", "gradient_cosine.csv"):
         assert resumed["files"][name] == whole["files"][name]
 
 

@@ -331,9 +331,33 @@ class DistributionsConfig:
     )
 
 
+@dataclass(frozen=True)
+class PopulationConfig:
+    """Whether and how often Algorithm 2's statistics are tried beside the moving averages."""
+
+    every: int = field(
+        default=0,
+        metadata=about(
+            "steps between two scores with moving averages and with population statistics; 0: "
+            "none, or at each evaluation with measures=[population]",
+            at_least(0, 10**9),
+            number(62, "population", (0, "no_population")),
+            absent=0,
+            ours=True,
+        ),
+    )
+
+
 # What can be measured while a run trains. Each has its options in a section of its name, and is
 # `bnrepro/measures/<name>.py`.
-MEASURES = ("percentiles", "norms", "landscape", "covariate_shift", "distributions")
+MEASURES = (
+    "percentiles",
+    "norms",
+    "landscape",
+    "covariate_shift",
+    "distributions",
+    "population",
+)
 
 
 @dataclass(frozen=True)
@@ -489,6 +513,7 @@ class RunConfig(LaunchConfig):
     landscape: LandscapeConfig = field(default_factory=LandscapeConfig)
     covariate_shift: CovariateShiftConfig = field(default_factory=CovariateShiftConfig)
     distributions: DistributionsConfig = field(default_factory=DistributionsConfig)
+    population: PopulationConfig = field(default_factory=PopulationConfig)
 
     @property
     def peak_learning_rate(self) -> float:

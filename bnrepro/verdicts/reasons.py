@@ -38,8 +38,12 @@ _REASONS = {
         "noise does. The first layer makes of a negative the same numbers with the opposite sign, "
         "plus a constant: its new statistics take the constant away, and what is left is the "
         "opposite of every feature that the network knows. Rotation moves what is where, of which "
-        "a mean and a variance per unit know nothing; the new ones also take away what the means "
-        "of the classes' own features said."
+        "a mean and a variance per unit know nothing."
+    ),
+    "D1b": (
+        "Ioffe's mini-batches hold two images each of 16 classes of a thousand; here they are of "
+        "four of ten, drawn anew for each. The mean image of such a mini-batch varies by only a "
+        "seventh more than that of eight shuffled ones: it is nearly a sample."
     ),
     "E3": (
         "At a constant rate every step of RMSprop is about as long as the rate, however small the "

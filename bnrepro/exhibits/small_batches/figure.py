@@ -4,7 +4,7 @@ from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MultipleLocator, NullLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
@@ -159,6 +159,7 @@ def _draw_orders(axes: Axes, rows: pd.DataFrame) -> None:
     names = [_LINES[key].label.replace(", ", ",\n") for key in _COMPARED]
     axes.set_xticks(range(len(_COMPARED)), names)
     axes.set_xlabel("left: shuffled; right: class pairs", color=INK)
+    axes.yaxis.set_major_locator(MultipleLocator(0.01))
     axes.set_ylabel("test accuracy")
     percent_axis(axes.yaxis)
 
