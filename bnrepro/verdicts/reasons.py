@@ -33,6 +33,21 @@ _REASONS = {
         "spreads multiply: with ReLU and batch normalization gradients grow exponentially (Yang "
         "et al. 2019, arXiv 1902.08129)."
     ),
+    "A1": (
+        "The noise delays batch normalization, it does not stop it: at the end noisy batch "
+        "normalization is about where batch normalization was at three quarters of the steps, and "
+        "the distance does not widen (noisy_batch/gap.csv). Santurkar et al. compare after 15,000 "
+        "steps, when curves have levelled off; 400 steps are all slope."
+    ),
+    "A2": (
+        "With Glorot's weights the network without batch normalization begins on a plateau: its "
+        "loss stays at that of chance for the first hundred steps, its gradient is a tenth to a "
+        "hundredth of that with batch normalization, and of a tiny gradient the changes are tiny. "
+        "Measurements at steps of equal ratios are mostly of that time. When it learns, its "
+        "surface becomes rough at once (smoothness/landscape.png), but its gradient is still the "
+        "shorter one, which makes absolute changes small; relative to gradient and weights they "
+        "are the larger ones."
+    ),
     "C24": (
         "New means and variances take back what shifts and widens the inputs of the units, as "
         "noise does. The first layer makes of a negative the same numbers with the opposite sign, "

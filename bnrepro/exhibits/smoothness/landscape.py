@@ -50,6 +50,10 @@ _LEAD = (
     "hundred times as smooth (dashed). An absolute measure of smoothness moves with the scale of "
     "the weights. So look at (d), where steps are shares of the weights and changes are shares of "
     "the gradient: what is left there is more than a choice of units.",
+    "A second one: look at the loss before you look at smoothness. Where nothing is learned yet, "
+    "or no longer, gradients are small and every surface is flat. The network without batch "
+    "normalization stands on such a plateau for its first hundred steps; ask how rough its "
+    "surface is when it begins to descend.",
 )
 _CAPTION = (
     "Seeds lie over each other in (a) and (b): bands from the least to the greatest over eight "
@@ -169,8 +173,8 @@ def _draw_beta(axes: Axes, rows: pd.DataFrame) -> None:
     larger = rows[(rows["move"] == _LARGER) & (rows["network"] == BN)]
     draw_over_steps(axes, larger, "beta", BN, dashed=True)
     axes.annotate(
-        "with BN, kernels 10 times as large", (1, larger[larger["step"] == 1]["beta"].median()),
-        fontsize=7.5, color=LINES[BN].text_color, xytext=(0, 7), textcoords="offset points",
+        "dashed: with BN, kernels 10 times as large", (0.03, 0.04), xycoords="axes fraction",
+        fontsize=7.5, color=LINES[BN].text_color,
     )  # fmt: skip
     axes.set_ylabel("effective beta")
     draw_networks(axes, rows[rows["move"] == "gradient"], "beta")
