@@ -17,6 +17,8 @@ NETWORKS = {"plain": "without batch normalization", "batch normalization": "with
 # What each rule draws: kernels of deviation c / sqrt(fan-in).
 _RULES = {"tanh": ("Xavier", 1.0), "relu": ("MSRA", math.sqrt(2))}
 _COLORS = "cividis"
+# Of words on cells, which keep their colours on a dark page: not those that a page replaces.
+_LIGHT, _DARK = "#fefefe", "#010101"
 _CAPTION = (
     "Training accuracy in percent, over the last tenth of the mini-batches, by hidden layers and "
     "scale c of the initial weights (deviation c / sqrt(fan-in), normal); medians over the seeds, "
@@ -96,7 +98,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, rule: tuple[str, float]) -> None:
             ha="center",
             va="center",
             fontsize=8,
-            color="white" if value < 0.55 else INK,
+            color=_LIGHT if value < 0.55 else _DARK,
         )
     name, scale = rule
     place = int(np.abs(medians.columns.to_numpy() - scale).argmin())

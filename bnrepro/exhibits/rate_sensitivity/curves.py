@@ -144,6 +144,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:
         diverged = sorted(own[own["diverged_at"].notna()]["rate"].unique())
         axes.plot(diverged, [-0.04 - 0.05 * place] * len(diverged), "x", color=line.color)
     axes.set_xscale("log")
+    axes.minorticks_off()
     axes.set_ylim(-0.13, 1.02)
     percent_axis(axes.yaxis)
     axes.set_xlabel("learning rate")
@@ -170,6 +171,7 @@ def _draw_norms(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:
     axes.axhline(1, color=GRAY, linewidth=0.8)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.minorticks_off()
     axes.set_xlabel("learning rate")
     axes.set_ylabel("norm after over before")
     if legend:
