@@ -35,7 +35,7 @@ sweep: $(READY)  ## the five rows of the paper's table (SCALE=smoke, cpu, gpu or
 reproduce: $(READY)  ## every study, then every figure, table and the report (some 50 hours on 2 cores)
 	commands=$$($(BIN)/bnrepro report --commands) && PATH="$(CURDIR)/$(BIN):$$PATH" sh -ec "$$commands"
 
-laboratory: $(READY)  ## why it works: every study of the laboratory, then its figures (a minute on a core)
+laboratory: $(READY)  ## why it works: every study of the laboratory, then its figures (some twenty minutes on a core)
 	commands=$$($(BIN)/bnrepro laboratory --commands $(LABORATORY_SCALE)) && PATH="$(CURDIR)/$(BIN):$$PATH" sh -ec "$$commands"
 
 tensorboard: $(READY)  ## TensorBoard on the runs

@@ -95,7 +95,7 @@ def verdicts_on(name: str, folder: Path, results_dir: str) -> list[Verdict]:
         return exact.run_law(name)
     if name not in TESTED:
         return [without_verdict(name)]
-    if name in studies.STUDIES or name in studies.LABORATORY:
+    if name in studies.STUDIES:
         return studies.run(name, results_dir)
     verdicts = exact.run(name, folder)
     from bnrepro.lab.figures import draw

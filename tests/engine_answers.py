@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -44,7 +45,9 @@ from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
 from bnrepro.engine.probe import Batch, Probe
 from bnrepro.lab.exact import law_verdicts
+from bnrepro.measures import landscape
 from bnrepro.measures.evaluation import evaluate, evaluate_population
+from bnrepro.measures.geometric import next_batch
 from bnrepro.measures.measure import Measure
 from bnrepro.models.unit import Units
 from bnrepro.normalization import batch, layer
@@ -153,6 +156,62 @@ def probed(overrides: Sequence[str], steps: int, modes: Sequence[str]) -> Answer
     for each in (alone, engine):
         each.train(steps, 2 * steps)
     return {**answer, "undisturbed": _same(alone.variables(), engine.variables())}
+
+
+def watched(
+    overrides: Sequence[str], steps: Sequence[int], names: Sequence[str], interrupt_at: int | None
+) -> Answer:
+    """The rows of measures at `steps`, asked of an engine, and all that they need.
+
+    And what a run leaves that takes them, stopped and resumed at a step where one is named, beside
+    one without them.
+    """
+    config = compose([*overrides, f"measures=[{','.join(names)}]"]).config
+    built = {name: import_module(f"bnrepro.measures.{name}").build(config) for name in names}
+    engine = _engine(overrides)
+    probe = build_probe(engine)
+    answer: Answer = {"layout": [], "at": {}, "runs": {}}
+    answer["layout"] = [(e.path, e.kind, e.start, e.stop) for e in probe.layout.parameters]
+    for begin, step in itertools.pairwise([0, *steps]):
+        engine.train(begin, step)
+        split, (rows,) = engine.dataset.train, engine.order.indices(step, step + 1)
+        answer["at"][step] = {
+            "rows": {name: one.rows(engine, step) for name, one in built.items()},
+            "point": probe.point,
+            "images": read_images(split, rows),
+            "labels": split.labels[rows],
+        }
+    measures = {"with": f"measures=[{','.join(names)}]", "without": "measures=[]"}
+    for kind, word in measures.items():
+        with tempfile.TemporaryDirectory() as results:
+            words = [*overrides, word, f"results_dir={results}", "tensorboard=false"]
+            composition = compose(words)
+            if kind == "with" and interrupt_at is not None:
+                _interrupt(composition, interrupt_at)
+            end = _end_of(training.run(composition), composition)
+            files = {path.name: path.read_text() for path in composition.directory.glob("*.csv")}
+            answer["runs"][kind] = {"end": end, "files": files}
+    return answer
+
+
+def rescaled(overrides: Sequence[str], factor: float, lengths: Sequence[float]) -> Answer:
+    """What moves of the kernels before batch normalization say, at the weights and far from them.
+
+    `as they are`; `larger`: kernels multiplied by `factor`; `larger and farther`: and lengths by
+    its square.
+    """
+    engine = _engine(overrides)
+    around = landscape.Surroundings(build_probe(engine), next_batch(engine, 0))
+    moves = list(around.moves(0.1, landscape.normalized_kernels(engine)))
+    here = next(move for move in moves if move.name == "kernels")
+    larger = here._replace(point=np.where(here.moved, factor * here.point, here.point))
+    asked = [
+        here._replace(name="as they are", lengths=np.array(lengths)),
+        larger._replace(name="larger", lengths=np.array(lengths)),
+        larger._replace(name="larger and farther", lengths=factor**2 * np.array(lengths)),
+    ]
+    values = landscape.Landscape.columns[2:]
+    return {move.name: dict(zip(values, row, strict=True)) for move, row in around.looked(asked)}
 
 
 def _looked(
@@ -334,7 +393,10 @@ def recorded_under_another_name(overrides: Sequence[str]) -> Answer:
 def as_one_program(
     overrides: Sequence[str], members: Sequence[Sequence[str]]
 ) -> list[tuple[Arrays, Arrays]]:
-    """Per member, all variables after three steps among the others, and of the member alone."""
+    """Per member, all variables after three steps among the others, and of the member alone.
+
+    The second time in their places, with the program of the first.
+    """
     # Only a process of the JAX backend can import it.
     from bnrepro.engine.group import Group
 
@@ -345,7 +407,11 @@ def as_one_program(
         engine.train(0, 3)
     group.train(0, 3, range(len(members)))
     together = [engine.variables() for engine in group.engines]
-    return list(zip(together, (engine.variables() for engine in engines), strict=True))
+    group.begin([one.config for one in reversed(engines)])
+    group.train(0, 3, range(len(members)))
+    together += [engine.variables() for engine in group.engines]
+    alone = [engine.variables() for engine in engines]
+    return list(zip(together, (*alone, *reversed(alone)), strict=True))
 
 
 def streamed(overrides: Sequence[str]) -> Answer:
@@ -716,3 +782,72 @@ def _left(words: Sequence[str]) -> Answer:
         "snapshots": {path.name: path.read_bytes() for path in directory.glob("snapshots/*")},
         "checkpoints": [path.name for path in directory.glob("checkpoint/*")],
     }
+
+
+def step_program(overrides: Sequence[str]) -> Answer:
+    """What XLA made of a JAX engine's training program for one of its devices."""
+    engine = cast(Any, _engine(overrides))
+    program = engine._train_segment if engine.loops else engine._train_step
+    return {"text": program.as_text(), "flops": program.cost_analysis()["flops"]}
+
+
+def found_devices(overrides: Sequence[str], count: int) -> None:
+    """Ask for `count` devices in a process that has those of `overrides`."""
+    from bnrepro.engine.placement import place
+
+    place(replace(compose(list(overrides)).config.accelerated(), devices=count))
+
+
+def in_a_grid(
+    overrides: Sequence[str], members: Sequence[Sequence[str]], block: int
+) -> list[tuple[Answer, Answer]]:
+    """Per member, what a grid of the laboratory tells of it, and what its own engine does."""
+    from bnrepro.lab import grid
+
+    engines = [cast(Any, _engine([*overrides, *own])) for own in members]
+    steps = engines[0].config.train_steps
+    configs = [engine.config for engine in engines]
+    answers = []
+    for one, engine in zip(
+        grid.train(configs, block, grid.kernel_norm, (0, steps)), engines, strict=True
+    ):
+        before = grid.kernel_norm(engine)
+        segment = engine.train(0, steps)
+        together = {
+            "diverged_at": one.diverged_at,
+            "losses": one.losses,
+            "seen": one.seen,
+            "last_loss": one.last_loss,
+        }
+        alone = {
+            "diverged_at": segment.diverged_at_step,
+            "losses": segment.loss,
+            "before": before,
+            "after": grid.kernel_norm(engine),
+        }
+        answers.append((together, alone))
+    return answers
+
+
+def at_initialization(overrides: Sequence[str], factor: float = 1.0) -> dict[str, list[float]]:
+    """By hidden layer before the first step: lengths of values, and of gradients by its weights.
+
+    Of the first mini-batch, with hidden kernels that are `factor` times as large as drawn.
+    """
+    engine = _engine(overrides)
+    layers = list(engine.network.pre_activations)
+    kernels = {f"model/{layer}/kernel": value for layer, value in _kernels(engine, layers).items()}
+    engine.assign({path: factor * value for path, value in kernels.items()})
+    images = read_images(engine.dataset.train, engine.order.indices(0, 1)[0])
+    values, gradients = engine.pre_activations(images), engine.gradients(0)
+    lengths = {
+        "values": [np.linalg.norm(values[layer]) for layer in layers],
+        "kernels": [np.linalg.norm(gradients[f"{layer}/kernel"]) for layer in layers],
+        "biases": [np.linalg.norm(gradients.get(f"{layer}/bias", np.nan)) for layer in layers],
+    }
+    return {name: [float(each) for each in found] for name, found in lengths.items()}
+
+
+def _kernels(engine: Engine, layers: Sequence[str]) -> Arrays:
+    variables = engine.variables()
+    return {layer: variables[f"model/{layer}/kernel"] for layer in layers}

@@ -27,9 +27,11 @@ def ask(
     *arguments: Any,
     backend: str,
     precision: str = "float64",
+    devices: int = 1,
 ) -> Any:
     """The answer to `question` about a run with these overrides; `arguments` are passed on."""
-    common = (f"backend={backend}", f"precision={precision}", "threads=1")
+    split = (f"devices={devices}",) if devices > 1 else ()
+    common = (f"backend={backend}", f"precision={precision}", "threads=1", *split)
     process = _process(common)
     return process.submit(_answer, question, (*overrides, *common), arguments).result()
 

@@ -262,29 +262,46 @@ def test_make_laboratory_runs_what_the_laboratory_lists(capsys):
         shown = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
         assert f"commands=$(.venv/bin/bnrepro laboratory --commands {scale}) && " in shown
     assert cli.main(["laboratory", "--commands", "scale=smoke", "results_dir=mine"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "bnrepro laboratory error_surface results_dir=mine",
-        "bnrepro figure error_surface results_dir=mine",
-    ]
+    listed = capsys.readouterr().out.splitlines()
+    for name, one in EXHIBITS.items():
+        if one.computed and not one.study:
+            computed = f"bnrepro laboratory {one.computed} scale=smoke results_dir=mine"
+            drawn = f"bnrepro figure {name} results_dir=mine"
+            assert listed.index(computed) < listed.index(drawn)
+
+
+def test_studies_of_one_scale_are_trained_for_the_laboratory_in_full_or_not_at_all(capsys):
+    assert cli.main(["laboratory", "--commands"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:1] == ["bnrepro sweep study=smoothness"]
+    assert "bnrepro laboratory deep_linear" in shown
+    drawn = [f"bnrepro figure {name}" for name in ("noisy_batch", "covariate_shift", "smoothness")]
+    assert [line for line in shown if line in drawn] == drawn
 
 
 def test_a_study_of_the_laboratory_that_trains_joins_by_its_entry(monkeypatch, capsys):
     trained = Entry("figure_2.figure", "Trained", "figure_2", part="why it works")
     monkeypatch.setitem(EXHIBITS, "trained", trained)
     assert cli.main(["laboratory", "--commands", "scale=smoke"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
+    listed = capsys.readouterr().out.splitlines()
+    assert (listed[0], listed[-1]) == (
         "bnrepro sweep study=figure_2 scale=smoke",
-        "bnrepro laboratory error_surface",
-        "bnrepro figure error_surface",
         "bnrepro figure trained scale=smoke",
-    ]
+    )
+
+
+def test_grids_of_networks_are_refused_where_jax_is_absent(monkeypatch, capsys):
+    monkeypatch.setattr("bnrepro.cli.laboratory.find_spec", lambda name: None)
+    assert cli.main(["laboratory", "rate_decay"]) == 2
+    assert "rate_decay: many networks train as one program by JAX" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["error_surfac"], "expected studies among error_surface; did you mean 'error_surface'?"),
-        (["scale=smoke"], "scale=smoke: what is computed has one scale; leave it out"),
+        (["error_surfac"], "error_surfac: expected studies among error_surface, "),
+        (["error_surfac"], "; did you mean 'error_surface'?"),
+        (["scale=gpu"], "scale=gpu: expected smoke, or no scale for all of a study"),
         (["seed=1"], "seed=1: `bnrepro laboratory` takes only results_dir, scale"),
     ],
 )

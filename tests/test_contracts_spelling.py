@@ -81,6 +81,12 @@ backend jax                                     jax
 measures ['norms','percentiles']                measure_norms_percentiles
 norms.every 100                                 norms100
 snapshots [0,100]                               snapshots_0_100
+landscape.every 100                             landscape100
+landscape.measurements 40                       landscapes40
+covariate_shift.every 100                       covariate_shift100
+covariate_shift.measurements 40                 covariate_shifts40
+distributions.every 100                         distributions100
+distributions.measurements 20                   distribution_pairs20
 """
 
 
@@ -121,6 +127,9 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("data.train_examples", None, "all_examples"),
         ("percentiles.every", 0, "no_percentiles"),
         ("norms.every", 0, "no_norms"),
+        ("landscape.every", 0, "no_landscape"),
+        ("covariate_shift.every", 0, "no_covariate_shift"),
+        ("distributions.every", 0, "no_distributions"),
         ("measures", [], "no_measure"),
         ("snapshots", [], "no_snapshots"),
         ("normalization", None, "unnormalized"),

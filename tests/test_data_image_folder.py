@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bnrepro import data
+from bnrepro import cli, data
 from bnrepro.config import DataConfig
-from bnrepro.data import DataError, image_folder
+from bnrepro.data import DataError, image_folder, manifest
+from bnrepro.data import streaming as streaming_module
 from bnrepro.data.streaming import StreamedImages, decode
 
 
@@ -340,3 +341,84 @@ def test_class_names_that_look_equal_are_shown_so_that_they_differ(names, parted
     for part, name in zip(("train", "val"), names, strict=True):
         make_image(parted / part / name / "0.png")
     assert ascii(min(names)) in refusal(parted)
+
+
+@pytest.fixture
+def streaming(parted, monkeypatch, tmp_path_factory):
+    """The folder where nothing fits into memory, and a home for its manifest."""
+    monkeypatch.setattr(image_folder, "available_memory", lambda: 0)
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    return parted
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The files whose bytes were read for their digests."""
+    seen = []
+    real = streaming_module._file_digest
+
+    def counting(path):
+        seen.append(path)
+        return real(path)
+
+    monkeypatch.setattr(streaming_module, "_file_digest", counting)
+    return seen
+
+
+def test_a_known_photograph_is_not_read_again(streaming, reads):
+    first = data.load(config(streaming)).sha256
+    assert len(reads) == 26
+    reads.clear()
+    assert data.load(config(streaming)).sha256 == first
+    assert reads == []
+    make_image(streaming / "train/cat/0.png", 7)
+    assert data.load(config(streaming)).sha256 != first
+    assert reads == [streaming / "train/cat/0.png"]
+
+
+def test_a_photograph_of_another_time_is_read_again_and_is_the_same(streaming, reads):
+    first = data.load(config(streaming)).sha256
+    reads.clear()
+    os.utime(streaming / "train/cat/3.png", ns=(1, 1))
+    assert data.load(config(streaming)).sha256 == first
+    assert reads == [streaming / "train/cat/3.png"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no archive"])
+def test_a_damaged_manifest_is_made_again(content, streaming, reads):
+    first = data.load(config(streaming)).sha256
+    manifest.path_of(streaming).write_bytes(content)
+    reads.clear()
+    assert data.load(config(streaming)).sha256 == first
+    assert len(reads) == 26
+
+
+def test_a_manifest_that_cannot_be_kept_is_one_line(streaming, capsys):
+    place = manifest.path_of(streaming).parent
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("in the way")
+    data.load(config(streaming))
+    said = capsys.readouterr().err.splitlines()
+    assert said and all("cannot be kept" in line for line in said)
+
+
+def test_verify_reads_every_byte(streaming, capsys):
+    words = ["data", "verify", "image_folder", f"data.root={streaming}"]
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out == "26 photographs: 0 as before, 26 new\n"
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out == "26 photographs: 26 as before, 0 new\n"
+    path = streaming / "val/dog/1.png"
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert cli.main(words) == 1
+    first, last = capsys.readouterr().out.splitlines()
+    assert str(path) in first and "other bytes than before" in first
+    assert last == "26 photographs: 25 as before, 0 new"
+
+
+def test_photographs_without_a_folder_are_not_verified(capsys):
+    assert cli.main(["data", "verify", "image_folder"]) == 2
+    assert "add data.root=FOLDER" in capsys.readouterr().err

@@ -286,6 +286,15 @@ def test_nothing_is_noisy_at_inference_nor_in_the_layers_own_statistics():
     np.testing.assert_array_equal(*inferred)
 
 
+@pytest.mark.parametrize("shape", [DENSE, CONVOLUTION])
+def test_noise_alone_is_that_of_noisy_batch_normalization(shape):
+    layer, values = layer_of(("normalization=noise",), shape), random(shape)
+    scale, shift = noise(shape)
+    close(run(layer, values, True), scale * values + shift)
+    np.testing.assert_array_equal(run(layer, values, False), values)
+    assert not layer.weights
+
+
 # Normalizations of one example.
 
 

@@ -127,7 +127,10 @@ def test_every_way_to_end_is_recorded_and_the_others_go_on(
     folder.behave(s0="SIGKILL", s1="SIGSEGV", s2="exits", s3="raises", s4="forgets", s5="diverges")
     assert folder.sweep("seed=range(0,7)", workers=2) == 1
     assert [folder.status(seed) for seed in range(7)] == [*["failed"] * 5, "diverged", "completed"]
-    assert folder.error(0) == "killed by SIGKILL, as the out-of-memory killer does"
+    assert folder.error(0) == (
+        "killed by SIGKILL, as a process is where memory ends: fewer runs at once (--workers), or "
+        "a smaller batch_size or model.width"
+    )
     assert folder.error(1) == "killed by SIGSEGV"
     assert folder.error(2) == "exited with code 3: no space left in mnist.gz"
     assert folder.error(3) == "ValueError: bad luck"

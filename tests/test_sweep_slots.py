@@ -58,6 +58,20 @@ def test_each_gpu_has_its_slots() -> None:
     assert Slot(None).environment == {}
 
 
+def test_runs_on_one_gpu_share_its_memory() -> None:
+    (slot, *_) = choose_slots(100, None, "0,3", 2)
+    assert slot.environment == {
+        "CUDA_VISIBLE_DEVICES": "0",
+        "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.4500",
+    }
+    # As many as there are: one run alone has the card.
+    shares = [choose_slots(runs, None, "0", 16)[0].environment for runs in (1, 3, 16)]
+    found = [one.get("XLA_PYTHON_CLIENT_MEM_FRACTION") for one in shares]
+    assert found == [None, "0.3000", "0.0563"]
+    (slot, *_) = choose_slots(100, None, None, 4, "gpu:1")
+    assert slot.environment == {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.2250"}
+
+
 def test_gpus_that_are_seen_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, GPU-abc")
     assert [slot.gpu for slot in choose_slots(100, None, None, 1)] == ["4", "GPU-abc"]
@@ -68,7 +82,7 @@ def test_runs_that_choose_a_device_for_themselves_get_none_from_their_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    assert choose_slots(100, None, None, 2, "gpu:1") == [Slot(None)] * 2
+    assert choose_slots(100, None, None, 2, "gpu:1") == [Slot(None, 2)] * 2
     assert choose_slots(100, None, None, 1, "cpu") == [Slot(None)] * 8
     assert choose_slots(100, None, None, 1, "gpu") == [Slot("4"), Slot("7")]
     assert choose_slots(100, None, "5", 1, "gpu") == [Slot("5")]

@@ -95,8 +95,6 @@ class Server:
         """Import the framework, its threads chosen before."""
         config = self._composition(True).config
         backend.select(replace(config, threads=config.threads or backend.available_threads()))
-        # Several processes share one card.
-        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
         if self._framework == "torch":
             os.environ["KERAS_BACKEND"] = "torch"
         # Now, while the other processes load theirs, and not when the first answer is waited for.

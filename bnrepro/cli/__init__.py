@@ -17,6 +17,7 @@ from bnrepro.screen.signals import Stopped
 from bnrepro.screen.streams import mend_standard_streams
 
 _LONGEST_MESSAGE = 2_000
+_OUT_OF_MEMORY = "out of memory"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,8 +34,10 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except Stopped as stop:
         return stop.code
-    except MemoryError:
-        return _say(MemoryError("out of memory"), 1)
+    except MemoryError as error:
+        # A library's says how many bytes; ours what can be done.
+        says = str(error).startswith(_OUT_OF_MEMORY)
+        return _say(error if says else MemoryError(_OUT_OF_MEMORY), 1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _say(OSError(f"{where}{error.strerror or error}"), 1)

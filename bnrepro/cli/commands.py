@@ -214,8 +214,8 @@ COMMANDS = {
         ),
         Command(
             "laboratory",
-            "compute why it works: the studies that train no network",
-            "[STUDY ...] [results_dir=DIR]",
+            "compute why it works: the studies that leave tables",
+            "[STUDY ...] [scale=smoke] [results_dir=DIR]",
             prepare_laboratory,
             (Flag("--commands", "list what makes the laboratory's part of the report, by scale"),),
             keys=("results_dir", "scale"),
@@ -295,6 +295,10 @@ COMMANDS = {
                 ("bnrepro data list", "what there is, and what is here"),
                 ("bnrepro data download cifar10", "into BNREPRO_DATA, else ~/.cache/bnrepro"),
                 ("bnrepro data verify", "whether the files are what was published"),
+                (
+                    "bnrepro data verify image_folder data.root=FOLDER",
+                    "whether your photographs are what they were",
+                ),
             ),
         ),
         Command(

@@ -24,6 +24,8 @@ def prepare_data(words: Words) -> Work:
             f"data {shown(' '.join(words.plain))}: expected `bnrepro data list`, "
             "`bnrepro data download NAME` or `bnrepro data verify [NAME]`"
         )
+    if words.plain == ["verify", "image_folder"]:
+        return partial(_verify_photographs, words.value("data.root", ""))
     from bnrepro.data.download import SOURCES, verify
     from bnrepro.data.source import data_root
 
@@ -67,3 +69,20 @@ def _verify_data(root: Path, names: list[str]) -> int:
     for check in checks:
         print(f"{check.file}: ok" if check.ok else check.message)
     return 0 if all(check.ok for check in checks) else 1
+
+
+def _verify_photographs(root: str) -> int:
+    """Read every photograph of a folder of one's own, and compare it with the last time."""
+    from dataclasses import replace
+
+    from bnrepro.config.merging import merge
+    from bnrepro.data import image_folder
+    from bnrepro.data.source import plain
+
+    chosen = replace(merge({}).data, name="image_folder", root=root)
+    found = image_folder.verify(chosen)
+    for path in found.changed:
+        print(f"{plain(path)}: other bytes than before, of the same size and time; replace it")
+    same = found.num_files - found.new - len(found.changed)
+    print(f"{found.num_files:,} photographs: {same:,} as before, {found.new:,} new")
+    return 1 if found.changed else 0

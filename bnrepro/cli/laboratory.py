@@ -1,14 +1,17 @@
 """The command that computes the studies of the laboratory."""
 
 import shlex
+import subprocess
 import sys
 from functools import partial
+from importlib.util import find_spec
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
 from bnrepro.cli.words import Words, Work
-from bnrepro.config import ConfigError, did_you_mean, shown
+from bnrepro.config import ConfigError, did_you_mean, first_few, shown
 from bnrepro.config.overrides import check_single
-from bnrepro.lab.studies import STUDIES
+from bnrepro.lab.studies import BY_JAX, STUDIES
+from bnrepro.records.laboratory import PUBLISHED_SCALE, SCALES
 
 
 def prepare_laboratory(words: Words) -> Work:
@@ -19,8 +22,8 @@ def prepare_laboratory(words: Words) -> Work:
     scale = words.value("scale", "") or None
     if "--commands" in words.flags:
         return partial(_list_commands, results_dir, scale)
-    if scale is not None:
-        raise ConfigError(f"scale={shown(scale)}: what is computed has one scale; leave it out")
+    if scale is not None and scale not in SCALES:
+        raise ConfigError(f"scale={shown(scale)}: expected smoke, or no scale for all of a study")
     for name in words.plain:
         if name not in STUDIES:
             raise ConfigError(
@@ -28,15 +31,39 @@ def prepare_laboratory(words: Words) -> Work:
                 f"{did_you_mean(name, list(STUDIES))}"
             )
     chosen = [name for name in STUDIES if not words.plain or name in words.plain]
-    return partial(_compute, chosen, results_dir)
+    _check_jax(chosen)
+    return partial(_compute, chosen, results_dir, scale or PUBLISHED_SCALE)
 
 
-def _compute(names: list[str], results_dir: str) -> int:
+def _check_jax(names: list[str]) -> None:
+    grids = [name for name in names if name in BY_JAX]
+    if grids and find_spec("jax") is None:
+        raise ConfigError(
+            f"{first_few(grids)}: many networks train as one program by JAX, which is not "
+            "installed; run `pip install 'bnrepro[jax]'`, or name other studies"
+        )
+
+
+def _compute(names: list[str], results_dir: str, scale: str) -> int:
+    if len(names) > 1:
+        return _compute_each(names, results_dir, scale)
     from bnrepro.lab import studies
 
     for name in names:
         print(f"computing {name}", file=sys.stderr, flush=True)
-        print(studies.run(name, results_dir))
+        print(studies.run(name, results_dir, scale))
+    return 0
+
+
+def _compute_each(names: list[str], results_dir: str, scale: str) -> int:
+    """Each study in a process of its own: they differ in what Keras is loaded with."""
+    from bnrepro.records import laboratory
+
+    for name in names:
+        _, *words = shlex.split(laboratory.command(name, results_dir, scale))
+        done = subprocess.run([sys.executable, "-m", "bnrepro", *words], check=False)
+        if done.returncode:
+            return done.returncode
     return 0
 
 
@@ -47,7 +74,7 @@ def _list_commands(results_dir: str, scale: str | None) -> int:
     place = [] if results_dir == RESULTS_DIR else [f"results_dir={results_dir}"]
     for line in making.commands(results_dir, told_in, scale):
         print(line)
-    for part in making.every_part(told_in):
+    for part in making.every_part(told_in, scale):
         drawn = [f"scale={scale}"] if scale and part.overrides else part.overrides
         print(shlex.join(["bnrepro", "figure", part.name, *drawn, *place]))
     return 0

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from functools import cache, partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnrepro.cli.results_folder import RESULTS_DIR, check_results_directory
@@ -121,7 +122,11 @@ def _trained(members: "list[Composition]") -> "list[RunRecord]":
     backend.select(config)
     with foot().doing(f"loading {_TITLES[config.backend]}"), quiet():
         from bnrepro import engine, training
+        from bnrepro.engine import processes
 
+        processes.join(config)
+        if not processes.is_first():
+            _fall_silent()
         device.refuse_other(config, engine.find_devices())
         accelerator = engine.find_accelerator()
     print(device_line(accelerator, config, width()), flush=True)
@@ -131,6 +136,16 @@ def _trained(members: "list[Composition]") -> "list[RunRecord]":
     from bnrepro.training.group import run_group
 
     return run_group(members, ends_process=True)
+
+
+def _fall_silent() -> None:
+    """Of processes that train together the first speaks; of another only errors are heard."""
+    from bnrepro.screen.foot import foot
+
+    foot().fall_silent()
+    sys.stdout.flush()
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from pathlib import Path
 from types import ModuleType
 
 from bnrepro.config import ConfigError, RunConfig
-from bnrepro.config.device import variables
+from bnrepro.config.device import DEVICE_MEMORY, MEMORY_SHARE, variables
 
 # Holds the `keras.json` that Keras reads in place of the one in a person's home.
 _KERAS_HOME = Path(__file__).parent / "keras"
+_NEWER_MEMORY_SHARE = "XLA_CLIENT_MEM_FRACTION"
 
 
 def available_threads() -> int:
@@ -37,13 +38,15 @@ def select(config: RunConfig) -> None:
             f"{loaded.config.backend()}; start a new process"
         )
     _set_up_keras()
-    os.environ.update(variables(config.device))
+    own_devices = 1 if config.devices == "all" else int(config.devices) // config.processes
+    os.environ.update(variables(config.device, own_devices))
     threads = config.threads or available_threads()
     os.environ.update(own_variables(config.backend, threads, config.precision))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Several runs share a GPU: neither takes memory before it needs it.
+    # Several runs share a GPU: neither takes memory before it needs it, JAX at most its share.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    _limit_device_memory(config.device_memory)
     # What JAX has compiled once is there for the next process: half a second of compiling or more.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache/bnrepro/jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
@@ -64,6 +67,18 @@ def own_variables(backend: str, threads: int, precision: str) -> dict[str, str]:
         "NPROC": str(threads),
         "JAX_ENABLE_X64": str(precision == "float64").lower(),
     }
+
+
+def _limit_device_memory(share: float) -> None:
+    """Tell JAX the share of a GPU's memory, unless 0 leaves it to the environment."""
+    # JAX refuses to start where both of its names for it are set.
+    if share:
+        os.environ.pop(_NEWER_MEMORY_SHARE, None)
+        os.environ[MEMORY_SHARE] = f"{share:g}"
+    elif _NEWER_MEMORY_SHARE in os.environ:
+        os.environ.pop(MEMORY_SHARE, None)
+    else:
+        os.environ.setdefault(MEMORY_SHARE, f"{DEVICE_MEMORY:g}")
 
 
 def _set_up_keras() -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 from bnrepro.config.fields import RunConfig
 from bnrepro.config.messages import ConfigError, shown
 
+# The share of a GPU's memory that JAX takes at most, and the variable that says it. The rest is for
+# what a driver keeps beside: CUDA graphs, kernels, a context of each process.
+DEVICE_MEMORY, MEMORY_SHARE = 0.9, "XLA_PYTHON_CLIENT_MEM_FRACTION"
 _GPU_PLATFORMS = {"cuda", "gpu"}
 
 
@@ -28,8 +31,19 @@ def check_name(device: str) -> None:
         )
 
 
-def variables(device: str) -> dict[str, str]:
-    """The environment variables by which a framework that loads after them uses the device."""
+def variables(device: str, devices: int = 1) -> dict[str, str]:
+    """The environment variables by which a framework that loads after them uses the device.
+
+    A processor, which is one device to JAX, becomes `devices` of them.
+    """
+    chosen = _chosen(device)
+    on_processor = device == "cpu" or (device == "auto" and not visible_gpus())
+    if on_processor and devices > 1:
+        chosen["JAX_NUM_CPU_DEVICES"] = str(devices)
+    return chosen
+
+
+def _chosen(device: str) -> dict[str, str]:
     if device == "auto":
         return {}
     if device == "cpu":

@@ -253,9 +253,87 @@ class NormsConfig:
     )
 
 
+@dataclass(frozen=True)
+class LandscapeConfig:
+    """Whether and how loss and gradient are watched along the gradient."""
+
+    every: int = field(
+        default=0,
+        metadata=about(
+            "steps between two measurements; 0: none, or as measures=[landscape] has them",
+            at_least(0, 10**9),
+            number(56, "landscape", (0, "no_landscape")),
+            absent=0,
+            ours=True,
+        ),
+    )
+    measurements: int = field(
+        default=24,
+        metadata=about(
+            "how many with measures=[landscape], at step 0 and at steps of equal ratios",
+            at_least(2, 10**6),
+            number(57, "landscapes"),
+            absent=24,
+            ours=True,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class CovariateShiftConfig:
+    """Whether and how internal covariate shift is watched, by gradients."""
+
+    every: int = field(
+        default=0,
+        metadata=about(
+            "steps between two measurements; 0: none, or as measures=[covariate_shift] has them",
+            at_least(0, 10**9),
+            number(58, "covariate_shift", (0, "no_covariate_shift")),
+            absent=0,
+            ours=True,
+        ),
+    )
+    measurements: int = field(
+        default=24,
+        metadata=about(
+            "how many with measures=[covariate_shift], at step 0 and at steps of equal ratios",
+            at_least(2, 10**6),
+            number(59, "covariate_shifts"),
+            absent=24,
+            ours=True,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class DistributionsConfig:
+    """Whether and how it is watched how the distributions of activations' inputs move."""
+
+    every: int = field(
+        default=0,
+        metadata=about(
+            "steps between two measurements; 0: none, or as measures=[distributions] has them",
+            at_least(0, 10**9),
+            number(60, "distributions", (0, "no_distributions")),
+            absent=0,
+            ours=True,
+        ),
+    )
+    measurements: int = field(
+        default=12,
+        metadata=about(
+            "how many with measures=[distributions], each with the step after it",
+            at_least(2, 10**6),
+            number(61, "distribution_pairs"),
+            absent=12,
+            ours=True,
+        ),
+    )
+
+
 # What can be measured while a run trains. Each has its options in a section of its name, and is
 # `bnrepro/measures/<name>.py`.
-MEASURES = ("percentiles", "norms")
+MEASURES = ("percentiles", "norms", "landscape", "covariate_shift", "distributions")
 
 
 @dataclass(frozen=True)
@@ -290,7 +368,7 @@ class RunConfig(LaunchConfig):
     )
     normalization: str | None = field(
         metadata=about(
-            "batch, batch_renorm, noisy_batch, layer, group, instance; null: batch where placed",
+            "batch, batch_renorm, noisy_batch, layer, group, instance, or noise alone; null: batch",
             word=itself(3, (None, "unnormalized")),
             choices=NORMALIZATIONS,
             takes_own=True,
@@ -330,7 +408,8 @@ class RunConfig(LaunchConfig):
     )
     shuffle: str = field(
         metadata=about(
-            "within_shards: examples anew each epoch; shards: only the order of fixed batches",
+            "within_shards: examples anew each epoch; shards: only the order of fixed batches; "
+            "class_pairs: two examples each of half as many classes",
             word=itself(36),
             choices=SHUFFLES,
         )
@@ -376,7 +455,7 @@ class RunConfig(LaunchConfig):
     )
     measures: list[str] = field(
         metadata=about(
-            "what is measured at each evaluation: percentiles, norms; each leaves a CSV file",
+            "what is measured, at each evaluation or at steps of its own; each leaves a CSV file",
             word=listed(53, "measure"),
             choices=MEASURES,
             absent=[],
@@ -407,6 +486,9 @@ class RunConfig(LaunchConfig):
     batch_normalization: BatchNormalizationConfig
     percentiles: PercentilesConfig
     norms: NormsConfig = field(default_factory=NormsConfig)
+    landscape: LandscapeConfig = field(default_factory=LandscapeConfig)
+    covariate_shift: CovariateShiftConfig = field(default_factory=CovariateShiftConfig)
+    distributions: DistributionsConfig = field(default_factory=DistributionsConfig)
 
     @property
     def peak_learning_rate(self) -> float:

@@ -78,6 +78,11 @@ def check(found: list[Composition]) -> None:
         raise ConfigError(
             f"backend={first.backend}: runs train as one program through jax.vmap; add backend=jax"
         )
+    if first.devices != 1:
+        raise ConfigError(
+            f"devices={first.devices} with several runs as one program: expected one device, on "
+            "which they share a program; leave devices out, or train them one by one"
+        )
     if any(program(member.config) != program(first) for member in found):
         raise ConfigError(
             "a group with a number that is 0 for one member alone: expected one program for all; "

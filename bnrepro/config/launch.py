@@ -20,6 +20,29 @@ class LaunchConfig:
             recorded=False,
         )
     )
+    devices: int | str = field(
+        metadata=about(
+            "over how many devices each batch is split, or all (backend=jax)",
+            ours=True,
+            recorded=False,
+        )
+    )
+    processes: int = field(
+        metadata=about(
+            "of how many processes this is one, which train together (backend=jax)",
+            at_least(1, 10_000),
+            ours=True,
+            recorded=False,
+        )
+    )
+    device_memory: float = field(
+        metadata=about(
+            "the most of a GPU's memory that JAX takes, a share; 0: 0.9, in a sweep by --per-gpu",
+            at_least(0, 1),
+            ours=True,
+            recorded=False,
+        )
+    )
     threads: int = field(
         metadata=about("0: all cores that the machine gives", at_least(0, 4096), ours=True)
     )

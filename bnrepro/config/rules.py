@@ -49,9 +49,22 @@ def _check_numbers(config: RunConfig) -> None:
             f"learning_rate_multiplier={config.learning_rate_multiplier} is not finite; "
             "lower one of them"
         )
-    size = config.batch_size
-    if size != "all" and not (isinstance(size, int) and not isinstance(size, bool) and size >= 1):
-        raise ConfigError(f"batch_size={size}: expected a whole number of at least 1, or 'all'")
+    for key in ("batch_size", "devices"):
+        size = flat[key]
+        is_number = isinstance(size, int) and not isinstance(size, bool)
+        if size != "all" and not (is_number and size >= 1):
+            raise ConfigError(f"{key}={size}: expected a whole number of at least 1, or 'all'")
+    for key in ("devices", "processes"):
+        if flat[key] != 1 and config.backend != "jax":
+            raise ConfigError(
+                f"{key}={flat[key]} with backend={config.backend}: expected 1; use backend=jax, "
+                "which splits each batch over several"
+            )
+    if config.devices != "all" and int(config.devices) % config.processes:
+        raise ConfigError(
+            f"devices={config.devices} with processes={config.processes}: expected as many devices "
+            "for each process; use devices=all, or a multiple of processes"
+        )
 
 
 def _check_snapshots(config: RunConfig) -> None:

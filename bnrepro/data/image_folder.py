@@ -8,22 +8,19 @@ decoded batch by batch.
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import cast
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from bnrepro.config import DataConfig
 from bnrepro.config.randomness import generator
+from bnrepro.data import manifest
 from bnrepro.data.dataset import Dataset, Split, choose_splits, hold_out, label_bytes
+from bnrepro.data.progress import watched
 from bnrepro.data.source import DataError, data_root, plain
 from bnrepro.data.streaming import StreamedImages
-
-Step = TypeVar("Step")
 
 _TEST_SHARE = 0.2
 # Images decoded between two updates of the progress bar.
@@ -44,16 +41,8 @@ def load(config: DataConfig) -> Dataset:
     Raises:
         DataError: if the folders are not laid out as expected, or a file is no whole image.
     """
-    if not config.root:
-        raise DataError(f"data=image_folder without data.root: {_LAYOUT}; add data.root=FOLDER")
-    root = data_root(config.root)
-    try:
-        class_names, train, test = _find_splits(root, config.image_size)
-    except OSError as error:
-        raise DataError(
-            f"{plain(Path(error.filename or root))}: cannot be listed ({error.strerror}), "
-            f"{_LAYOUT}; change data.root or the folder's permissions"
-        ) from error
+    root = _root(config)
+    class_names, train, test = _listed(root, config.image_size)
     train, evaluation = choose_splits(config, train, test)
     budget = int(available_memory() * _MEMORY_SHARE)
     evaluation = _decoded_if_within(evaluation, budget)
@@ -66,8 +55,36 @@ def load(config: DataConfig) -> Dataset:
         evaluation=evaluation,
         num_classes=len(class_names),
         class_names=class_names,
-        sha256=_digest(train, evaluation),
+        sha256=_digest(root, train, evaluation),
     )
+
+
+def verify(config: DataConfig) -> manifest.Check:
+    """Read every photograph under `data.root`, and compare them with what is known of them.
+
+    Raises:
+        DataError: as `load`.
+    """
+    root = _root(config)
+    _, train, test = _listed(root, config.image_size)
+    return manifest.verify(root, [cast(StreamedImages, split.images) for split in (train, test)])
+
+
+def _root(config: DataConfig) -> Path:
+    if not config.root:
+        raise DataError(f"data=image_folder without data.root: {_LAYOUT}; add data.root=FOLDER")
+    return data_root(config.root)
+
+
+def _listed(root: Path, size: int) -> tuple[tuple[str, ...], Split, Split]:
+    """(class names, train, test) with every image still on disk."""
+    try:
+        return _find_splits(root, size)
+    except OSError as error:
+        raise DataError(
+            f"{plain(Path(error.filename or root))}: cannot be listed ({error.strerror}), "
+            f"{_LAYOUT}; change data.root or the folder's permissions"
+        ) from error
 
 
 def available_memory() -> int:
@@ -84,7 +101,6 @@ def available_memory() -> int:
 
 
 def _find_splits(root: Path, size: int) -> tuple[tuple[str, ...], Split, Split]:
-    """(class names, train, test) with every image still on disk."""
     parts = [part for part in ("train", "val") if _has_folders(root / part)]
     if len(parts) == 1:
         raise DataError(f"{plain(root)}: has classes in {parts[0]}/ only, {_LAYOUT}")
@@ -176,28 +192,19 @@ def _decoded_if_within(split: Split, budget: int) -> Split:
     if isinstance(streamed, np.ndarray) or np.prod(streamed.shape) > budget:
         return split
     images = np.empty(streamed.shape, np.uint8)
-    for start in _watched(range(0, len(images), _AT_ONCE), "decoding images"):
+    for start in watched(range(0, len(images), _AT_ONCE), "decoding images"):
         rows = np.arange(start, min(start + _AT_ONCE, len(images)))
         images[rows] = streamed.read(rows)
     return Split(images, split.labels)
 
 
-def _digest(*splits: Split) -> str:
+def _digest(root: Path, *splits: Split) -> str:
     digest = hashlib.sha256()
     for split in splits:
         if isinstance(split.images, np.ndarray):
             digest.update(split.images.data)
         else:
-            digests = split.images.file_digests()
-            for file_digest in _watched(digests, "reading images", len(split.images)):
+            for file_digest in manifest.digests(root, split.images):
                 digest.update(file_digest)
         digest.update(label_bytes(split.labels))
     return digest.hexdigest()
-
-
-def _watched(steps: Iterable[Step], what: str, total: int | None = None) -> Iterable[Step]:
-    """`steps` with a progress bar, on a terminal only: a million images take minutes."""
-    console = Console(stderr=True)
-    return track(
-        steps, what, total, console=console, transient=True, disable=not console.is_terminal
-    )

@@ -41,9 +41,11 @@ class BatchOrder:
 
     def _epoch(self, epoch: int) -> np.ndarray:
         """All batches of an epoch, int32 (steps_per_epoch, batch); the newest is kept."""
-        if self._newest is None or self._newest[0] != epoch:
-            self._newest = (epoch, self._draw(epoch))
-        return self._newest[1]
+        # Read once: another thread, which reads ahead, may be in another epoch.
+        newest = self._newest
+        if newest is None or newest[0] != epoch:
+            newest = self._newest = (epoch, self._draw(epoch))
+        return newest[1]
 
     def _draw(self, epoch: int) -> np.ndarray:
         if self.steps_per_epoch == 1 and self.batch_size == self.num_examples:
@@ -58,3 +60,45 @@ class BatchOrder:
         mixed = generator(self._seed, purpose, epoch).permutation(self.num_examples)
         used = mixed[: self.steps_per_epoch * self.batch_size].astype(np.int32)
         return used.reshape(self.steps_per_epoch, self.batch_size)
+
+
+class ClassPairs(BatchOrder):
+    """Batches that are not a sample of the data: two examples each of half as many classes.
+
+    Ours, after the experiment of section 4.3 of batch renormalization
+    (https://arxiv.org/abs/1702.03275). The classes of a batch are drawn anew for each; those of a
+    class take turns, from the beginning again where a class is drawn more often than others.
+    """
+
+    def __init__(self, labels: np.ndarray, batch_size: int | str, seed: int) -> None:
+        super().__init__(len(labels), batch_size, "class_pairs", seed)
+        self._classes = [np.flatnonzero(labels == each) for each in np.unique(labels)]
+        most = 2 * len(self._classes)
+        if self.batch_size % 2 or self.batch_size > most:
+            raise ConfigError(
+                f"shuffle=class_pairs with batch_size={batch_size}: expected an even number of at "
+                f"most {most}, two examples of each of {len(self._classes)} classes; change it, or "
+                "use shuffle=within_shards"
+            )
+
+    def _draw(self, epoch: int) -> np.ndarray:
+        random = generator(self._seed, "class_pairs", epoch)
+        steps, pairs = self.steps_per_epoch, self.batch_size // 2
+        chosen = random.random((steps, len(self._classes))).argsort(axis=1)[:, :pairs]
+        batches = np.empty((steps, pairs, 2), np.int32)
+        for number, members in enumerate(self._classes):
+            mixed = random.permutation(members)
+            turns = np.arange(2 * (chosen == number).sum()).reshape(-1, 2)
+            batches[chosen == number] = mixed[turns % len(mixed)]
+        return batches.reshape(steps, self.batch_size)
+
+
+def batch_order(labels: np.ndarray, batch_size: int | str, shuffle: str, seed: int) -> BatchOrder:
+    """The order that a config asks for, of training examples with these labels.
+
+    Raises:
+        ConfigError: if there are no such batches of them.
+    """
+    if shuffle == "class_pairs":
+        return ClassPairs(labels, batch_size, seed)
+    return BatchOrder(len(labels), batch_size, shuffle, seed)

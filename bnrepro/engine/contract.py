@@ -19,8 +19,9 @@ from bnrepro.config import Recipe
 from bnrepro.config.schedules import learning_rates
 from bnrepro.data import Dataset, Split
 from bnrepro.data.distortion import draw
-from bnrepro.data.order import BatchOrder
+from bnrepro.data.order import BatchOrder, batch_order
 from bnrepro.engine import summary
+from bnrepro.engine.ahead import ReadAhead
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.summary import Summary
 from bnrepro.engine.tally import norms, tally
@@ -32,6 +33,8 @@ Arrays = dict[str, np.ndarray]
 # The most images of one call of a compiled inference program: as few calls as possible for a dense
 # network; feature maps of more would take memory without saving time.
 _DENSE_EVALUATION_BATCH, _EVALUATION_BATCH = 2000, 200
+# The most that the streamed images of a segment take; those of the next one lie beside them.
+_STREAMED_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -269,8 +272,8 @@ class Engine(ABC):
 
     def build_order(self, config: Recipe) -> BatchOrder:
         """Which training examples share a batch under `config`."""
-        count = len(self.dataset.train.labels)
-        return BatchOrder(count, config.batch_size, config.shuffle, config.seed)
+        labels = self.dataset.train.labels
+        return batch_order(labels, config.batch_size, config.shuffle, config.seed)
 
     def inputs(self, start: int, stop: int) -> Inputs:
         """The host's part of a segment: a pure function of the seed and the steps."""
@@ -286,15 +289,31 @@ class Engine(ABC):
         distortions = draw(config, config.seed, start, stop, indices.shape[1])
         if self._table is None:
             rows = indices.ravel()
-            table = self._streamed(rows, max(len(rows), room * indices.shape[1]))
+            images = self._ahead.images(start, stop)
+            table = self._streamed(images, rows, max(len(rows), room * indices.shape[1]))
             indices = np.arange(len(rows), dtype=np.int32).reshape(indices.shape)
         else:
             table = self._table
         return Inputs(*table, indices, learning_rates(config, start, stop), distortions)
 
-    def _streamed(self, rows: np.ndarray, size: int) -> tuple[Any, Any]:
+    def read_ahead(self, start: int, stop: int) -> None:
+        """Begin to read the streamed images of a segment that comes next, while another trains."""
+        if self._table is None:
+            self._ahead.begin(start, stop)
+
+    @cached_property
+    def _ahead(self) -> ReadAhead:
+        return ReadAhead(self.dataset.train, self.order)
+
+    def _steps_within_memory(self, steps: int) -> int:
+        """At most `steps`, as many as a segment may have whose images are streamed."""
+        if self._table is not None:
+            return steps
+        bytes_per_step = math.prod(self.dataset.train.images.shape[1:]) * self.order.batch_size
+        return max(1, min(steps, _STREAMED_BYTES // bytes_per_step))
+
+    def _streamed(self, images: np.ndarray, rows: np.ndarray, size: int) -> tuple[Any, Any]:
         """A table of `size` images and labels, the first ones those at `rows`, the rest black."""
-        images = read_images(self.dataset.train, rows)
         black = np.zeros((size - len(rows), *images.shape[1:]), images.dtype)
         labels = np.zeros(size, np.int32)
         labels[: len(rows)] = self.dataset.train.labels[rows]
@@ -360,10 +379,12 @@ class Engine(ABC):
 
         Averages over the first training mini-batches of the seed's own order, undistorted.
         """
-        terms = [
-            self.batch_moments(read_images(self.dataset.train, batch))
-            for batch in self._heard(self.population_batches(num_batches))
-        ]
+        rows = self._heard(self.population_batches(num_batches))
+        return self.statistics_over(read_images(self.dataset.train, batch) for batch in rows)
+
+    def statistics_over(self, batches: Iterable[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The same over other mini-batches of uint8 images; their labels are not asked for."""
+        terms = [self.batch_moments(images) for images in batches]
         return [
             (np.mean([mean for mean, _ in layer], axis=0), np.mean([v for _, v in layer], axis=0))
             for layer in zip(*terms, strict=True)

@@ -41,12 +41,26 @@ class Group:
                 "with `bnrepro sweep`"
             )
         self.engines = [first, *(_twin(first, config) for config in configs[1:])]
-        self._constants = jax.tree.map(
-            lambda *numbers: jnp.asarray(numbers, first.assembler.dtype),
-            *(Constants.of(config) for config in configs),
-        )
+        self._constants = _constants(configs, first.assembler.dtype)
+        # What other members begin with.
+        self._first = copy(first)
+        self._first.state = first.copy_state()
         self._step = jax.vmap(first.step, in_axes=(0, None, None, 0, 0, 0, 0))
         self._train_all = jax.jit(self._loop, donate_argnums=0)
+
+    def begin(self, configs: list[Recipe]) -> None:
+        """Put as many other members in the places of these, at their beginnings.
+
+        The program stays, so that nothing is compiled: few members at a time train faster on a CPU,
+        whose cache holds them, than all at once.
+
+        Raises:
+            ValueError: for another number of members.
+        """
+        if len(configs) != len(self.engines):
+            raise ValueError(f"{len(configs)} members: expected {len(self.engines)}")
+        self.engines = [_twin(self._first, config) for config in configs]
+        self._constants = _constants(configs, self._first.assembler.dtype)
 
     def compile(self) -> None:
         """Compile the program that trains all; nothing is trained."""
@@ -91,22 +105,31 @@ class Group:
         table, labels = padded[0][:2]
         # (steps, members, ...): the loop takes a row a step.
         own = jax.tree.map(lambda *arrays: np.stack(arrays, 1), *(one[2:] for one in padded))
-        states, losses, corrects = self._train_all(states, table, labels, *own, steps)
+        states, losses, corrects = self._train_all(
+            states, table, labels, *own, self._constants, steps
+        )
         return states, np.asarray(losses)[:steps].T, np.asarray(corrects)[:steps].T
 
     def _loop(
         self, states: State, table: Any, labels: Any, indices: Any, rates: Any, distortions: Any,
-        steps: Any,
+        constants: Constants, steps: Any,
     ) -> tuple[State, Any, Any]:  # fmt: skip
         """The compiled program: `steps` updates of every member."""
 
         def advance(states: State, indices: Any, rates: Any, here: Any) -> tuple[State, Any, Any]:
-            return self._step(states, table, labels, indices, rates, here, self._constants)
+            return self._step(states, table, labels, indices, rates, here, constants)
 
         return repeat(advance, states, (indices, rates, distortions), steps)
 
     def _stacked(self) -> State:
         return jax.tree.map(lambda *arrays: jnp.stack(arrays), *(e.state for e in self.engines))
+
+
+def _constants(configs: list[Recipe], dtype: str) -> Constants:
+    """The members' numbers, (members,) each."""
+    return jax.tree.map(
+        lambda *numbers: jnp.asarray(numbers, dtype), *(Constants.of(config) for config in configs)
+    )
 
 
 def _unstacked(states: State, count: int) -> list[State]:

@@ -18,10 +18,12 @@ from jax import lax
 
 from bnrepro.config import Recipe
 from bnrepro.data import Dataset, Split
+from bnrepro.engine import processes
 from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Arrays, Engine, Inputs
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.engine.optimizers import momentum_of
+from bnrepro.engine.placement import place
 from bnrepro.models import Network
 from bnrepro.records.environment import processor
 
@@ -54,11 +56,14 @@ class JaxEngine(Engine):
         dataset: Dataset,
         config: Recipe,
     ) -> None:
+        self._placement = place(config)
         super().__init__(network, optimizer, dataset, config)
+        self._placement.check(self.order.batch_size)
         self.on_accelerator = jax.default_backend() != "cpu"
         self.loops = network.is_dense or self.on_accelerator
         self.kind = "jax loop" if self.loops else "jax step"
-        self.segment_steps = _LOOP_SEGMENT_STEPS if self.loops else _STEP_SEGMENT_STEPS
+        segment_steps = _LOOP_SEGMENT_STEPS if self.loops else _STEP_SEGMENT_STEPS
+        self.segment_steps = self._steps_within_memory(segment_steps)
         model = network.model
         self._kernels = kernel_positions(model)
         self._variables = (
@@ -69,23 +74,27 @@ class JaxEngine(Engine):
         self._rate_position = [v.path for v in optimizer.variables].index(
             optimizer._learning_rate.path
         )
-        self.state: State = jax.tree.map(lambda v: jnp.copy(v.value), self._variables)
-        self._forward = jax.jit(self._infer)
-        self._forward_all = jax.jit(self._infer_all)
+        initial = jax.tree.map(lambda v: jnp.copy(v.value), self._variables)
+        self.state: State = self._placement.replicate(initial)
+        self._forward = self.compiled(self._infer)
+        self._forward_all = self.compiled(self._infer_all)
         self.compile_gradients()
 
     def compile_gradients(self) -> None:
         """Have the program of `gradients` compiled anew, at its first call, under this config."""
-        self._loss_gradients = jax.jit(self._gradients_of_batch)
+        self._loss_gradients = self.compiled(self._gradients_of_batch)
 
     def to_device(self, array: np.ndarray) -> Any:
-        return jnp.asarray(array)
+        return self._placement.replicate(jnp.asarray(array))
 
     def compile(self) -> None:
         """Compile ahead of time: nothing is run."""
         _ = self._train_segment if self.loops else self._train_step
 
     def prepare(self, preparations: Sequence[Callable[[], None]]) -> None:
+        if processes.count() > 1:  # they do everything in the same order
+            super().prepare(preparations)
+            return
         # Tracing takes turns, XLA's compiler does not. A thread of Keras's begins with no policy.
         policy = partial(keras.config.set_dtype_policy, keras.config.dtype_policy())
         with ThreadPoolExecutor(len(preparations), initializer=policy) as pool:
@@ -103,7 +112,7 @@ class JaxEngine(Engine):
         return bool(_all_finite(self.state[0]))
 
     def forward(self, images: np.ndarray) -> Any:
-        return self._forward(self.state, images)
+        return self._forward(self.state, self._placement.split(images))
 
     def compile_scoring(self) -> None:
         if self._scores_at_once(self.dataset.evaluation):
@@ -121,7 +130,7 @@ class JaxEngine(Engine):
     def population_statistics(self, num_batches: int) -> list[tuple[np.ndarray, np.ndarray]]:
         if not (self.on_accelerator and self._table):
             return super().population_statistics(num_batches)
-        rows = self.population_batches(num_batches)
+        rows = self._placement.split(self.population_batches(num_batches), axis=1)
         averages = self._average_moments(self.state, self._table[0], rows)
         return [(np.asarray(mean), np.asarray(variance)) for mean, variance in averages]
 
@@ -133,7 +142,7 @@ class JaxEngine(Engine):
             terms = lax.map(lambda batch: self.watch_moments(state, table[batch]), rows)
             return jax.tree.map(lambda term: term.mean(axis=0), terms)
 
-        return jax.jit(average)
+        return self.compiled(average)
 
     def _scores_at_once(self, split: Split) -> bool:
         """Whether the split lies on an accelerator, where one program goes over all of it.
@@ -148,31 +157,31 @@ class JaxEngine(Engine):
         """The evaluation split on the device, (batches, batch, height, width, channels) uint8."""
         split = self.dataset.evaluation
         rows = self.inference_batches(len(split.labels))
-        return self.to_device(read_images(split, rows))
+        return self._placement.split(read_images(split, rows), axis=1)
 
     def pre_activations(self, images: np.ndarray) -> Arrays:
-        values = self.watch_activations(self.state, images)
+        values = self.watch(self.watch_activations, images)
         return dict(zip(self.network.pre_activations, map(np.asarray, values), strict=True))
 
     def watch(self, program: Callable[..., list[Any]], images: np.ndarray) -> list[Any]:
-        return program(self.state, images)
+        return program(self.state, self._placement.split(images))
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        return jax.jit(function)
+        return self._placement.jit(function)
 
     def loss_gradients(self, step: int) -> list[Any]:
-        table, labels, indices, _, distortions = _row(self.inputs(step, step + 1), 0)
+        table, labels, indices, _, distortions = self._row(self.inputs(step, step + 1), 0)
         return self._loss_gradients(self.state, table, labels, indices, distortions)
 
     def weights(self) -> list[Any]:
         return self.state[0]
 
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        moments = self.watch_moments(self.state, images)
+        moments = self.watch(self.watch_moments, images)
         return [(np.asarray(mean), np.asarray(variance)) for mean, variance in moments]
 
     def device(self) -> str:
-        return accelerator() or processor()
+        return self._placement.named(accelerator() or processor())
 
     def model(self) -> keras.Model:
         for variable, value in zip(
@@ -188,7 +197,7 @@ class JaxEngine(Engine):
     def assign(self, values: Arrays) -> None:
         leaves, structure = jax.tree.flatten(self.state)
         merged = [
-            jnp.asarray(values.get(path, leaf), leaf.dtype)
+            self.to_device(np.asarray(values[path], leaf.dtype)) if path in values else leaf
             for path, leaf in zip(self._paths(), leaves, strict=True)
         ]
         self.state = jax.tree.unflatten(structure, merged)
@@ -206,12 +215,12 @@ class JaxEngine(Engine):
 
     def update(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
         if self.loops:
-            padded = inputs.padded(self.segment_steps).arguments
-            self.state, loss, correct = self._train_segment(self.state, *padded, steps)
+            rows = self._rows(inputs)
+            self.state, loss, correct = self._train_segment(self.state, *rows, steps)
             return np.asarray(loss)[:steps], np.asarray(correct)[:steps]
         seen = []
         for step in range(steps):
-            self.state, *numbers = self._train_step(self.state, *_row(inputs, step))
+            self.state, *numbers = self._train_step(self.state, *self._row(inputs, step))
             seen.append(numbers)
         loss, correct = zip(*jax.device_get(seen), strict=True)
         return np.array(loss), np.array(correct)
@@ -253,7 +262,8 @@ class JaxEngine(Engine):
         self, state: State, table: Any, labels: Any, indices: Any, distortions: Any, l2: Any
     ) -> tuple[list[Any], tuple[Any, Any, list[Any]]]:
         trainable, non_trainable, _ = state
-        images = self.assembler.assemble(table, indices, distortions)
+        assembled = self.assembler.assemble(table, indices, distortions)
+        images = self._placement.split_traced(assembled)
         targets = jnp.take(labels, indices)
 
         def compute_loss(weights: list[Any]) -> tuple[Any, tuple[Any, list[Any]]]:
@@ -285,15 +295,27 @@ class JaxEngine(Engine):
     @cached_property
     def _train_segment(self) -> Callable[..., tuple[State, Any, Any]]:
         """The compiled loop, compiled ahead of time."""
-        inputs = self.segment_inputs(0, 1).padded(self.segment_steps).arguments
-        loop = jax.jit(self.loop, donate_argnums=0)
-        return loop.lower(self.state, *inputs, 0).compile()
+        rows = self._rows(self.segment_inputs(0, 1))
+        loop = self._placement.jit(self.loop, donate_argnums=0)
+        return loop.lower(self.state, *rows, 0).compile()
 
     @cached_property
     def _train_step(self) -> Callable[..., tuple[State, Any, Any]]:
         """One step, compiled ahead of time."""
-        step = jax.jit(self.step, donate_argnums=0)
-        return step.lower(self.state, *_row(self.segment_inputs(0, 1), 0)).compile()
+        step = self._placement.jit(self.step, donate_argnums=0)
+        return step.lower(self.state, *self._row(self.segment_inputs(0, 1), 0)).compile()
+
+    def _rows(self, inputs: Inputs) -> tuple[Any, ...]:
+        """What the loop takes beside the state: the inputs of as many steps as it has room for."""
+        table, labels, indices, rates, distortions = inputs.padded(self.segment_steps).arguments
+        split = partial(self._placement.split, axis=1)
+        return table, labels, split(indices), rates, jax.tree.map(split, distortions)
+
+    def _row(self, inputs: Inputs, step: int) -> tuple[Any, ...]:
+        """What one step takes beside the state."""
+        split = self._placement.split
+        here = {name: split(values[step]) for name, values in inputs.distortions.items()}
+        return inputs.table, inputs.labels, split(inputs.indices[step]), inputs.rates[step], here
 
     def watcher(
         self, tensors: list[Any], reduce: Callable[[list[Any]], list[Any]]
@@ -310,7 +332,7 @@ class JaxEngine(Engine):
             # Keras gives a single tensor without its list.
             return reduce(keras.tree.flatten(inner))
 
-        return jax.jit(watch)
+        return self.compiled(watch)
 
 
 def repeat(
@@ -349,8 +371,3 @@ def _all_finite(weights: list[Any]) -> Any:
 
 def _copy(state: State) -> State:
     return jax.tree.map(jnp.copy, state)
-
-
-def _row(inputs: Inputs, step: int) -> tuple[Any, ...]:
-    here = {name: value[step] for name, value in inputs.distortions.items()}
-    return inputs.table, inputs.labels, inputs.indices[step], inputs.rates[step], here

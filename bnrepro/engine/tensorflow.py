@@ -40,7 +40,8 @@ class TensorFlowEngine(Engine):
         self.on_accelerator = bool(tf.config.list_physical_devices("GPU"))
         self.loops = network.is_dense or self.on_accelerator
         self.kind = "tensorflow xla loop" if self.loops else "tensorflow graph loop"
-        self.segment_steps = _XLA_SEGMENT_STEPS if self.loops else _GRAPH_SEGMENT_STEPS
+        segment_steps = _XLA_SEGMENT_STEPS if self.loops else _GRAPH_SEGMENT_STEPS
+        self.segment_steps = self._steps_within_memory(segment_steps)
         # The graph optimizer puts convolution, batch normalization and tanh into one operation, of
         # which there is none for a CPU (tensorflow#53459).
         fuses = config.activation != "tanh" and not own_parts(config)

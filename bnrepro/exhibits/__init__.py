@@ -72,6 +72,74 @@ EXHIBITS = {
         computed="error_surface",
         part="why it works",
     ),
+    "noisy_batch": Entry(
+        "smoothness.distributions",
+        "Must distributions be stable?",
+        "smoothness",
+        part="why it works",
+    ),
+    "covariate_shift": Entry(
+        "smoothness.covariate_shift",
+        "Does the covariate shift, by gradients, become less?",
+        "smoothness",
+        computed="deep_linear",
+        part="why it works",
+    ),
+    "smoothness": Entry(
+        "smoothness.landscape",
+        "A smoother error surface",
+        "smoothness",
+        part="why it works",
+    ),
+    "rate_sensitivity": Entry(
+        "rate_sensitivity.figure",
+        "How wide the window of good rates is",
+        computed="rate_sensitivity",
+        part="why it works",
+    ),
+    "depth_by_scale": Entry(
+        "depth_by_scale.figure",
+        "Depth and the scale of the initial weights",
+        computed="depth_by_scale",
+        part="why it works",
+    ),
+    "descent_by_batch": Entry(
+        "descent_by_batch.figure",
+        "One example, some, or all at once",
+        computed="descent_by_batch",
+        part="why it works",
+    ),
+    "rate_decay": Entry(
+        "rate_decay.figure",
+        "Rates that decay, and the effective rate",
+        computed="rate_decay",
+        part="why it works",
+    ),
+    "small_batches": Entry(
+        "small_batches.figure",
+        "Small mini-batches, and mini-batches that are no sample",
+        computed="small_batches",
+        part="why it works",
+    ),
+    "moving_averages": Entry(
+        "moving_averages.figure",
+        "Moving averages and statistics computed anew",
+        computed="moving_averages",
+        part="why it works",
+    ),
+    "effective_rate": Entry(
+        "effective_rate.figure",
+        "Rate and decay where length does not matter",
+        computed="effective_rate",
+        part="why it works",
+    ),
+    "depth": Entry("depth.figure", "Gradients over depth", computed="depth", part="why it works"),
+    "adaptation": Entry(
+        "adaptation.figure",
+        "Statistics of another domain",
+        computed="adaptation",
+        part="why it works",
+    ),
 }
 
 

@@ -5,14 +5,28 @@ from collections.abc import Iterable, Iterator
 
 from bnrepro.config import ConfigError, study
 from bnrepro.config.study import DEFAULT_SCALE
+from bnrepro.exhibits.adaptation import claims as adaptation
+from bnrepro.exhibits.depth import claims as depth
+from bnrepro.exhibits.depth_by_scale import claims as depth_by_scale
+from bnrepro.exhibits.descent_by_batch import claims as descent_by_batch
+from bnrepro.exhibits.effective_rate import claims as effective_rate
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
 from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.judged_claim import JudgedClaim
+from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
+from bnrepro.exhibits.rate_decay import claims as rate_decay
+from bnrepro.exhibits.rate_sensitivity import claims as rate_sensitivity
 from bnrepro.exhibits.selection import select_optional
+from bnrepro.exhibits.small_batches import claims as small_batches
+from bnrepro.exhibits.smoothness import (
+    covariate_shift_claims,
+    distributions_claims,
+    landscape_claims,
+)
 from bnrepro.records import laboratory, study_records
 from bnrepro.records.record import read_runs
 from bnrepro.records.study_records import RESULTS
@@ -27,19 +41,43 @@ _JUDGED = (
     figure_2.CLAIMS,
     figure_4.CLAIMS,
     placement.CLAIMS,
+    distributions_claims.CLAIMS,
+    covariate_shift_claims.CLAIMS,
+    landscape_claims.CLAIMS,
 )
 # Some claims are judged by the records of several studies, each by criteria of its own.
 STUDIES: dict[str, list[JudgedClaim]] = {}
 for _claims in _JUDGED:
     for _name, _claim in _claims.items():
         STUDIES.setdefault(_name, []).append(_claim)
+_QUESTIONS = (
+    figure_1,
+    proportional,
+    figure_2,
+    figure_4,
+    placement,
+    distributions_claims,
+    covariate_shift_claims,
+    landscape_claims,
+)
 CRITERIA: dict[str, SeedCriterion] = {
-    key: criterion
-    for question in (figure_1, proportional, figure_2, figure_4, placement)
-    for key, criterion in question.CRITERIA.items()
+    key: criterion for question in _QUESTIONS for key, criterion in question.CRITERIA.items()
 }
+_COMPUTED = (
+    error_surface.JUDGED,
+    covariate_shift_claims.LINEAR,
+    rate_sensitivity.JUDGED,
+    depth_by_scale.JUDGED,
+    descent_by_batch.JUDGED,
+    rate_decay.JUDGED,
+    small_batches.JUDGED,
+    moving_averages.JUDGED,
+    effective_rate.JUDGED,
+    depth.JUDGED,
+    adaptation.JUDGED,
+)
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
-LABORATORY = {criterion.claim: error_surface for criterion in error_surface.CRITERIA.values()}
+LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}
 # The smallest scale at which the Inception networks are evidence; smoke is none.
 _SCALES = ("cpu", "gpu", "paper")
 
@@ -50,9 +88,10 @@ def run(name: str, results_dir: str) -> list[Verdict]:
     Raises:
         RecordError: if a record, a curve, percentiles or predictions cannot be read.
     """
-    if name in LABORATORY:
-        return LABORATORY[name].verdicts_on(name, results_dir)
-    return [verdict for claim in STUDIES[name] for verdict in _verdicts(claim, results_dir)]
+    trained = STUDIES.get(name, [])
+    found = [verdict for claim in trained for verdict in _verdicts(claim, results_dir)]
+    computed = LABORATORY.get(name)
+    return found + (computed.verdicts_on(name, results_dir) if computed else [])
 
 
 def _verdicts(claim: JudgedClaim, results_dir: str) -> list[Verdict]:
@@ -72,7 +111,9 @@ def folder_to_read(claims: Iterable[str]) -> str:
         RecordError: if a record cannot be read.
     """
     asked = list(claims)
-    computed = [LABORATORY[claim].STUDY for claim in asked if claim in LABORATORY]
+    computed = [
+        LABORATORY[claim].study for claim in asked if claim in LABORATORY and claim not in STUDIES
+    ]
     if computed and len(computed) == len(asked):
         return laboratory.folder_to_read(computed)
     scales = list(_scales(RESULTS)) or [DEFAULT_SCALE]

@@ -90,10 +90,16 @@ def exhibit(name: str, results_dir: str = "results", scale: str | None = None) -
     return parts(name, scale)[0].make(results_dir)
 
 
-def every_part(told_in: str | None = None) -> list[Part]:
-    """The parts of all exhibits, or of those of one part of the report, in its order."""
+def every_part(told_in: str | None = None, scale: str | None = None) -> list[Part]:
+    """The parts of all exhibits, or of those of one part of the report, in its order.
+
+    At scale=smoke without those whose runs have one scale only: they would be trained in full.
+    """
     chosen = [name for name, one in EXHIBITS.items() if told_in in (None, one.part)]
-    return [part for name in chosen for part in parts(name)]
+    found = [part for name in chosen for part in parts(name)]
+    if scale != laboratory.SMOKE:
+        return found
+    return [part for part in found if part.overrides or not part.study]
 
 
 def commands(
@@ -107,11 +113,11 @@ def commands(
     Raises:
         ConfigError: if there is no such scale.
     """
-    shown = every_part(told_in)
+    shown = every_part(told_in, scale)
     trained = dict.fromkeys(name for part in shown for name in part.studies)
     sweeps = [study.command(name, _scale_of(name, scale), results_dir) for name in trained]
     computed = dict.fromkeys(part.entry.computed for part in shown if part.entry.computed)
-    return [*sweeps, *(laboratory.command(name, results_dir) for name in computed)]
+    return [*sweeps, *(laboratory.command(name, results_dir, scale) for name in computed)]
 
 
 def folder_to_read(names: Iterable[str], scale: str | None = None) -> str:

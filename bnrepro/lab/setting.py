@@ -37,9 +37,9 @@ def double_precision() -> Iterator[None]:
         keras.config.set_dtype_policy(policy)
 
 
-def random(purpose: str, *shape: int) -> np.ndarray:
-    """Standard normal numbers, the same on every call with the same purpose."""
-    return generator(_SEED, f"claims/{purpose}").standard_normal(shape)
+def random(purpose: str, *shape: int, seed: int = _SEED) -> np.ndarray:
+    """Standard normal numbers, the same on every call with the same purpose and seed."""
+    return generator(seed, f"claims/{purpose}").standard_normal(shape)
 
 
 def relative_error(value: np.ndarray, expected: np.ndarray) -> float:
@@ -83,9 +83,17 @@ def network(config: Recipe) -> Network:
 def trained(config: Recipe) -> Engine:
     """A network for the digits after `config.train_steps` steps."""
     engine = build_engine(network(config), optimizers.build(config), data.load(config.data), config)
-    for start in range(0, config.train_steps, engine.segment_steps):
-        engine.train(start, min(start + engine.segment_steps, config.train_steps))
+    advance(engine, 0, config.train_steps)
     return engine
+
+
+def advance(engine: Engine, start: int, stop: int) -> int:
+    """Make the updates number `start + 1` to `stop`; how many training images were seen rightly."""
+    right = 0
+    for first in range(start, stop, engine.segment_steps):
+        segment = engine.train(first, min(first + engine.segment_steps, stop))
+        right += int(segment.num_correct.sum())
+    return right
 
 
 def digits(num_examples: int) -> tuple[np.ndarray, np.ndarray]:

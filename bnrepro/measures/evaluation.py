@@ -1,7 +1,7 @@
 """Loss and accuracy on the evaluation split."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -29,15 +29,24 @@ def evaluate_population(engine: Engine, config: RunConfig) -> tuple[float, float
 @contextmanager
 def population_statistics(engine: Engine, config: RunConfig) -> Iterator[None]:
     """Let batch normalization infer with Algorithm 2's statistics while the context is open."""
-    exact = {}
-    layers = engine.network.batch_normalizations
     with foot().doing("computing population statistics"):
         statistics = engine.population_statistics(config.batch_normalization.population_batches)
+    with inferring_with(engine, statistics):
+        yield
+
+
+@contextmanager
+def inferring_with(
+    engine: Engine, statistics: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> Iterator[None]:
+    """Let each batch normalization infer with its (mean, variance) while the context is open."""
+    given = {}
+    layers = engine.network.batch_normalizations
     for layer, (mean, variance) in zip(layers, statistics, strict=True):
-        exact[f"model/{layer.moving_mean.path}"] = mean
-        exact[f"model/{layer.moving_variance.path}"] = variance
-    moving = engine.variables(exact)
-    engine.assign(exact)
+        given[f"model/{layer.moving_mean.path}"] = mean
+        given[f"model/{layer.moving_variance.path}"] = variance
+    moving = engine.variables(given)
+    engine.assign(given)
     try:
         yield
     finally:

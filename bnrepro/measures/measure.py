@@ -12,6 +12,11 @@ from bnrepro.engine import Engine
 Rows = list[list[Any]]
 
 
+def in_six_digits(values: Sequence[float]) -> list[float]:
+    """The numbers of a row as far as single precision carries, so that files stay small."""
+    return [float(f"{value:.6g}") for value in values]
+
+
 class Measure(ABC):
     """Measures something between two segments of a run, and leaves its rows as `<name>.csv`.
 

@@ -4,7 +4,6 @@
 """
 
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -66,9 +65,9 @@ class ProgressObserver(Observer):
 
     def _show(self, now: float) -> None:
         foot().show(self._bar())
-        if not foot().is_terminal and now - self._last_line >= _SECONDS_BETWEEN_LINES:
+        if now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = now
-            print("  ".join(self._parts()), file=sys.stderr, flush=True)
+            foot().line("  ".join(self._parts()))
         if now - self._last_file >= _SECONDS_BETWEEN_FILES:
             self._last_file = now
             write_atomically(self._path, json.dumps(self._facts()) + "\n")

@@ -20,6 +20,8 @@ Maker = Callable[[str], keras.layers.Layer]
 
 # All of them at once: a process that only loads a model must know the layers that its file names.
 _CHOSEN = {name: import_module(f"{__name__}.{name}") for name in NORMALIZATIONS}
+# Without statistics, gamma and beta: what stands in place of a normalization.
+_WITHOUT_WEIGHTS = ("noise",)
 
 
 def constructor(config: RunConfig, last_hidden: bool = False) -> Maker | None:
@@ -34,12 +36,14 @@ def constructor(config: RunConfig, last_hidden: bool = False) -> Maker | None:
     if is_own(config):
         return layers.maker(_own_part(config), shared)
     layer, options = _CHOSEN[config.normalization or "batch"].choose(config, last_hidden)
+    shared = {} if config.normalization in _WITHOUT_WEIGHTS else shared
     return lambda name: layer(name=name, **shared, **options)
 
 
 def has_shift(config: RunConfig) -> bool:
     """Whether the layers have a beta, beside which a bias before them would be one too many."""
     is_shifted = config.batch_normalization.beta
+    is_shifted = is_shifted and config.normalization not in _WITHOUT_WEIGHTS
     return is_shifted and not (is_own(config) and not layers.takes(_own_part(config), "center"))
 
 

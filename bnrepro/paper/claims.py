@@ -1,7 +1,7 @@
 """What the paper claims and can be tested, C1 to C25, in our own words.
 
 C25 is not the paper's: it is what later work holds against its explanation. Nor are those of
-`LABORATORY`, E1 and further: what the laboratory tests of the reasons that others have given.
+`LABORATORY`, E1, A1 and further: what the laboratory tests of the reasons that others have given.
 """
 
 from bnrepro.paper.laws import LAWS
@@ -160,6 +160,83 @@ LABORATORY = (
         "RMSprop mend the shape only along the axes of the weights (Kingma and Ba 2015), and noise "
         "in the gradient leaves an error that only a decaying rate takes away (Robbins and Monro "
         "1951).",
+    ),
+    Claim(
+        "A1",
+        "",
+        "Units that are moved and scaled at random in every step leave batch normalization its "
+        "benefit: stable distributions are not its reason (Santurkar et al. 2018, section 2.1).",
+    ),
+    Claim(
+        "A2",
+        "",
+        "Along the gradient, loss and gradient change less with batch normalization: the error "
+        "surface is smoother (Santurkar et al. 2018, section 3.2).",
+    ),
+    Claim(
+        "A3",
+        "",
+        "Batch normalization does not lessen internal covariate shift, as the change of a layer's "
+        "gradient when the layers before it make their step (Santurkar et al. 2018, section 2.2).",
+    ),
+    Claim(
+        "F1",
+        "",
+        "Batch normalization widens the window of good learning rates, of gradient descent and "
+        "momentum more than of Adam, and costs no accuracy at the best one (Ioffe and Szegedy "
+        "2015, section 3.3; Santurkar et al. 2018).",
+    ),
+    Claim(
+        "F2",
+        "",
+        "With batch normalization more depths and more scales of the initial weights train; "
+        "without it deep networks with ReLU need c = sqrt(2) (Glorot and Bengio 2010; He et al. "
+        "2015).",
+    ),
+    Claim(
+        "F3",
+        "",
+        "Descent over single examples or mini-batches needs fewer examples than descent over all "
+        "at once, and its loss fluctuates more (Bottou 2010).",
+    ),
+    Claim(
+        "F4",
+        "",
+        "A rate that decays ends at a smaller training loss than a constant one (Robbins and Monro "
+        "1951); under batch normalization with weight decay the effective rate eta / |w|^2 falls "
+        "less than the rate (van Laarhoven 2017).",
+    ),
+    Claim(
+        "D1",
+        "",
+        "In small mini-batches batch normalization becomes worse, group normalization does not; "
+        "batch renormalization lies between them (Wu and He 2018, Ioffe 2017).",
+    ),
+    Claim(
+        "D1b",
+        "",
+        "Where mini-batches are no sample of the data, inference with moving averages fails after "
+        "batch normalization and not after batch renormalization (Ioffe 2017).",
+    ),
+    Claim(
+        "D2",
+        "",
+        "Moving averages are far from the statistics that they stand for while the weights change "
+        "fast; statistics that are computed anew are not (Wu and Johnson 2021).",
+    ),
+    Claim(
+        "D3",
+        "",
+        "On weights before batch normalization, decay regularizes nothing: it sets the effective "
+        "learning rate, and with it by how much a step turns them (van Laarhoven 2017; Hoffer et "
+        "al. 2018).",
+    ),
+    Claim(
+        "D5",
+        "",
+        "Batch normalization by itself does not make any depth trainable: at initialization it "
+        "makes gradients grow exponentially backward, which layers that add their inputs avoid "
+        "(Yang et al. 2019).",
     ),
 )
 

@@ -52,6 +52,10 @@ def _are_seconds(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_finite(one) and one >= 0 for one in value.values())
 
 
+def _are_bytes(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_or_null(_is_whole), value.values()))
+
+
 def _or_null(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or holds(value)
 
@@ -72,6 +76,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "final_accuracy": _or_null(_is_fraction),
     "final_accuracy_population": _or_null(_is_fraction),
     "seconds": _are_seconds,
+    "peak_memory": _are_bytes,
     "weights_digest": _or_null(_is_text),
     "error": _or_null(lambda value: isinstance(value, str)),
 }
@@ -91,7 +96,7 @@ def check_fields(fields: Mapping[str, Any], known: Sequence[str], statuses: Sequ
     if fields["status"] not in statuses:
         raise ValueError(f"status {_brief(fields['status'])}, unknown here; {NEWER}")
     for name, holds in _FIELDS.items():
-        if not holds(fields[name]):
+        if name in fields and not holds(fields[name]):
             raise ValueError(f"{name}: {_brief(fields[name])} is none; {AGAIN}")
     _check_environment(fields["environment"])
     _check_config(fields["config"])

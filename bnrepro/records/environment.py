@@ -35,6 +35,7 @@ def environment(
         "driver": driver(),
         "memory_gib": memory_gib(),
         "device": device,
+        **({"cuda_mps": True} if is_gpu(device) and mps_daemon_runs() else {}),
         "threads": threads,
         "backend": backend,
         "engine": engine,
@@ -98,6 +99,19 @@ def driver() -> str | None:
         return None
     found = re.search(r"Module\s.*?(\d+(?:\.\d+)+)", text)
     return found[1] if found else None
+
+
+def mps_daemon_runs() -> bool:
+    """Whether CUDA's multi-process service runs, which processes that start now go through."""
+    pipes = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"))
+    try:
+        pid = int((pipes / "nvidia-cuda-mps-control.pid").read_text())
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # it runs for somebody else
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def memory_gib() -> float | None:

@@ -18,15 +18,22 @@ from bnrepro.records.record import PUBLISHED, RESULTS, RecordError, write_atomic
 if TYPE_CHECKING:
     import pandas as pd
 
+# What is published, and a minute or two of the same for a look: too few seeds for a verdict.
+PUBLISHED_SCALE, SMOKE = SCALES = ("published", "smoke")
+
 
 @dataclass(frozen=True)
 class LaboratoryRecord:
-    """One study, computed as a whole, in `seconds` of a core; `environment` is that of a run."""
+    """One study, computed as a whole, in `seconds` of a core; `environment` is that of a run.
+
+    `scale` is one of `SCALES`.
+    """
 
     study: str
     question: str
     seconds: float
     environment: dict[str, Any]
+    scale: str = PUBLISHED_SCALE
 
 
 def folder_of(results_dir: str | Path, study: str) -> Path:
@@ -34,10 +41,13 @@ def folder_of(results_dir: str | Path, study: str) -> Path:
     return Path(results_dir) / "laboratory" / study
 
 
-def command(study: str, results_dir: str | Path = RESULTS) -> str:
-    """The command line that computes a study below `results_dir`."""
+def command(
+    study: str, results_dir: str | Path = RESULTS, scale: str | None = PUBLISHED_SCALE
+) -> str:
+    """The command line that computes a study below `results_dir`; scales are published or smoke."""
+    small = [f"scale={SMOKE}"] if scale == SMOKE else []
     place = [] if Path(results_dir) == Path(RESULTS) else [f"results_dir={results_dir}"]
-    return shlex.join(["bnrepro", "laboratory", study, *place])
+    return shlex.join(["bnrepro", "laboratory", study, *small, *place])
 
 
 def exists(results_dir: str | Path, study: str) -> bool:

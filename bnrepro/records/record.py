@@ -40,7 +40,7 @@ FINISHED = ("completed", "diverged")
 
 
 # Fields that records had not from the beginning: one without them has their defaults.
-_ADDED = {"continued_from", "earlier_environments"}
+_ADDED = {"continued_from", "earlier_environments", "peak_memory"}
 
 
 class CurveRow(NamedTuple):
@@ -93,6 +93,8 @@ class RunRecord:
     final_accuracy: float | None = None
     final_accuracy_population: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    # The most bytes that its process took of the `host` and of the `device`, None where unknown.
+    peak_memory: dict[str, int | None] = field(default_factory=dict)
     weights_digest: str | None = None
     error: str | None = None
     # The finished run that is its beginning (`name`, `step`, `weights_digest`), if there was one.
@@ -288,7 +290,7 @@ def _column(runs: "pd.DataFrame", name: str) -> str:
 
 def _columns_of_runs() -> list[str]:
     """The columns of `load_runs` that every run has."""
-    nested = {"config", "environment", "data", "seconds"}
+    nested = {"config", "environment", "data", "seconds", "peak_memory"}
     plain = [each.name for each in dataclasses.fields(RunRecord) if each.name not in nested]
     config = [f"config.{key}" for key, said in KEYS.items() if said.recorded]
     return ["label", "directory", *plain, *config]

@@ -40,7 +40,7 @@ def section(results_dir: str) -> Section:
 
 
 def _told(made: Exhibit, identifier: str) -> str:
-    cost = provenance.cost_of(made.computed) if made.computed else provenance.cost(made.runs)
+    cost = _cost(made)
     said = ", ".join(map(markup.code, made.commands))
     parts = [
         markup.paragraph(made.setting, "setting"),
@@ -54,6 +54,12 @@ def _told(made: Exhibit, identifier: str) -> str:
         markup.data_files(list(made.files)),
     ]
     return "\n".join(parts)
+
+
+def _cost(made: Exhibit) -> str:
+    """What was computed and what was trained for it; some exhibits are made of both."""
+    computed = [provenance.cost_of(made.computed)] if made.computed else []
+    return " ".join([*computed, *([] if made.runs.empty else [provenance.cost(made.runs)])])
 
 
 def _drawing(drawing: Drawing, identifier: str) -> str:

@@ -92,6 +92,17 @@ class Foot:
         self._bar = bar
         self._refresh()
 
+    def line(self, text: str) -> None:
+        """Write a plain line, which stays, where nothing changes in place."""
+        if not self.is_terminal:
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    def fall_silent(self) -> None:
+        """Show nothing from now on: another process speaks for this one."""
+        self._refresh()
+        self._stream, self.is_terminal = unfailing(os.open(os.devnull, os.O_WRONLY)), False
+
     def erase(self) -> None:
         """Wipe the line away, from a process that ends here and now."""
         if self._live is not None:
@@ -100,8 +111,7 @@ class Foot:
                 os.write(self._stream.fileno(), b"\r\033[2K")
 
     def _say(self, now: _Pass) -> None:
-        self._stream.write(f"{now.words()} ...\n")
-        self._stream.flush()
+        self.line(f"{now.words()} ...")
 
     def _refresh(self) -> None:
         """Begin or end to show the line; while it is shown it brings itself up to date."""

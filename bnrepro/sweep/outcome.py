@@ -21,6 +21,12 @@ from bnrepro.records.record import (
 from bnrepro.records.run_directory import find_finished, recorded_config
 
 LOG = "log.txt"
+# What a run says, and what a kernel or a library's allocator leaves unsaid.
+_OUT_OF_MEMORY = "bnrepro: out of memory"
+_WHERE_MEMORY_ENDS = (
+    ", as a process is where memory ends: fewer runs at once (--workers), or a smaller batch_size "
+    "or model.width"
+)
 # An absolute path's folders: an error must not carry the places of one machine into a record.
 _FOLDERS = re.compile(r"(?<![\w.~])[~/](?:[^\s/:;,'\"]*/)+")
 
@@ -147,9 +153,11 @@ def _in_words(ending: Ending) -> str:
     code = ending.code
     if code < 0:
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
-        hint = ", as the out-of-memory killer does" if name == "SIGKILL" else ""
-        return f"killed by {name}{hint}"
+        for_memory = name == "SIGKILL" or "bad_alloc" in last_line(ending.log)
+        return f"killed by {name}" + (_WHERE_MEMORY_ENDS if for_memory else "")
     last = last_line(ending.log)
+    if last.startswith(_OUT_OF_MEMORY):
+        return last.removeprefix("bnrepro: ")
     return f"exited with code {code}" + (f": {last}" if last else "")
 
 

@@ -1,12 +1,13 @@
 """Where runs go: how many at once, on which GPU, with how many threads."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from bnrepro.config import ConfigError
 from bnrepro.config.backend import available_threads
-from bnrepro.config.device import num_gpus, visible_gpus
+from bnrepro.config.device import DEVICE_MEMORY, MEMORY_SHARE, num_gpus, visible_gpus
 
 # What a run of the larger CPU networks needs, with TensorFlow.
 _BYTES_PER_RUN = 2 * 2**30
@@ -18,14 +19,21 @@ _CGROUP_LIMITS = (
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one run at a time; `gpu` is what the run sees, None what there is."""
+    """A place for one run at a time; `gpu` is what the run sees, None what there is.
+
+    `sharing` runs are on its GPU at the same time.
+    """
 
     gpu: str | None
+    sharing: int = 1
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables that the run's process gets beside those of the sweep."""
-        return {} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu}
+        seen = {} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu}
+        if self.sharing == 1:
+            return seen
+        return {**seen, MEMORY_SHARE: f"{DEVICE_MEMORY / self.sharing:.4f}"}
 
 
 def choose_slots(
@@ -52,10 +60,12 @@ def choose_slots(
         )
     seen = given or ([] if device == "cpu" else list(visible_gpus()))
     count = workers or (len(seen) * per_gpu if seen else _bearable())
-    return [
-        Slot(seen[position % len(seen)] if seen else None)
-        for position in range(min(count, max(1, num_runs)))
-    ]
+    count = min(count, max(1, num_runs))
+    if not seen:
+        return [Slot(None)] * count
+    # The first GPU has the most.
+    sharing = math.ceil(count / len(seen))
+    return [Slot(seen[position % len(seen)], sharing) for position in range(count)]
 
 
 def _given_places(gpus: str | None, device: str) -> list[str | None]:

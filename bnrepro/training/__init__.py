@@ -5,7 +5,9 @@ and listens for a request to stop. The same command after any interruption goes 
 checkpoint and ends as if nothing had happened.
 """
 
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import keras
@@ -14,12 +16,13 @@ from bnrepro import data, models
 from bnrepro import engine as engines
 from bnrepro.config.backend import available_threads
 from bnrepro.config.composition import Composition
-from bnrepro.engine import Engine, optimizers
+from bnrepro.engine import Engine, optimizers, processes
 from bnrepro.measures.measure import Measure
 from bnrepro.records.lock import run_lock
 from bnrepro.records.record import RunRecord
 from bnrepro.records.run_directory import find_finished, open_directory
 from bnrepro.screen.foot import foot
+from bnrepro.training import shortage
 from bnrepro.training.interruption import Interrupted, listening
 from bnrepro.training.precision import set_precision
 from bnrepro.training.run import Run
@@ -42,24 +45,39 @@ def run(
     Raises:
         ConfigError: on bad input or bad data; nothing has been created then.
         OSError: if the results folder cannot be written.
+        OutOfMemory: where memory does not suffice to begin; nothing has been created then.
     """
     threads = composition.config.threads or available_threads()
     composition = replace(composition, config=replace(composition.config, threads=threads))
     engine = build_engine(composition)
-    with run_lock(composition.directory):
-        finished = find_finished(composition)
+    with _own_results(composition) as composition, run_lock(composition.directory):
+        finished = processes.of_first(find_finished(composition))
         if finished is not None:
             return finished
         directory = open_directory(composition)
         return _train(Run(composition, directory, engine, measures, rescuable=ends_process))
 
 
+@contextmanager
+def _own_results(composition: Composition) -> Iterator[Composition]:
+    """Of processes that train together the first keeps the run; what others write is not kept."""
+    if processes.is_first():
+        yield composition
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield replace(composition, config=replace(composition.config, results_dir=folder))
+
+
 def build_engine(composition: Composition) -> Engine:
-    """Data, model, optimizer and engine of a run, its weights the initial ones of its seed."""
+    """Data, model, optimizer and engine of a run, its weights the initial ones of its seed.
+
+    Raises:
+        OutOfMemory: where memory does not suffice for them.
+    """
     config = composition.config.accelerated()
-    with foot().doing("reading and checking the data"):
+    with shortage.told(config), foot().doing("reading and checking the data"):
         dataset = data.load(config.data)
-    with foot().doing("building the network"):
+    with shortage.told(config), foot().doing("building the network"):
         keras.utils.clear_session(free_memory=False)
         set_precision(config.precision)
         _, *shape = dataset.train.images.shape
@@ -84,9 +102,10 @@ def _train(run: Run) -> RunRecord:
         run.listen(interruption)
         try:
             run.begin()
-            while not run.is_done and interruption.name is None:
+            while not (run.is_done or interruption.has_come()):
                 run.mark()
                 stop = run.next_stop()
+                run.read_ahead(stop)
                 with run.progress.clock("train"):
                     segment = run.engine.train(run.progress.step, stop)
                 run.advance(segment, stop)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Timer
 
+from bnrepro.engine import processes
 from bnrepro.screen.signals import answered, end_process
 
 # A process is asked to be gone in ten seconds: so long for a segment or a batch to end, after which
@@ -25,13 +26,20 @@ class Interruption:
 
     name: str | None = None
 
+    def has_come(self) -> bool:
+        """Whether a signal has come, to this process or to one that trains with it."""
+        number = processes.largest(signal.Signals[self.name] if self.name else 0)
+        if number and self.name is None:
+            self.name = signal.Signals(number).name
+        return number > 0
+
     def check(self) -> None:
         """Leave what is going on if a signal has come.
 
         Raises:
             Interrupted: then.
         """
-        if self.name is not None:
+        if self.has_come():
             raise Interrupted
 
 

@@ -123,6 +123,7 @@ def make_record(
         else None,
         continued_from=progress.continued_from,
         seconds={**progress.seconds, "total": progress.earlier_seconds + seconds_since_import()},
+        peak_memory=progress.peak_memory(),
         **facts,
     )
 

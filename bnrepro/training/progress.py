@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bnrepro.engine.memory import peak_memory
 from bnrepro.measures.measure import Rows
 from bnrepro.records.record import CurveRow
 from bnrepro.records.stretches import Stretch
@@ -28,6 +29,7 @@ class Progress:
     diverged_at_step: int | None = None
     stretches: list[Stretch] = field(default_factory=list)  # the last one goes on
     earlier_seconds: float = 0.0  # of the processes that were interrupted
+    earlier_peak: dict[str, int | None] = field(default_factory=dict)  # bytes, of these processes
     continued_from: dict[str, Any] | None = None  # the finished run that is its beginning
 
     def __post_init__(self) -> None:
@@ -47,6 +49,14 @@ class Progress:
         rows = {name: list(of_measure) for name, of_measure in self.rows.items()}
         curve, measured, seconds = list(self.curve), dict(self.measured), dict(self.seconds)
         return replace(self, curve=curve, rows=rows, measured=measured, seconds=seconds)
+
+    def peak_memory(self) -> dict[str, int | None]:
+        """The most bytes so far of `host` and `device`, in all processes that trained the run."""
+        most = {}
+        for where, now in peak_memory().items():
+            known = [one for one in (self.earlier_peak.get(where), now) if one is not None]
+            most[where] = max(known, default=None)
+        return most
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:

@@ -18,7 +18,7 @@ from bnrepro import measures
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import Composition
 from bnrepro.config.schedules import learning_rates
-from bnrepro.engine import Engine, Segment
+from bnrepro.engine import Engine, Segment, processes
 from bnrepro.measures import Observer
 from bnrepro.measures.evaluation import evaluate, evaluate_population
 from bnrepro.measures.measure import Measure
@@ -30,7 +30,7 @@ from bnrepro.records.record import CurveRow, RunRecord, append_rows, write_atomi
 from bnrepro.records.stretches import continued, resumed_line, write_patch
 from bnrepro.screen.foot import foot
 from bnrepro.screen.signals import end_without_teardown
-from bnrepro.training import continuation
+from bnrepro.training import continuation, shortage
 from bnrepro.training.continuation import Beginning
 from bnrepro.training.interruption import Interruption
 from bnrepro.training.outputs import (
@@ -89,6 +89,7 @@ class Run:
         if self._found is None and not further:
             self._beginning = continuation.find(composition, _report)
             self._found = self._beginning.checkpoint if self._beginning else None
+        self._found = processes.of_first(self._found)
         self._refuse_other_data()
         self._observers: list[Observer] = []
         self._shown_at = -math.inf
@@ -135,7 +136,15 @@ class Run:
 
         Segments end at fixed steps, so that a resumed run has the same ones.
         """
-        step, config = self.progress.step, self._config
+        return self._end_of_segment(self.progress.step)
+
+    def read_ahead(self, stop: int) -> None:
+        """Begin to read what is needed after the segment that ends at `stop`."""
+        if stop < self._config.train_steps:
+            self.engine.read_ahead(stop, self._end_of_segment(stop))
+
+    def _end_of_segment(self, step: int) -> int:
+        config = self._config
         grids = self.engine.segment_steps, config.checkpoint_every
         ends = [(step // every + 1) * every for every in grids]
         due = [measure.next_due(step, config) for measure in self._measures]
@@ -224,11 +233,16 @@ class Run:
     def fail(self, error: Exception) -> RunRecord:
         """Leave a record of what went wrong, and say it on standard error.
 
-        One line of what a person can mend (a full disk, data that changed); else the traceback.
+        One line of what a person can mend (a full disk, memory, changed data); else the traceback.
+        Of processes that train together none can go on alone: the work is saved.
         """
-        record = self.write_outputs("failed", error=f"{type(error).__name__}: {error}")
-        if isinstance(error, OSError | ConfigError):
-            print(f"bnrepro: {error}", file=sys.stderr)
+        short = shortage.in_words(error, self.engine.config, self.engine.on_accelerator)
+        if processes.count() > 1:
+            self.rescue(type(error).__name__)
+            error = processes.broken_off(error)
+        record = self.write_outputs("failed", error=short or f"{type(error).__name__}: {error}")
+        if short or isinstance(error, OSError | ConfigError):
+            print(f"bnrepro: {short or error}", file=sys.stderr)
         else:
             traceback.print_exception(error, file=sys.stderr)
         return record
@@ -396,4 +410,5 @@ class Run:
 
 
 def _report(line: str) -> None:
-    print(line, file=sys.stderr)
+    if processes.is_first():
+        print(line, file=sys.stderr)

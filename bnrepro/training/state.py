@@ -62,7 +62,9 @@ class State:
         progress = self.progress
         elapsed = progress.earlier_seconds + seconds_since_import()
         meta = {
-            "progress": asdict(replace(progress, earlier_seconds=elapsed)),
+            "progress": asdict(
+                replace(progress, earlier_seconds=elapsed, earlier_peak=progress.peak_memory())
+            ),
             "observers": self.observers,
             "data_sha256": self.data_sha256,
         }

@@ -18,6 +18,13 @@ CAUTION = (
     "median, or, in a simulation, the ratio of two."
 )
 _REASONS = {
+    "C3": (
+        "The gradient is perpendicular to a kernel and shrinks with its length, so that without "
+        "decay |w|^4 = |w_0|^4 + 2 eta^2 G t: the effective rate eta / |w|^2 forgets the rate once "
+        "the length has forgotten where it began. He's weights begin long; in so few steps even "
+        "the largest rate adds only a part to that, and the rates in effect are nearly as far "
+        "apart as the rates are."
+    ),
     "C4": (
         "The paper argues from uncorrelated Gaussian layers and a linear map between them that "
         "keeps them so. Orthogonal weights do; the singular values of a square matrix of "
@@ -25,6 +32,14 @@ _REASONS = {
         "(the quarter-circle law). ReLU sets those of inactive units to 0, and over depth the "
         "spreads multiply: with ReLU and batch normalization gradients grow exponentially (Yang "
         "et al. 2019, arXiv 1902.08129)."
+    ),
+    "C24": (
+        "New means and variances take back what shifts and widens the inputs of the units, as "
+        "noise does. The first layer makes of a negative the same numbers with the opposite sign, "
+        "plus a constant: its new statistics take the constant away, and what is left is the "
+        "opposite of every feature that the network knows. Rotation moves what is where, of which "
+        "a mean and a variance per unit know nothing; the new ones also take away what the means "
+        "of the classes' own features said."
     ),
     "E3": (
         "At a constant rate every step of RMSprop is about as long as the rate, however small the "

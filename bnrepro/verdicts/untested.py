@@ -4,11 +4,6 @@ from bnrepro.paper import claim
 from bnrepro.verdicts.verdict import UNTESTED, Verdict
 
 REASONS = {
-    "C3": (
-        "that larger weights get smaller gradients is tested under C2; that this stabilizes the "
-        "growth of the parameters would want their norms over a training at several rates, which "
-        "TensorBoard shows and no record keeps"
-    ),
     "C17": (
         "the study one_change takes dropout back alone in BN-x5, but on three seeds, and no "
         "criterion for overfitting was fixed before its runs (bnrepro figure one_change)"
@@ -22,7 +17,6 @@ REASONS = {
         "the mini-batch, but rate and number of steps change with it, and no criterion was fixed "
         "before its runs"
     ),
-    "C24": "named by the paper as future work; there is no second domain among the data sets",
     "C25": (
         "not the paper's claim but a later explanation; nothing here measures how smooth the loss "
         "is"

@@ -4,15 +4,11 @@ Bounds that are not the specification's own are wide of what the closed forms fo
 fail where the mechanism does, not where a sample is an odd one.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
-from bnrepro.records import laboratory
-from bnrepro.verdicts.comparison import judge_seeds, of_values, without_records
+from bnrepro.exhibits.computed import ComputedClaims, Measures, Tables
 from bnrepro.verdicts.criteria import SeedCriterion
-from bnrepro.verdicts.verdict import Verdict
 
 STUDY = "error_surface"
 TABLES = (
@@ -220,53 +216,11 @@ CRITERIA = {
 }
 
 
-def tables(results_dir: str) -> dict[str, pd.DataFrame]:
-    """The study's tables by their names.
-
-    Raises:
-        ConfigError: if it was not computed below `results_dir`.
-        RecordError: if a table cannot be read.
-    """
-    laboratory.read(results_dir, STUDY)
-    return {name: laboratory.read_table(results_dir, STUDY, name) for name in TABLES}
-
-
-def verdicts_on(claim: str, results_dir: str) -> list[Verdict]:
-    """The verdicts on one of the claims, or how to compute what they rest on.
-
-    Raises:
-        RecordError: if the record or a table cannot be read.
-    """
-    if laboratory.exists(results_dir, STUDY):
-        return [each for each in verdicts(tables(results_dir)) if each.claim == claim]
-    command = laboratory.command(STUDY, results_dir)
-    return [without_records(one, command) for one in CRITERIA.values() if one.claim == claim]
-
-
-def verdicts(found: dict[str, pd.DataFrame]) -> list[Verdict]:
-    """E1 to E3, from `tables`, in the order of the criteria."""
-    measures = _measures(found)
-    return [_judge(criterion, *measures[key]) for key, criterion in CRITERIA.items()]
-
-
-# Of one seed's rows.
-_Measure = Callable[[pd.DataFrame], float]
-
-
-def _judge(criterion: SeedCriterion, rows: pd.DataFrame, measure: _Measure) -> Verdict:
-    of_seeds = [measure(own) for _, own in rows.groupby("seed", sort=True)]
-    return judge_seeds(criterion, of_values("median", of_seeds))
-
-
-# What is measured for each criterion, and of which rows.
-_Measures = dict[str, tuple[pd.DataFrame, _Measure]]
-
-
-def _measures(found: dict[str, pd.DataFrame]) -> _Measures:
+def _measures(found: Tables) -> Measures:
     return {**_of_scales(found), **_of_correlation(found), **_of_optimizers(found)}
 
 
-def _of_scales(found: dict[str, pd.DataFrame]) -> _Measures:
+def _of_scales(found: Tables) -> Measures:
     scales, means = (found[name].assign(table=name) for name in ("scales", "means"))
     e1 = pd.concat([scales, means])
     return {
@@ -285,7 +239,7 @@ def _of_scales(found: dict[str, pd.DataFrame]) -> _Measures:
     }
 
 
-def _of_correlation(found: dict[str, pd.DataFrame]) -> _Measures:
+def _of_correlation(found: Tables) -> Measures:
     correlated = found["correlation"].assign(table="correlation")
     from_half = correlated[correlated["setting"] >= 0.5]
     whitened = correlated[correlated["normalization"].isin(["PCA", "ZCA"])]
@@ -300,7 +254,7 @@ def _of_correlation(found: dict[str, pd.DataFrame]) -> _Measures:
     }
 
 
-def _of_optimizers(found: dict[str, pd.DataFrame]) -> _Measures:
+def _of_optimizers(found: Tables) -> Measures:
     paths, noise, optimizers = found["paths"], found["noise"], found["optimizers"]
     constant, decaying = noise[noise["rate"].notna()], noise[noise["rate"].isna()]
     return {
@@ -404,3 +358,6 @@ def _decay_wins(rows: pd.DataFrame) -> float:
     errors = rows.set_index("rate")["squared_error"]
     constant = errors[errors.index.notna()].sort_index()
     return float(constant.iloc[0] / errors[errors.index.isna()].iloc[0])
+
+
+JUDGED = ComputedClaims(STUDY, TABLES, CRITERIA, _measures)

@@ -1,14 +1,13 @@
 """Features and the error surface, from what `bnrepro laboratory error_surface` has left."""
 
-from dataclasses import astuple
 from importlib import resources
 
-from bnrepro.exhibits.error_surface import claims, correlation, optimizers, paths, scales
-from bnrepro.exhibits.error_surface.claims import STUDY
-from bnrepro.exhibits.exhibit import Exhibit, Table
+from bnrepro.exhibits.computed import verdict_table
+from bnrepro.exhibits.error_surface import correlation, optimizers, paths, scales
+from bnrepro.exhibits.error_surface.claims import JUDGED, STUDY
+from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.records import laboratory
 from bnrepro.verdicts.reasons import reasons_for
-from bnrepro.verdicts.verdict import COLUMNS, Verdict
 
 # In the order in which the argument is told.
 _PICTURES = (scales, correlation, paths, optimizers)
@@ -22,8 +21,8 @@ def exhibit(results_dir: str) -> Exhibit:
         RecordError: if its record or a table cannot be read.
     """
     record = laboratory.read(results_dir, STUDY)
-    found = claims.tables(results_dir)
-    verdicts = claims.verdicts(found)
+    found = JUDGED.tables(results_dir)
+    verdicts = JUDGED.verdicts(found)
     seeds = found["scales"]["seed"].nunique()
     return Exhibit(
         name=STUDY,
@@ -33,7 +32,7 @@ def exhibit(results_dir: str) -> Exhibit:
         commands=[laboratory.command(STUDY), f"bnrepro figure {STUDY}"],
         missing=[],
         drawings=[each.drawing(found) for each in _PICTURES],
-        tables=[_verdicts(verdicts), correlation.table(found)],
+        tables=[verdict_table(verdicts), correlation.table(found)],
         series=[],
         computed=record,
         reasons=reasons_for(verdicts),
@@ -45,8 +44,3 @@ def _page() -> str:
     """E4: the surface with sliders, a page that needs nothing but itself."""
     folder = resources.files("bnrepro.exhibits.error_surface")
     return folder.joinpath("interactive.html").read_text(encoding="utf-8")
-
-
-def _verdicts(verdicts: list[Verdict]) -> Table:
-    rows = [astuple(verdict) for verdict in verdicts]
-    return Table("verdicts", COLUMNS, rows, "Verdicts, by criteria that were fixed beforehand.")

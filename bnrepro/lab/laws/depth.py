@@ -61,21 +61,24 @@ def growth(batch: int, activation: str, normalized: bool = True) -> float:
     return float((lengths[0] / lengths[-1]) ** (1 / (len(lengths) - 1)))
 
 
-def squared_gradients(batch: int, activation: str, normalized: bool) -> np.ndarray:
+def squared_gradients(
+    batch: int, activation: str, normalized: bool, *, skips: bool = False, seed: int = 0
+) -> np.ndarray:
     """|dL/dy|^2 of each layer, from the inputs up, of a random linear function L of the outputs.
 
-    All at once: by what would be added to each y, at 0.
+    All at once: by what would be added to each y, at 0. With `skips` a layer adds its inputs.
     """
-    direction = random("law: direction of outputs", batch, _WIDTH)
+    direction = random("law: direction of outputs", batch, _WIDTH, seed=seed)
     normalize = _layer(batch) if normalized else None
     deviation = np.sqrt((1 if normalized else 2) / _WIDTH)
 
     def loss(added: Any) -> Any:
-        values = ops.convert_to_tensor(random("law: inputs", batch, _WIDTH))
-        for n, kernel in enumerate(standard_kernels()):
-            values = ops.matmul(values, deviation * kernel) + added[n]
-            values = values if normalize is None else normalize(values)
-            values = ops.relu(values) if activation == "relu" else values
+        values = ops.convert_to_tensor(random("law: inputs", batch, _WIDTH, seed=seed))
+        for n, kernel in enumerate(standard_kernels(seed)):
+            inner = ops.matmul(values, deviation * kernel) + added[n]
+            inner = inner if normalize is None else normalize(inner)
+            inner = ops.relu(inner) if activation == "relu" else inner
+            values = values + inner if skips else inner
         return ops.sum(values * direction)
 
     slopes = gradient(loss, np.zeros((_DEPTH, batch, _WIDTH)))
@@ -83,9 +86,9 @@ def squared_gradients(batch: int, activation: str, normalized: bool) -> np.ndarr
 
 
 @cache
-def standard_kernels() -> list[np.ndarray]:
+def standard_kernels(seed: int = 0) -> list[np.ndarray]:
     """Kernels of variance 1, the same for all networks, (inputs, units) each."""
-    return [random(f"law: kernel {n}", _WIDTH, _WIDTH) for n in range(_DEPTH)]
+    return [random(f"law: kernel {n}", _WIDTH, _WIDTH, seed=seed) for n in range(_DEPTH)]
 
 
 def _layer(batch: int) -> Function:

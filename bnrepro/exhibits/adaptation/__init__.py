@@ -1,0 +1,1 @@
+"""What statistics of another domain do for a trained network (C24)."""

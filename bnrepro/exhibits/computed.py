@@ -1,0 +1,92 @@
+"""What the exhibits of studies that the laboratory computes share: tables and verdicts of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+
+import pandas as pd
+
+from bnrepro.exhibits.exhibit import Table
+from bnrepro.records import laboratory
+from bnrepro.records.laboratory import LaboratoryRecord
+from bnrepro.verdicts.comparison import judge_seeds, of_values, without_records
+from bnrepro.verdicts.criteria import SeedCriterion
+from bnrepro.verdicts.verdict import COLUMNS, Verdict
+
+# The tables of a study by their names, and what is measured on one seed's rows of one of them.
+Tables = Mapping[str, pd.DataFrame]
+Measure = Callable[[pd.DataFrame], float]
+# What is measured for each criterion, and of which rows; these have a column `seed`.
+Measures = Mapping[str, tuple[pd.DataFrame, Measure]]
+
+
+@dataclass(frozen=True)
+class ComputedClaims:
+    """The criteria of one study of `bnrepro laboratory`, held against its tables.
+
+    `measures` gives what is measured for each key of `criteria`. Numbers that `in_points` names are
+    shares, and are printed as percentage points.
+    """
+
+    study: str
+    table_names: Sequence[str]
+    criteria: Mapping[str, SeedCriterion]
+    measures: Callable[[Tables], Measures]
+    in_points: Sequence[str] = ()
+
+    @property
+    def claims(self) -> list[str]:
+        """The claims that have a criterion here."""
+        return list(dict.fromkeys(each.claim for each in self.criteria.values()))
+
+    def tables(self, results_dir: str) -> dict[str, pd.DataFrame]:
+        """The study's tables by their names.
+
+        Raises:
+            ConfigError: if it was not computed below `results_dir`.
+            RecordError: if a table cannot be read.
+        """
+        laboratory.read(results_dir, self.study)
+        return {
+            name: laboratory.read_table(results_dir, self.study, name) for name in self.table_names
+        }
+
+    def verdicts_on(self, claim: str, results_dir: str) -> list[Verdict]:
+        """The verdicts on one of the claims, or how to compute what they rest on.
+
+        Raises:
+            RecordError: if the record or a table cannot be read.
+        """
+        if laboratory.exists(results_dir, self.study):
+            found = self.verdicts(self.tables(results_dir))
+            return [verdict for verdict in found if verdict.claim == claim]
+        command = laboratory.command(self.study, results_dir)
+        own = [criterion for criterion in self.criteria.values() if criterion.claim == claim]
+        return [without_records(criterion, command) for criterion in own]
+
+    def verdicts(self, found: Tables) -> list[Verdict]:
+        """The verdicts from `tables`, in the order of the criteria."""
+        measures = self.measures(found)
+        return [self._judge(key, *measures[key]) for key in self.criteria]
+
+    def _judge(self, key: str, rows: pd.DataFrame, measure: Measure) -> Verdict:
+        of_seeds = [measure(own) for _, own in rows.groupby("seed", sort=True)]
+        compared = of_values("median", of_seeds, points=key in self.in_points)
+        return judge_seeds(self.criteria[key], compared)
+
+
+def verdict_table(verdicts: Sequence[Verdict]) -> Table:
+    """The verdicts as a table of an exhibit."""
+    rows = [astuple(verdict) for verdict in verdicts]
+    return Table("verdicts", COLUMNS, rows, "Verdicts, by criteria that were fixed beforehand.")
+
+
+def made_on(record: LaboratoryRecord, rows: pd.DataFrame) -> str:
+    """The images of a study that trains, and the number of its seeds, for a title."""
+    data = "MNIST" if record.scale == laboratory.PUBLISHED_SCALE else f"digits, {record.scale}"
+    return f"{data}, n = {rows['seed'].nunique()}"
+
+
+def images_of(setting: pd.DataFrame) -> str:
+    """The images of a grid of small networks, from its table `setting`."""
+    name = str(setting["data"].iloc[0])
+    return "MNIST" if name == "mnist" else name

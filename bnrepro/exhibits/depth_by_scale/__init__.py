@@ -1,0 +1,1 @@
+"""Which depths and initial scales a network trains at (F2)."""

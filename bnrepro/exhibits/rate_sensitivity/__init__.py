@@ -1,0 +1,1 @@
+"""What a learning rate that is off costs, by optimizer (F1)."""

@@ -1,0 +1,121 @@
+"""The networks of the study `smoothness`, and what was measured while they trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from bnrepro.drawing.curves import Label, label_ends
+from bnrepro.experiments.line import BLUE, GREEN, ORANGE, VERMILLION, Line
+from bnrepro.records.record import RecordError
+from bnrepro.verdicts.comparison import Comparison, of_values
+
+STUDY = "smoothness"
+PLAIN, BN, NOISY, NOISE = "without BN", "with BN", "noisy BN", "noise without BN"
+LINES = {
+    PLAIN: Line(PLAIN, VERMILLION, "-", "o"),
+    BN: Line(BN, BLUE, "-", "s"),
+    NOISY: Line(NOISY, GREEN, (0, (5, 2)), "^"),
+    NOISE: Line(NOISE, ORANGE, (0, (1, 1.3)), "v"),
+}
+# Within so large a ratio there are ticks between powers of ten.
+_FEW_DECADES = 300
+_BY_NORMALIZATION = {"batch": BN, "noisy_batch": NOISY, "noise": NOISE}
+
+
+def labelled(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of a `Selection` with their network's name as `label`."""
+    normalized = runs["config.normalization"].map(_BY_NORMALIZATION)
+    return runs.assign(label=normalized.where(runs["config.placement"] != "none", PLAIN))
+
+
+def measured(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The rows of a measure, each with its `network` and `seed`; `runs` are `labelled`.
+
+    Raises:
+        RecordError: if the file of a run that was asked for the measure cannot be read.
+    """
+    frames = []
+    for run in runs.to_dict("records"):
+        if measure not in run["config.measures"]:
+            continue
+        path = Path(run["directory"]) / f"{measure}.csv"
+        try:
+            frame = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise RecordError(f"{path}: cannot be read ({error})") from error
+        frames.append(frame.assign(network=run["label"], seed=run["seed"]))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def compared(name: str, of_seeds: pd.Series) -> Comparison:
+    """One number a seed; seeds of which a network is absent have none."""
+    return of_values(name, of_seeds.dropna().to_numpy())
+
+
+def draw_over_steps(
+    axes: Axes, rows: pd.DataFrame, quantity: str, network: str, dashed: bool = False
+) -> Label | None:
+    """The median over seeds at each step, with a band from the least seed to the greatest.
+
+    What is not finite on a seed counts as the worst: where the median is not finite there is no
+    line. `rows` have `seed`, `step` and the quantity. Gives the label of the line's end.
+    """
+    if rows.empty:
+        return None
+    line = LINES[network]
+    by_step = rows.groupby("step")[quantity]
+    low, middle, high = by_step.min(), by_step.median(), by_step.max()
+    axes.fill_between(low.index, low, high, color=line.color, alpha=0.15, linewidth=0)
+    style = (0, (4, 2)) if dashed else line.style
+    axes.plot(
+        middle.index, middle, color=line.color, linestyle=style, marker=line.marker,
+        markersize=2 if dashed else 3.5, linewidth=1.1 if dashed else 1.6, label=network,
+    )  # fmt: skip
+    return Label(float(middle.index[-1]), float(middle.iloc[-1]), network, line.text_color)
+
+
+def draw_networks(
+    axes: Axes, rows: pd.DataFrame, quantity: str, networks: Sequence[str] = (PLAIN, BN)
+) -> None:
+    """`draw_over_steps` of some networks, with their labels; set the scale of the values before."""
+    drawn = [
+        draw_over_steps(axes, rows[rows["network"] == network], quantity, network)
+        for network in networks
+    ]
+    axes.set_xlabel("training steps")
+    if axes.get_yscale() == "log":
+        plain_ticks(axes)
+    label_ends(axes, [label for label in drawn if label is not None])
+
+
+def steps_axis(axes: Axes, last: int) -> None:
+    """Steps of equal ratios at equal distances, from step 0 to the last one."""
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set_xlim(0, last)
+    axes.xaxis.set_major_locator(FixedLocator([0, 1, 10, 100, 1000]))
+    axes.xaxis.set_major_formatter(FuncFormatter(_plainly))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("training steps")
+
+
+def plain_ticks(axes: Axes) -> None:
+    """Plain numbers on the logarithmic axis of values; call it when all is drawn."""
+    low, high = axes.get_ylim()
+    within_a_decade = (1, 2, 5) if high / low < _FEW_DECADES else (1,)
+    axes.yaxis.set_major_locator(LogLocator(subs=within_a_decade))
+    axes.yaxis.set_major_formatter(FuncFormatter(_plainly))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _plainly(value: float, _: int | None) -> str:
+    return f"{value:,.10g}"
+
+
+def describe(rows: pd.DataFrame, quantity: str) -> str:
+    """Medians over seeds and steps by network, in words."""
+    medians = rows.groupby("network", sort=False)[quantity].median()
+    each = "; ".join(f"{network}: {value:.3g}" for network, value in medians.items())
+    return f"Median over seeds and steps: {each}."

@@ -1,0 +1,190 @@
+"""Memory: each process's share of a GPU, the most that it took, and one line where it ends."""
+
+import errno
+import json
+import os
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from runs import command, finish, only_directory
+
+from bnrepro.config import ConfigError, backend
+from bnrepro.config.composition import compose
+from bnrepro.records.environment import mps_daemon_runs
+from bnrepro.training import shortage
+
+SHARE, NEWER = "XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_CLIENT_MEM_FRACTION"
+GIGABYTE = 10**9
+REMEDY = "a smaller batch_size (now 32) or model.width (now 1)"
+BACKENDS = ("tensorflow", "jax")
+
+
+class JaxRuntimeError(RuntimeError):
+    pass
+
+
+class ResourceExhaustedError(Exception):
+    pass
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """What `select` sets is gone after the test; neither name of JAX's variable is set."""
+    before = dict(os.environ)
+    for name in (SHARE, NEWER):
+        os.environ.pop(name, None)
+    yield os.environ
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "expected"),
+    [
+        ([], {}, {SHARE: "0.9"}),
+        # Of a sweep with several runs on the card, or of the person.
+        ([], {SHARE: "0.2250"}, {SHARE: "0.2250"}),
+        (["device_memory=0.5"], {SHARE: "0.2250"}, {SHARE: "0.5"}),
+        (["device_memory=0.5"], {NEWER: "0.3"}, {SHARE: "0.5"}),
+        # JAX does not start where both are set.
+        ([], {NEWER: "0.3"}, {NEWER: "0.3"}),
+        ([], {NEWER: "0.3", SHARE: "0.2250"}, {NEWER: "0.3"}),
+    ],
+)
+def test_jax_is_told_its_share_by_one_variable(environment, words, variables, expected):
+    environment.update(variables)
+    backend._limit_device_memory(compose(words).config.device_memory)
+    assert {name: environment[name] for name in (SHARE, NEWER) if name in environment} == expected
+
+
+def test_a_share_is_at_most_the_card():
+    with pytest.raises(ConfigError, match="device_memory=1.5: expected a number from 0 to 1"):
+        compose(["device_memory=1.5"])
+
+
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [
+        (MemoryError(), "machine"),
+        (np._core._exceptions._ArrayMemoryError((10**12,), np.dtype("f8")), "machine"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "machine"),
+        (JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 17 bytes."), "device"),
+        # What XLA says of the CPU, and of a graph's launch on a GPU.
+        (JaxRuntimeError("INTERNAL: Error dispatching: Out of memory allocating 17"), "device"),
+        (JaxRuntimeError("INTERNAL: CUDA_ERROR_OUT_OF_MEMORY: out of memory"), "device"),
+        (ResourceExhaustedError("OOM when allocating tensor with shape[9]"), "device"),
+        (RuntimeError("std::bad_alloc"), "device"),
+    ],
+)
+def test_whoever_runs_out_of_memory_it_is_told_with_its_remedy(error, place):
+    config = compose(["backend=jax", "batch_size=32"]).config.accelerated()
+    fewer = {
+        "machine": ", or fewer runs at once (--workers)",
+        "device": ", fewer runs on it (--per-gpu), or a larger device_memory",
+    }
+    line = shortage.in_words(error, config, on_accelerator=True)
+    assert line == f"out of memory on the {place}: {REMEDY}{fewer[place]}"
+    line = shortage.in_words(error, config, on_accelerator=False)
+    assert line == f"out of memory on the machine: {REMEDY}{fewer['machine']}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no"),
+        OSError(errno.ENOSPC, "No space left"),
+        ConfigError("data.root=/out of memory: no such folder"),
+    ],
+)
+def test_other_errors_are_none_of_memory(error):
+    config = compose([]).config.accelerated()
+    assert shortage.in_words(error, config, on_accelerator=False) is None
+
+
+def run_within(results, gigabytes, *words):
+    """`bnrepro run` with so much address space."""
+    limit = gigabytes * GIGABYTE
+    return subprocess.run(
+        command(results, "threads=1", *words),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )
+
+
+def lines_of(done):
+    assert "Traceback" not in done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith("bnrepro: ")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_network_that_does_not_fit_is_one_line_and_leaves_nothing(tmp_path, backend):
+    words = (f"backend={backend}", "model=inception", "model.width=30", "batch_size=32")
+    done = run_within(tmp_path, 6, *words)
+    assert done.returncode == 1
+    assert lines_of(done) == [
+        "bnrepro: out of memory on the machine: a smaller batch_size (now 32) or model.width (now "
+        "30), or fewer runs at once (--workers)"
+    ]
+    assert not any(tmp_path.iterdir())
+
+
+# A measure that asks the backend for more than any machine has.
+GREEDY = """
+import sys
+from bnrepro.config import backend
+from bnrepro.config.composition import compose
+
+composition = compose(sys.argv[1:])
+backend.select(composition.config)
+import keras
+from bnrepro import training
+from bnrepro.measures.measure import Measure
+
+class Greedy(Measure):
+    name, columns = "greedy", ("step",)
+
+    def rows(self, engine, step):
+        size = 2**46 if step else 1
+        return [[float(keras.ops.sum(keras.ops.zeros(size)))]]
+
+print(training.run(composition, [Greedy(every=3)]).status)
+"""
+
+
+@pytest.mark.parametrize("backend", [pytest.param("tensorflow", marks=pytest.mark.slow), "jax"])
+def test_a_run_that_asks_for_too_much_is_one_line_and_its_record_says_so(tmp_path, backend):
+    words = [f"backend={backend}", "train_steps=3", "threads=1", "tensorboard=false"]
+    done = subprocess.run(
+        [sys.executable, "-c", GREEDY, f"results_dir={tmp_path}", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "failed\n", done.stderr[-2000:]
+    record = json.loads((only_directory(tmp_path) / "record.json").read_text())
+    assert (record["status"], record["train_steps"]) == ("failed", 3)
+    assert lines_of(done) == [f"bnrepro: {record['error']}"]
+    assert record["error"].startswith("out of memory on the machine: a smaller batch_size (now ")
+
+
+def test_a_record_says_the_most_memory_that_the_run_took(tmp_path):
+    finish(tmp_path, "backend=jax", "train_steps=2", "threads=1", "tensorboard=false")
+    record = json.loads((only_directory(tmp_path) / "record.json").read_text())
+    assert 0.1 * GIGABYTE < record["peak_memory"]["host"] < 2 * GIGABYTE
+    assert record["peak_memory"]["device"] is None
+
+
+def test_a_daemon_of_cuda_that_lives_is_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    assert not mps_daemon_runs()
+    file = tmp_path / "nvidia-cuda-mps-control.pid"
+    file.write_text(f"{os.getpid()}\n")
+    assert mps_daemon_runs()
+    file.write_text("999999999\n")
+    assert not mps_daemon_runs()
