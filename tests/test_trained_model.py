@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +12,8 @@ from engine_process import ask
 from runs import command, only_directory
 
 import bnrepro
-from bnrepro import models
-from bnrepro.config import ConfigError
+from bnrepro import models, normalization
+from bnrepro.config import NORMALIZATIONS, ConfigError
 from bnrepro.config.composition import compose
 from bnrepro.models import from_pixels
 
@@ -60,6 +61,30 @@ def test_every_layer_is_known(words, tmp_path):
         np.testing.assert_array_equal(loaded(pixels), whole(pixels))
         inner = loaded.layers[2](images, training=False)
         np.testing.assert_array_equal(inner, network.model(images, training=False))
+
+
+def test_a_process_that_has_built_no_network_knows_every_layer(tmp_path):
+    """As a notebook, which begins with `load_model`, or plain Keras after `import bnrepro.models`.
+    A layer is known to a process from the moment its file is imported."""
+    for name in NORMALIZATIONS:
+        layer = normalization.constructor(
+            compose(["model=inception", f"normalization={name}"]).config
+        )
+        keras.Sequential([keras.Input((8, 8, 8)), layer("unit")]).save(tmp_path / f"{name}.keras")
+    code = (
+        "import sys, keras, bnrepro.models\n"
+        "for path in sys.argv[1:]:\n"
+        "    keras.saving.load_model(path, compile=False)\n"
+    )
+    paths = sorted(map(str, tmp_path.glob("*.keras")))
+    done = subprocess.run(
+        [sys.executable, "-c", code, *paths],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (len(paths), done.returncode) == (len(NORMALIZATIONS), 0), done.stderr[-2000:]
 
 
 def test_every_channel_has_its_own_scaling(tmp_path):

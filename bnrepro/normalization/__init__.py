@@ -12,12 +12,14 @@ from typing import Any
 import keras
 
 from bnrepro import own
-from bnrepro.config import RunConfig
+from bnrepro.config import NORMALIZATIONS, RunConfig
 from bnrepro.config.own import parse
 from bnrepro.own import layers
 
 Maker = Callable[[str], keras.layers.Layer]
 
+# All of them at once: a process that only loads a model must know the layers that its file names.
+_CHOSEN = {name: import_module(f"{__name__}.{name}") for name in NORMALIZATIONS}
 # Without statistics, gamma and beta: what stands in place of a normalization.
 _WITHOUT_WEIGHTS = ("noise",)
 
@@ -33,8 +35,7 @@ def constructor(config: RunConfig, last_hidden: bool = False) -> Maker | None:
     shared = _shared_options(config)
     if is_own(config):
         return layers.maker(_own_part(config), shared)
-    chosen = import_module(f"{__name__}.{config.normalization or 'batch'}")
-    layer, options = chosen.choose(config, last_hidden)
+    layer, options = _CHOSEN[config.normalization or "batch"].choose(config, last_hidden)
     shared = {} if config.normalization in _WITHOUT_WEIGHTS else shared
     return lambda name: layer(name=name, **shared, **options)
 
