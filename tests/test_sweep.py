@@ -31,6 +31,7 @@ from bnrepro.records.record import (
 )
 from bnrepro.sweep import run_sweep, show_folder, show_status
 from bnrepro.sweep.launcher import Process, start
+from bnrepro.sweep.outcome import Ending, _in_words
 
 FAKE_SWEEP = Path(__file__).with_name("fake_sweep.py")
 NAME = "mlp-digits-x1"
@@ -121,16 +122,19 @@ def alive(pid: int) -> bool:
     return True
 
 
+KILLED = (
+    "killed by SIGKILL, as a process is where memory ends: fewer runs at once (--workers), or a "
+    "smaller batch_size or model.width"
+)
+
+
 def test_every_way_to_end_is_recorded_and_the_others_go_on(
     folder: Folder, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder.behave(s0="SIGKILL", s1="SIGSEGV", s2="exits", s3="raises", s4="forgets", s5="diverges")
     assert folder.sweep("seed=range(0,7)", workers=2) == 1
     assert [folder.status(seed) for seed in range(7)] == [*["failed"] * 5, "diverged", "completed"]
-    assert folder.error(0) == (
-        "killed by SIGKILL, as a process is where memory ends: fewer runs at once (--workers), or "
-        "a smaller batch_size or model.width"
-    )
+    assert folder.error(0) == KILLED
     assert folder.error(1) == "killed by SIGSEGV"
     assert folder.error(2) == "exited with code 3: no space left in mnist.gz"
     assert folder.error(3) == "ValueError: bad luck"
@@ -201,7 +205,23 @@ def test_a_retry_that_is_killed_replaces_the_old_reason(folder: Folder) -> None:
     folder.sweep("seed=0")
     folder.behave(s0="SIGKILL")
     assert folder.sweep("seed=0", retry_failed=True) == 1
-    assert folder.error(0) == "killed by SIGKILL, as the out-of-memory killer does"
+    assert folder.error(0) == KILLED
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "expected"),
+    [
+        (1, "bnrepro: out of memory on the device: remedy", "out of memory on the device: remedy"),
+        (1, "bnrepro: no such file", "exited with code 1: bnrepro: no such file"),
+        (-6, "  what():  std::bad_alloc", KILLED.replace("SIGKILL", "SIGABRT")),
+        (-6, "assertion failed", "killed by SIGABRT"),
+    ],
+)
+def test_where_memory_has_ended_the_remedy_is_said(
+    tmp_path: Path, code: int, said: str, expected: str
+) -> None:
+    (tmp_path / "log.txt").write_text(f"$ bnrepro run\nloading\n{said}\n")
+    assert _in_words(Ending(code, tmp_path / "log.txt", asked=False)) == expected
 
 
 def test_an_interrupted_run_goes_on(folder: Folder) -> None:
