@@ -198,6 +198,7 @@ def test_every_figure_names_what_the_full_plan_measures():
         *(f"{what}/scale_cpu" for what in ("other_time", "beside")),
         *(f"{what}/{name}" for what in ("programs", "programs_again") for name in STARTED),
         *(f"memory/cifar10/{backend}" for backend in BACKENDS),
+        *(f"memory_compiling/cifar10/{backend}" for backend in BACKENDS),
         *(
             f"{what}/{name}/{backend}"
             for what in ("first_step", "compile", "compile_again")
