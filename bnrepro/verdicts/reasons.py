@@ -38,8 +38,8 @@ _REASONS = {
         "hundredth of that with batch normalization, and of a tiny gradient the changes are tiny. "
         "Measurements at steps of equal ratios are mostly of that time. When it learns, its "
         "surface becomes rough at once (smoothness/landscape.png), but its gradient is still the "
-        "shorter one, which makes absolute changes small; relative to gradient and weights they "
-        "are the larger ones."
+        "shorter one, which makes absolute changes small; at long steps, relative to gradient and "
+        "weights, they are the larger ones by far."
     ),
     "E3": (
         "At a constant rate every step of RMSprop is about as long as the rate, however small the "
