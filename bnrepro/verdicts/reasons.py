@@ -45,8 +45,8 @@ _REASONS = {
         "hundredth of that with batch normalization, and of a tiny gradient the changes are tiny. "
         "Measurements at steps of equal ratios are mostly of that time. When it learns, its "
         "surface becomes rough at once (smoothness/landscape.png), but its gradient is still the "
-        "shorter one, which makes absolute changes small; relative to gradient and weights they "
-        "are the larger ones."
+        "shorter one, which makes absolute changes small; at long steps, relative to gradient and "
+        "weights, they are the larger ones by far."
     ),
     "C24": (
         "New means and variances take back what shifts and widens the inputs of the units, as "
