@@ -24,6 +24,7 @@ from bnrepro.exhibits import making
 from bnrepro.exhibits.claims import LABORATORY, STUDIES
 from bnrepro.experiments import EXPERIMENTS as KNOWN
 from bnrepro.lab.exact import EXACT_CLAIMS
+from bnrepro.paper import CLAIMS
 from bnrepro.verdicts.verdict import COLUMNS, count_outcomes
 
 ROOT = Path(__file__).parent.parent
@@ -243,9 +244,20 @@ def test_the_verdicts_of_the_laboratory_follow_from_its_tables(study):
 
 
 def test_the_verdicts_from_the_records_are_the_published_ones():
-    of_records = [row for row in published_verdicts() if row[0] in STUDIES]
-    printed = bnrepro("claims", *STUDIES, "--format", "csv")
+    of_paper = [each.identifier for each in CLAIMS if each.identifier in STUDIES]
+    of_records = [row for row in published_verdicts() if row[0] in of_paper]
+    printed = bnrepro("claims", *of_paper, "--format", "csv")
     assert list(csv.reader(io.StringIO(printed)))[1:] == of_records
+
+
+@pytest.mark.parametrize(
+    ("claim", "exhibit"), [("A1", "noisy_batch"), ("A2", "smoothness"), ("A3", "covariate_shift")]
+)
+def test_the_verdicts_on_trained_studies_of_the_laboratory_are_the_published_ones(claim, exhibit):
+    with (RESULTS.parent / exhibit / "verdicts.csv").open() as file:
+        published = list(csv.reader(file))
+    printed = bnrepro("claims", claim, "--format", "csv", f"results_dir={RESULTS.parent}")
+    assert sorted(csv.reader(io.StringIO(printed))) == sorted(published)
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from bnrepro.exhibits.small_batches import claims as small_batches
 from bnrepro.exhibits.smoothness import (
     covariate_shift_claims,
     distributions_claims,
+    explanation_claims,
     landscape_claims,
 )
 from bnrepro.records import laboratory, study_records
@@ -44,6 +45,7 @@ _JUDGED = (
     distributions_claims.CLAIMS,
     covariate_shift_claims.CLAIMS,
     landscape_claims.CLAIMS,
+    explanation_claims.CLAIMS,
 )
 # Some claims are judged by the records of several studies, each by criteria of its own.
 STUDIES: dict[str, list[JudgedClaim]] = {}
@@ -59,6 +61,7 @@ _QUESTIONS = (
     distributions_claims,
     covariate_shift_claims,
     landscape_claims,
+    explanation_claims,
 )
 CRITERIA: dict[str, SeedCriterion] = {
     key: criterion for question in _QUESTIONS for key, criterion in question.CRITERIA.items()

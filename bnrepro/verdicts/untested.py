@@ -17,10 +17,6 @@ REASONS = {
         "the mini-batch, but rate and number of steps change with it, and no criterion was fixed "
         "before its runs"
     ),
-    "C25": (
-        "not the paper's claim but a later explanation; nothing here measures how smooth the loss "
-        "is"
-    ),
 }
 
 
