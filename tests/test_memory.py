@@ -200,18 +200,22 @@ import numpy as np
 from bnrepro.data.alignment import empty_images, is_aligned
 if sys.argv[1] == "backend=jax":
     from bnrepro.engine.jax import JaxEngine as Engine
+    from bnrepro.engine.placement import Placement
+
+    Engine._placement = Placement()
 else:
     from bnrepro.engine.tensorflow import TensorFlowEngine as Engine
+engine = Engine.__new__(Engine)
 
 for start in (0, 16):
     images = empty_images((9, 64))[:, :48].copy() if start else empty_images((9, 64))
     odd = np.frombuffer(bytes(9 * 64), np.uint8).reshape(9, 64)
     for given in (images, odd):
-        table = Engine.to_device(None, given)
+        table = engine.to_device(given)
         assert np.asarray(table).tolist() == given.tolist()
 images = empty_images((9, 64))
 images[:] = 1
-table = Engine.to_device(None, images)
+table = engine.to_device(images)
 images[:] = 2
 print(is_aligned(images), np.asarray(table).max())
 """

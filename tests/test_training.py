@@ -84,7 +84,7 @@ def test_the_record_says_what_was_run_and_nothing_about_places(finished):
     assert record["num_parameters"] == 28_010
     assert record["best_accuracy"] > 0.9
     assert set(record["seconds"]) == {
-        "train", "evaluate", "compile", "checkpoint", "population", "total",
+        "train", "evaluate", "score", "compile", "checkpoint", "population", "total",
     }  # fmt: skip
     assert record["seconds"]["total"] > record["seconds"]["train"]
     for place in (str(directory), "/tmp", '"results_dir"', '"root"'):

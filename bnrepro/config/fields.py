@@ -338,8 +338,7 @@ class PopulationConfig:
     every: int = field(
         default=0,
         metadata=about(
-            "steps between two scores with moving averages and with population statistics; 0: "
-            "none, or at each evaluation with measures=[population]",
+            "steps between two scores with both statistics; 0: none, or as measures says",
             at_least(0, 10**9),
             number(62, "population", (0, "no_population")),
             absent=0,
@@ -432,8 +431,7 @@ class RunConfig(LaunchConfig):
     )
     shuffle: str = field(
         metadata=about(
-            "within_shards: examples anew each epoch; shards: only the order of fixed batches; "
-            "class_pairs: two examples each of half as many classes",
+            "within_shards: anew each epoch; shards: fixed batches; class_pairs: few classes each",
             word=itself(36),
             choices=SHUFFLES,
         )

@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from types import FrameType
 
-from bnrepro.screen.foot import foot
 
 # Of a person, a scheduler, a terminal that closes, and batch systems before their time is over.
 _ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -98,6 +97,9 @@ def end_process(number: signal.Signals, last_words: str = "") -> None:
     """End this process here and now, whatever its other threads do."""
 
     def say() -> None:
+        # Here, so that help and completion need no library of the terminal's.
+        from bnrepro.screen.foot import foot
+
         foot().erase()
         if last_words:
             print(last_words, file=sys.stderr, flush=True)
