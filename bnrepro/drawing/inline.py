@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from importlib import resources
 from string import Template
+from zlib import crc32
 
 import jinja2
 from markupsafe import Markup
@@ -37,15 +38,23 @@ def of_page(svg: str, identifier: str, description: str) -> str:
     text = svg[svg.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\b(?:d|x|y)="[^"]+"', _rounded, text)
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{identifier}-\1"', text)
-    text = re.sub(r'href="#([^"]+)"', rf'href="#{identifier}-\1"', text)
-    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{identifier}-\1)", text)
+    text = _with_short_names(text, f"{crc32(identifier.encode()):x}")
+    text = re.sub(r">\s+<", "><", text)
     for color in (INK, GRID, SURFACE, *PALETTE):
         text = text.replace(color, f"var(--{color[1:]})")
     text = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", text)
     text = re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", text)
     attributes = f'role="img" aria-label="{escape(description)}"'
     return text.replace("<svg ", f"<svg {attributes} ", 1).strip()
+
+
+def _with_short_names(svg: str, prefix: str) -> str:
+    """What is referred to by its identifier has one of the page's own; the others have none."""
+    names = dict.fromkeys(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    short = {name: f"{prefix}-{number:x}" for number, name in enumerate(names)}
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{short[m[1]]}"' if m[1] in short else "", svg)
+    svg = re.sub(r'href="#([^"]+)"', lambda match: f'href="#{short[match[1]]}"', svg)
+    return re.sub(r"url\(#([^)]+)\)", lambda match: f"url(#{short[match[1]]})", svg)
 
 
 def _rounded(attribute: re.Match[str]) -> str:

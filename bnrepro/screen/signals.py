@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from types import FrameType
 
-
 # Of a person, a scheduler, a terminal that closes, and batch systems before their time is over.
 _ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 # A terminal that is stopped takes no last words.
