@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from runs import START_SECONDS
 
 from bnrepro.cli.commands import COMMANDS
 from bnrepro.cli.completion import complete, script
@@ -132,7 +133,7 @@ def typed(command, prompt, keys, expected, tmp_path):
         command, stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True
     )
     os.close(inner)
-    screen, deadline = "", time.monotonic() + 240
+    screen, deadline = "", time.monotonic() + START_SECONDS
 
     def read_until(text):
         nonlocal screen

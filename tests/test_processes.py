@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pandas as pd
 import pytest
+from runs import START_SECONDS
 
 from bnrepro.config.composition import compose
 from bnrepro.records.record import read_record
@@ -20,7 +21,7 @@ WORDS = (
 )  # fmt: skip
 LONG = ("train_steps=100000", "evaluate_every=10")
 TOGETHER = ("devices=4", "processes=2")
-SECONDS_TO_TRAIN = 300
+SECONDS_TO_TRAIN = START_SECONDS
 SECONDS_TO_END = 15
 
 pytestmark = pytest.mark.slow
