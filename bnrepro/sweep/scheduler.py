@@ -11,7 +11,7 @@ from types import FrameType
 
 from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
-from bnrepro.records.lock import Busy, claim, is_held
+from bnrepro.records.lock import Busy, claim, is_held, renew
 from bnrepro.records.run_directory import check_writable, open_directory
 from bnrepro.screen.signals import heeded
 from bnrepro.sweep.announcement import announced
@@ -102,6 +102,7 @@ class Scheduler:
                         self._report(child.job, Outcome("stopping"))
                 else:
                     self._fill()
+                renew()
                 self._refresh()
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
 
