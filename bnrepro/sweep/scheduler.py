@@ -106,6 +106,11 @@ class Scheduler:
                 self._refresh()
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
 
+    @property
+    def farewell(self) -> str:
+        """What a person is told whose signal has ended the sweep."""
+        return "interrupted; the same command goes on from here"
+
     def states(self) -> list[tuple[PlannedRun, Outcome]]:
         """How far each run is, in the order of the plan."""
         return [(run, self._outcomes[run.directory]) for run in self._planned]

@@ -5,7 +5,7 @@ Of the runs of a grid or a study, or of all that is going on in a results folder
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,15 +18,24 @@ from bnrepro.records.record import FINISHED, RecordError, left_out, read_record
 from bnrepro.records.run_directory import read_config
 from bnrepro.screen import duration, percent
 from bnrepro.sweep.announcement import Announced, announced_below
-from bnrepro.sweep.display import counts_of, seconds_left, seconds_together
+from bnrepro.sweep.display import QUEUED, counts_of, seconds_left, seconds_together
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.outcome import LOG, Outcome, on_disk, progress
 
 # As many lines as a terminal shows; of the others there are counts.
 _MOST_LINES = 20
 _LATELY_SECONDS = 3600.0
-_ORDER = ("running", "starting", "failed", "interrupted", "waiting", "diverged", "completed")
-_OPEN = ("running", "starting", "waiting")
+_ORDER = (
+    "running",
+    "starting",
+    "failed",
+    "interrupted",
+    *QUEUED,
+    "waiting",
+    "diverged",
+    "completed",
+)
+_OPEN = ("running", "starting", *QUEUED, "waiting")
 
 
 @dataclass(frozen=True)
@@ -58,14 +67,16 @@ class Row:
         )
 
 
-def now(run: PlannedRun) -> Outcome:
-    """How far a planned run is at this moment.
+def now(run: PlannedRun, in_queue: Mapping[Path, str] | None = None) -> Outcome:
+    """How far a planned run is at this moment; `in_queue`: what a cluster says of it.
 
     Raises:
         ConfigError: if its directory holds another config, or its record cannot be read.
     """
     if is_held(run.directory):
         return Outcome("running")
+    if in_queue and run.directory in in_queue:
+        return Outcome(in_queue[run.directory])
     found = Outcome("waiting") if run.composition.config.force else on_disk(run)
     # A sweep claims a run until its process has gone, moments after the record.
     return Outcome("running") if not found.done and is_claimed(run.directory) else found
@@ -191,7 +202,7 @@ def _row(directory: Path, status: str, config: RunConfig | None, speeds: Speeds)
     row = Row(directory, status, train_steps=config.train_steps if config else None)
     whole = speeds.seconds(config) if config and status in _OPEN else None
     facts = progress(directory)
-    if status == "waiting":
+    if status in ("waiting", *QUEUED):
         return replace(row, seconds_left=whole)
     if status == "running" and facts is None:
         return replace(row, status="starting", seconds_left=whole)
