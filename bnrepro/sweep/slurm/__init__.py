@@ -11,7 +11,7 @@ from bnrepro.config.study import PlannedRun
 from bnrepro.sweep.slurm import submission
 from bnrepro.sweep.slurm.options import SlurmOptions, load_options
 from bnrepro.sweep.slurm.queue import Unreachable, require
-from bnrepro.sweep.slurm.script import script
+from bnrepro.sweep.slurm.script import array_script
 from bnrepro.sweep.slurm.watch import Rules, SlurmSweep
 
 __all__ = [
@@ -46,7 +46,7 @@ def preview_script(runs: list[PlannedRun], options: SlurmOptions) -> Iterator[st
         return
     array = submission.new_array(runs[0].composition.config.results_dir, len(runs))
     yield f"{array.folder / 'script.sh'}:"
-    yield from script(array, options).splitlines()
+    yield from array_script(array, options).splitlines()
     yield f"{array.folder / 'tasks.txt'}, but for the logs:"
     for run in runs:
         yield " ".join(submission.words_of(run, options.threads))

@@ -72,7 +72,7 @@ class Array:
         return f"bnrepro-{self.folder.name}"
 
 
-def script(array: Array, options: SlurmOptions) -> str:
+def array_script(array: Array, options: SlurmOptions) -> str:
     """The whole script, as `sbatch` takes it."""
     lines = [f"#SBATCH {each}" for each in _directives(array, options)]
     run = command([])

@@ -22,7 +22,7 @@ from bnrepro.sweep.outcome import LOG, raw_record
 from bnrepro.sweep.slurm import queue
 from bnrepro.sweep.slurm.options import SlurmOptions
 from bnrepro.sweep.slurm.queue import Task
-from bnrepro.sweep.slurm.script import Array, script, task_line
+from bnrepro.sweep.slurm.script import Array, array_script, task_line
 
 _RUNS, _JOB = "runs.json", "job.txt"
 
@@ -89,7 +89,7 @@ def submit(runs: Sequence[PlannedRun], options: SlurmOptions) -> str:
     array.folder.mkdir(parents=True)
     (array.folder / "tasks.txt").write_text("\n".join(map(task_line, logs, words)) + "\n")
     path = array.folder / "script.sh"
-    path.write_text(script(array, options))
+    path.write_text(array_script(array, options))
     try:
         queue.check(path)
         _prepare(runs, options)
