@@ -123,6 +123,9 @@ time.sleep(600)
 """
 
 
+SAVED = "the same command goes on from step 7,000"
+
+
 class Node:
     """A machine on which the script of an array runs, with a `scontrol` that notes its words."""
 
@@ -134,7 +137,9 @@ class Node:
         self.array.folder.mkdir(parents=True)
         scontrol = root / "bin" / "scontrol"
         scontrol.parent.mkdir()
-        scontrol.write_text(f'#!/bin/sh\necho "$@" >> {shlex.quote(str(self.called))}\n')
+        # With what the run had said by then: it is to be saved before its task goes.
+        log, called = (shlex.quote(str(path)) for path in (self.log, self.called))
+        scontrol.write_text(f'#!/bin/sh\necho "$@: $(tail -n 1 {log})" >> {called}\n')
         scontrol.chmod(scontrol.stat().st_mode | stat.S_IXUSR)
 
     def start(self, *words: str) -> "subprocess.Popen[bytes]":
@@ -195,7 +200,7 @@ def test_a_run_whose_time_is_over_is_saved_and_requeued(node: Node) -> None:
     task.communicate(timeout=PATIENCE)
     assert (task.returncode, node.code) == (138, "138")
     # The task, not the array, which has the number of one of its tasks.
-    assert node.called.read_text() == "requeue 70_1\n"
+    assert node.called.read_text() == f"requeue 70_1: {SAVED}\n"
 
 
 def test_a_run_that_comes_no_further_is_not_requeued_for_ever(node: Node) -> None:
@@ -204,7 +209,7 @@ def test_a_run_that_comes_no_further_is_not_requeued_for_ever(node: Node) -> Non
         node.await_training(times)
         task.send_signal(signal.SIGUSR1)
         task.communicate(timeout=PATIENCE)
-    assert node.called.read_text() == "requeue 70_1\n"
+    assert node.called.read_text() == f"requeue 70_1: {SAVED}\n"
     assert node.log.read_text().endswith(
         "no step further within its time; raise time in launcher/slurm.yaml\n"
     )

@@ -240,9 +240,9 @@ def _run(planned: list[PlannedRun], num_places: int, threads: int, build: Build)
     return 0 if all(outcome.done for _, outcome in states) else 1
 
 
-def _in_queue(planned: list[PlannedRun]) -> dict[Path, str]:
+def _in_queue(planned: list[PlannedRun]) -> dict[Path, slurm.Queued]:
     folders = {run.composition.config.results_dir for run in planned}
-    return {path: status for each in folders for path, status in slurm.in_queue(each).items()}
+    return {path: queued for each in folders for path, queued in slurm.in_queue(each).items()}
 
 
 def _speeds(planned: list[PlannedRun], threads: int) -> Speeds:

@@ -20,6 +20,7 @@ from bnrepro.sweep.launcher import Launcher
 from bnrepro.sweep.outcome import Outcome
 from bnrepro.sweep.probe import probe
 from bnrepro.sweep.slots import Slot
+from bnrepro.sweep.slurm import Queued
 from bnrepro.sweep.status import now
 
 # As many lines as a terminal shows.
@@ -36,7 +37,7 @@ class Surroundings:
     retry_failed: bool
     measure: bool
     # What a cluster says of runs, by directory.
-    in_queue: Mapping[Path, str] = field(default_factory=dict)
+    in_queue: Mapping[Path, Queued] = field(default_factory=dict)
 
 
 def preview(

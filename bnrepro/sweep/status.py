@@ -21,6 +21,7 @@ from bnrepro.sweep.announcement import Announced, announced_below
 from bnrepro.sweep.display import QUEUED, counts_of, seconds_left, seconds_together
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.outcome import LOG, Outcome, on_disk, progress
+from bnrepro.sweep.slurm import Queued, in_queue
 
 # As many lines as a terminal shows; of the others there are counts.
 _MOST_LINES = 20
@@ -67,16 +68,16 @@ class Row:
         )
 
 
-def now(run: PlannedRun, in_queue: Mapping[Path, str] | None = None) -> Outcome:
-    """How far a planned run is at this moment; `in_queue`: what a cluster says of it.
+def now(run: PlannedRun, queue: Mapping[Path, Queued] | None = None) -> Outcome:
+    """How far a planned run is at this moment; `queue`: what a cluster says of it.
 
     Raises:
         ConfigError: if its directory holds another config, or its record cannot be read.
     """
     if is_held(run.directory):
         return Outcome("running")
-    if in_queue and run.directory in in_queue:
-        return Outcome(in_queue[run.directory])
+    if queue and run.directory in queue:
+        return Outcome(queue[run.directory].status)
     found = Outcome("waiting") if run.composition.config.force else on_disk(run)
     # A sweep claims a run until its process has gone, moments after the record.
     return Outcome("running") if not found.done and is_claimed(run.directory) else found
@@ -93,19 +94,24 @@ def rows_of(states: Iterable[tuple[PlannedRun, Outcome]], speeds: Speeds) -> lis
 def rows_below(results_dir: str) -> list[Row]:
     """What is going on in a results folder.
 
-    That is what runs, is started, or waits for a living sweep; what was interrupted or failed; and
-    what ended within the last hour.
+    That is what runs, is started, or waits for a living sweep or in a cluster's queue; what was
+    interrupted or failed; and what ended within the last hour.
 
     What cannot be read is named on standard error.
     """
     announced = {run.directory: run for run in announced_below(results_dir)}
+    queue = in_queue(results_dir)
+    announced |= {path: Announced(path, queued.config, 0.0) for path, queued in queue.items()}
     found = [path for path in Path(results_dir).glob("runs/*/seed_*") if _is_run(path)]
     states: list[tuple[Path, str, RunConfig | None]] = []
     refused: list[RecordError | ConfigError] = []
     for directory in sorted({*found, *announced}):
         run = announced.get(directory)
         try:
-            status = _status(directory, run.since if run else None)
+            if directory in queue and not is_held(directory):
+                status: str | None = queue[directory].status
+            else:
+                status = _status(directory, run.since if run else None)
             if status in _OPEN:
                 states.append((directory, status, _config(directory, run)))
             elif status is not None:
@@ -202,6 +208,10 @@ def _row(directory: Path, status: str, config: RunConfig | None, speeds: Speeds)
     row = Row(directory, status, train_steps=config.train_steps if config else None)
     whole = speeds.seconds(config) if config and status in _OPEN else None
     facts = progress(directory)
+    if status in QUEUED and (directory / "record.json").exists():
+        step = read_record(directory).train_steps
+        share = 1 - step / row.train_steps if row.train_steps else 1.0
+        return replace(row, step=step, seconds_left=None if whole is None else whole * share)
     if status in ("waiting", *QUEUED):
         return replace(row, seconds_left=whole)
     if status == "running" and facts is None:

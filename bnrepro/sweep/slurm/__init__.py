@@ -5,7 +5,9 @@ array. `queue`: Slurm's commands. `reason`: why a task ended. `watch`: the loop.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bnrepro.config.study import PlannedRun
 from bnrepro.sweep.slurm import submission
@@ -15,6 +17,7 @@ from bnrepro.sweep.slurm.script import array_script
 from bnrepro.sweep.slurm.watch import Rules, SlurmSweep
 
 __all__ = [
+    "Queued",
     "Rules",
     "SlurmOptions",
     "SlurmSweep",
@@ -25,8 +28,16 @@ __all__ = [
 ]
 
 
-def in_queue(results_dir: str) -> dict[Path, str]:
-    """The runs of a folder whose tasks live, by directory: `pending`, `requeued` or `running`.
+@dataclass(frozen=True)
+class Queued:
+    """A run whose task lives: `pending`, `requeued` or `running`, and its config as recorded."""
+
+    status: str
+    config: dict[str, Any]
+
+
+def in_queue(results_dir: str) -> dict[Path, Queued]:
+    """The runs of a folder whose tasks live, by directory.
 
     Empty where the cluster cannot be asked.
     """
@@ -37,7 +48,8 @@ def in_queue(results_dir: str) -> dict[Path, str]:
     except Unreachable:
         return {}
     tasks = {path: known[row.array].get(row.number) for path, row in rows.items()}
-    return {path: task.status for path, task in tasks.items() if task and not task.has_ended}
+    living = {path: task for path, task in tasks.items() if task and not task.has_ended}
+    return {path: Queued(task.status, rows[path].config) for path, task in living.items()}
 
 
 def preview_script(runs: list[PlannedRun], options: SlurmOptions) -> Iterator[str]:

@@ -66,30 +66,29 @@ def require() -> None:
         )
 
 
-def check(script: Path) -> None:
-    """Have a script looked at; nothing is submitted.
-
-    Raises:
-        ConfigError: if Slurm refuses it.
-        Unreachable: if its controller does not answer.
-    """
-    done = _call("sbatch", "--test-only", str(script))
-    if done.returncode != 0:
-        raise ConfigError(f"sbatch refuses the array: {_said(done)}")
-
-
 def submit(script: Path) -> str:
-    """Submit an array; gives its id.
+    """Submit an array, whose tasks wait for `release`; gives its id.
 
     Raises:
         ConfigError: if Slurm refuses the script.
         Unreachable: if its controller does not answer.
     """
-    done = _call("sbatch", "--parsable", str(script))
+    done = _call("sbatch", "--parsable", "--hold", str(script))
     if done.returncode != 0:
         raise ConfigError(f"sbatch refuses the array: {_said(done)}")
     # On a federation of clusters `id;cluster`.
     return done.stdout.strip().partition(";")[0]
+
+
+def release(job: str) -> None:
+    """Let the tasks of an array start.
+
+    Raises:
+        Unreachable: if the controller does not answer, or refuses.
+    """
+    done = _call("scontrol", "release", job)
+    if done.returncode != 0:
+        raise Unreachable(f"scontrol release {job}: {_said(done)}")
 
 
 def tasks(job: str, name: str) -> dict[int, Task]:

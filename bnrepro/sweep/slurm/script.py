@@ -24,6 +24,7 @@ shift
 task=${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID
 note=$folder/$SLURM_ARRAY_TASK_ID
 rm -f "$note.code"
+mkdir -p "$(dirname "$log")"
 echo "start $((${{SLURM_RESTART_COUNT:-0}} + 1)) on $(hostname)"
 
 # Signals reach this script; the run saves its work when it is told.

@@ -12,7 +12,9 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from bnrepro.config import ConfigError
 from bnrepro.config.composition import run_directory
 from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
@@ -35,7 +37,7 @@ class Submitted:
     number: int
     name: str
     seed: int
-    config: dict[str, object]
+    config: dict[str, Any]
     before: str | None
 
     @property
@@ -90,16 +92,31 @@ def submit(runs: Sequence[PlannedRun], options: SlurmOptions) -> str:
     (array.folder / "tasks.txt").write_text("\n".join(map(task_line, logs, words)) + "\n")
     path = array.folder / "script.sh"
     path.write_text(array_script(array, options))
+    write_atomically(array.folder / _RUNS, json.dumps(rows) + "\n")
     try:
-        queue.check(path)
-        _prepare(runs, options)
-        write_atomically(array.folder / _RUNS, json.dumps(rows) + "\n")
         job = queue.submit(path)
-    except Exception:
+    except ConfigError:
         shutil.rmtree(array.folder)
         raise
-    write_atomically(array.folder / _JOB, job + "\n")
+    # Not earlier: what Slurm refuses touches no run.
+    _prepare(runs, options)
+    _release(array.folder, job)
     return job
+
+
+def adopt(array: Path) -> None:
+    """Let an array start whose sweep was killed as it submitted it.
+
+    Raises:
+        OSError: if Slurm's controller does not answer.
+    """
+    if not (array / _JOB).exists() and (job := job_of(array)):
+        _release(array, job)
+
+
+def _release(folder: Path, job: str) -> None:
+    queue.release(job)
+    write_atomically(folder / _JOB, job + "\n")
 
 
 def _prepare(runs: Sequence[PlannedRun], options: SlurmOptions) -> None:

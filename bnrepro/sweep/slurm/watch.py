@@ -104,6 +104,8 @@ class SlurmSweep:
         own = [run for run in self._planned if _results_dir(run) == results_dir]
         self._find_tasks(own, results_dir)
         open_tasks = [self._tasks[run.directory] for run in own if self._is_open(run)]
+        for array in sorted({task.array for task in open_tasks}):
+            submission.adopt(array)
         self._known |= submission.queued(open_tasks)
         left = [run for run in own if not self._is_settled(run)]
         if left:
@@ -169,6 +171,8 @@ class SlurmSweep:
         elif task.code == 2 and is_held(run.directory):
             # Started by hand, or by a sweep on another machine.
             self._report(run, Outcome("elsewhere"))
+        elif self._outcomes[run.directory].status == "elsewhere":
+            self._report(run, Outcome("interrupted", "another process has left it"))
         else:
             outcome = _concluded(run, task, known)
             self._report(run, outcome)
