@@ -349,3 +349,40 @@ def test_tasks_of_a_run_are_those_submitted_last(tmp_path: Path) -> None:
     (found,) = submission.submitted_below(str(tmp_path)).items()
     assert found[0] == run.directory
     assert found[1].array.name == "20260102-000000-b"
+
+
+LINE = "JobId=7 ArrayJobId=7 ArrayTaskId={} JobName=bnrepro-a JobState={} Restarts={} ExitCode=0:0"
+
+
+def answer(tmp_path: Path, text: str, code: int = 0) -> None:
+    """Have Slurm's commands on the path say that."""
+    for name in ("scontrol", "squeue"):
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\necho '{text}' {'>&2' if code else ''}\nexit {code}\n")
+        path.chmod(0o755)
+
+
+def test_status_shows_what_is_in_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    words = ["model=mlp", "seed=0,1,2,3", f"results_dir={tmp_path / 'results'}"]
+    folder = tmp_path / "results" / ".slurm" / "a"
+    folder.mkdir(parents=True)
+    array = script.Array(folder, 4)
+    rows = [submission._row(array, number, run) for number, run in enumerate(plan(words))]
+    (folder / "runs.json").write_text(json.dumps(rows))
+    (folder / "job.txt").write_text("7\n")
+    lines = [(0, "RUNNING", 0), (1, "PENDING", 1), ("2-3%1", "PENDING", 0)]
+    answer(tmp_path, "\n".join(LINE.format(*each) for each in lines))
+    for asked in (["sweep", "--status", words[-1]], ["sweep", *words, "--status"]):
+        assert cli.main(asked) == 0
+        shown = capsys.readouterr().out
+        assert "4 runs: 1 running, 1 requeued, 2 pending" in shown
+    # It is not submitted again, and it may not be known how things are.
+    assert cli.main(["sweep", *words, "--launcher", "slurm", "--dry-run"]) == 0
+    assert "0 to run" in capsys.readouterr().out
+    answer(tmp_path, "slurm_load_jobs error: Unable to contact slurm controller", code=1)
+    assert cli.main(["sweep", *words, "--status"]) == 0
+    assert "4 runs: 4 waiting" in capsys.readouterr().out
