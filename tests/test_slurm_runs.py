@@ -273,6 +273,20 @@ def test_an_array_whose_sweep_was_killed_as_it_submitted_it_is_taken_up(
     assert len(list(sweeps.results.glob(".slurm/*/"))) == 1
 
 
+def test_force_moves_the_finished_run_aside_and_trains_it_again(sweeps: Sweeps) -> None:
+    words = ["model=mlp", "seed=0", "train_steps=200"]
+    for force in ([], ["force=true"]):
+        code, output = sweeps.finish(*words, *force)
+        assert code == 0 and "1 run: 1 done" in output
+    code, output = sweeps.finish(*words)
+    assert code == 0 and "array" not in output  # it is done
+    assert len(list(sweeps.results.glob(".slurm/*/"))) == 2
+    (aside,) = sweeps.results.glob("runs/*/*.aside")
+    assert (
+        read_record(aside).weights_digest == read_record(aside.with_name("seed_0")).weights_digest
+    )
+
+
 def test_what_the_cluster_does_not_have_is_refused_and_nothing_is_left(
     cluster: Cluster, sweeps: Sweeps
 ) -> None:

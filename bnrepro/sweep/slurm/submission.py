@@ -7,10 +7,9 @@ there before), `job.txt` (the array's id); from the tasks `<number>.txt` (what S
 
 import json
 import shutil
-import time
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +59,9 @@ def folder_of(results_dir: str | Path) -> Path:
 
 
 def new_array(results_dir: str, num_tasks: int) -> Array:
-    """An array with a name that no other has; nothing is created."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    return Array(folder_of(results_dir) / f"{stamp}-{uuid.uuid4().hex[:6]}", num_tasks)
+    """An array with a name that no other has, in the order of time; nothing is created."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    return Array(folder_of(results_dir) / stamp, num_tasks)
 
 
 def words_of(run: PlannedRun, threads: int) -> list[str]:
@@ -122,8 +121,9 @@ def _release(folder: Path, job: str) -> None:
 def _prepare(runs: Sequence[PlannedRun], options: SlurmOptions) -> None:
     """Make the directories, for the logs, and move aside what is to be trained again."""
     for run in runs:
-        if run.composition.config.force:
-            config = replace(run.composition.config, threads=options.threads)
+        config = run.composition.config
+        if config.force:
+            config = replace(config, threads=config.threads or options.threads)
             open_directory(replace(run.composition, config=config))
         run.directory.mkdir(parents=True, exist_ok=True)
 
