@@ -14,9 +14,9 @@ WHOLE_TEST = 2 * START_SECONDS
 def waits(path):
     """(line, seconds) of each number that a file of tests gives as a `timeout`."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.keyword) and node.arg == "timeout":
-            if isinstance(node.value, ast.Constant):
-                yield node.value.lineno, node.value.value
+        given = isinstance(node, ast.keyword) and node.arg == "timeout"
+        if given and isinstance(node.value, ast.Constant):
+            yield node.value.lineno, node.value.value
 
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.py")), ids=lambda path: path.name)

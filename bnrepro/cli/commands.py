@@ -95,6 +95,12 @@ COMMANDS = {
                 Flag("--retry-failed", "also run what failed before"),
                 Flag("--fail-fast", "stop at the first failure"),
                 Flag("--max-failures", "stop after so many failures", "N"),
+                Flag(
+                    "--launcher",
+                    "where the runs train: here, or as the array of a cluster",
+                    "NAME",
+                    ("local", "slurm"),
+                ),
                 Flag("--as-one-program", "together what differs only in numbers (backend=jax)"),
                 _CONFIG_DIR,
             ),

@@ -180,9 +180,12 @@ def prepare_sweep(words: Words) -> Work:
     if "--status" in words.flags and words.study is None and _names_only_a_folder(words):
         return _folder_status(words)
     starts = words.flags.keys().isdisjoint(("--dry-run", "--probe", "--status"))
+    on_slurm = words.flags.get("--launcher") == "slurm"
     for run in plan(words.overrides, words.study):
         if starts:
-            _check_surroundings(run.composition.config)
+            _check_surroundings(run.composition.config, here=not on_slurm)
+    if on_slurm and "--status" not in words.flags:
+        return _prepare_slurm(words)
     workers, per_gpu = words.number("--workers"), words.number("--per-gpu") or 1
     if "--status" in words.flags:
         return partial(show_status, words.overrides, words.study, workers, per_gpu)
@@ -199,6 +202,30 @@ def prepare_sweep(words: Words) -> Work:
         fail_fast="--fail-fast" in words.flags,
         max_failures=words.number("--max-failures"),
         as_one_program="--as-one-program" in words.flags,
+    )
+
+
+def _prepare_slurm(words: Words) -> Work:
+    """Run a grid or a study as a Slurm array."""
+    from bnrepro.sweep import run_on_slurm, slurm
+
+    for flag in ("--workers", "--gpus", "--per-gpu", "--probe", "--as-one-program"):
+        if flag in words.flags:
+            raise ConfigError(
+                f"{flag} with --launcher slurm: expected what a run gets in launcher/slurm.yaml of "
+                "--config-dir (gpus, cpus, at_once); leave it out"
+            )
+    slurm.load_options()
+    if "--dry-run" not in words.flags:
+        slurm.require()
+    return partial(
+        run_on_slurm,
+        words.overrides,
+        study_name=words.study,
+        dry_run="--dry-run" in words.flags,
+        retry_failed="--retry-failed" in words.flags,
+        fail_fast="--fail-fast" in words.flags,
+        max_failures=words.number("--max-failures"),
     )
 
 
@@ -237,12 +264,16 @@ def _verify(names: list[str], study_name: str | None, results_dir: str, publish:
     return verification.main(names, study_name, results_dir, publish=publish)
 
 
-def _check_surroundings(config: "RunConfig") -> None:
-    """Refuse now what a run would refuse after the seconds that TensorFlow takes to load."""
+def _check_surroundings(config: "RunConfig", *, here: bool = True) -> None:
+    """Refuse now what a run would refuse after the seconds that TensorFlow takes to load.
+
+    Devices and cores are looked at if it trains `here`.
+    """
     check_results_directory(config.results_dir)
     check_backend(config.backend)
-    refuse_absent(config)
-    _warn_of_threads(config.threads)
+    if here:
+        refuse_absent(config)
+        _warn_of_threads(config.threads)
     _check_own_parts(config)
     _check_data(config.data)
 

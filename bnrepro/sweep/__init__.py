@@ -6,21 +6,25 @@ alone until `retry_failed`. Two sweeps over the same results folder share the wo
 `slots`: where runs go. `jobs`: what one process trains. `launcher`: how it is started. `outcome`:
 what became of a run. `scheduler`: the loop. `announcement`: what others see of it. `estimate`,
 `probe`: how long runs take. `display`, `results`: what a person sees. `dry_run`, `status`: what one
-is told without starting anything.
+is told without starting anything. `slurm`: the same on a cluster.
 """
 
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 
 from bnrepro.config import ConfigError, study
 from bnrepro.config.overrides import Given, read_all
 from bnrepro.config.study import PlannedRun
+from bnrepro.sweep import slurm
 from bnrepro.sweep.display import Board, Snapshot, States, failures, print_line, take_snapshot
-from bnrepro.sweep.dry_run import Surroundings, preview
+from bnrepro.sweep.dry_run import Surroundings, preview, to_start
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.jobs import jobs_of
 from bnrepro.sweep.launcher import Launcher, local
@@ -34,6 +38,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STUDY = "study="
+
+
+class Worker(Protocol):
+    """What brings the runs of a sweep to their end."""
+
+    signals: list[signal.Signals]
+
+    def work(self) -> None:
+        """Do it, until all is done or there is a reason to stop."""
+
+    def states(self) -> list[tuple[PlannedRun, Outcome]]:
+        """How far each run is, in the order of the plan."""
+
+    @property
+    def farewell(self) -> str:
+        """What a person is told whose signal has ended it."""
+
+
+# Called with each change of a run's state; several times a second; with what there is to say.
+Watch = Callable[[PlannedRun, Outcome], None]
+Refresh = Callable[[], None]
+Build = Callable[[Watch, Refresh, Callable[[str], None]], Worker]
 
 
 def run_sweep(
@@ -84,7 +110,52 @@ def run_sweep(
         around = Surroundings(places, threads, launcher, retry_failed, probe)
         return _print(preview(planned, study_name, around))
     limit = 1 if fail_fast else max_failures
-    return _run(planned, places, launcher, Rules(retry_failed, limit, threads, as_one_program))
+    rules = Rules(retry_failed, limit, threads, as_one_program)
+
+    def build(watch: Watch, refresh: Refresh, _tell: Callable[[str], None]) -> Worker:
+        return Scheduler(planned, places, launcher, rules, watch, refresh)
+
+    return _run(planned, len(places), threads, build)
+
+
+def run_on_slurm(
+    overrides: Iterable[Given],
+    *,
+    study_name: str | None = None,
+    dry_run: bool = False,
+    retry_failed: bool = False,
+    fail_fast: bool = False,
+    max_failures: int | None = None,
+) -> int:
+    """Run a grid or a study as a Slurm array (`launcher/slurm.yaml`), and watch it.
+
+    The arguments are those of `run_sweep`; a dry run shows the script. After so many failures, what
+    has not started is cancelled. A signal ends the sweep, and the array goes on.
+
+    Returns:
+        The exit code, as of `run_sweep`.
+
+    Raises:
+        ConfigError: on bad input, or where there is no Slurm; before anything is created.
+        OSError: if the results folder cannot be written, or Slurm does not answer.
+    """
+    planned = plan(overrides, study_name)
+    options = slurm.load_options()
+    num_places = min(int(options.at_once or len(planned)), len(planned))
+    if dry_run:
+        places = [Slot(None)] * num_places
+        queued = _in_queue(planned)
+        around = Surroundings(places, options.threads, local, retry_failed, False, queued)
+        _print(preview(planned, study_name, around))
+        return _print(slurm.preview_script(to_start(planned, around), options))
+    slurm.require()
+    limit = 1 if fail_fast else max_failures
+
+    def build(watch: Watch, refresh: Refresh, tell: Callable[[str], None]) -> Worker:
+        rules = slurm.Rules(options, retry_failed, limit)
+        return slurm.SlurmSweep(planned, rules, watch, refresh, tell)
+
+    return _run(planned, num_places, options.threads, build)
 
 
 def show_status(
@@ -102,7 +173,8 @@ def show_status(
     """
     planned = plan(overrides, study_name)
     places = choose_slots(len(planned), workers, None, per_gpu, _device_of(overrides, planned))
-    states = [(run, now(run)) for run in planned]
+    queued = _in_queue(planned)
+    states = [(run, now(run, queued)) for run in planned]
     return _print(lines_of(rows_of(states, _speeds(planned, threads_per_run(len(places))))))
 
 
@@ -142,12 +214,13 @@ def _device_of(overrides: Iterable[Given], planned: list[PlannedRun]) -> str:
     return devices.pop()
 
 
-def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rules: Rules) -> int:
+def _run(planned: list[PlannedRun], num_places: int, threads: int, build: Build) -> int:
+    """Have the runs trained, so many at a time, and say what became of them."""
     console = Console(stderr=True)
-    speeds = _speeds(planned, rules.threads)
+    speeds = _speeds(planned, threads)
 
     def snapshot() -> Snapshot:
-        return take_snapshot(scheduler.states(), speeds, len(places))
+        return take_snapshot(worker.states(), speeds, num_places)
 
     def watch(run: PlannedRun, outcome: Outcome) -> None:
         board.say(run, outcome)
@@ -155,16 +228,21 @@ def _run(planned: list[PlannedRun], places: list[Slot], launcher: Launcher, rule
             speeds.add(run.directory, f"below {run.composition.config.results_dir}")
 
     board = Board(console, snapshot)
-    scheduler = Scheduler(planned, places, launcher, rules, watch, board.refresh)
+    worker = build(watch, board.refresh, partial(print_line, console))
     with board:
-        scheduler.work()
-    states = scheduler.states()
-    print_line(console, take_snapshot(states, speeds, len(places)).counts())
+        worker.work()
+    states = worker.states()
+    print_line(console, snapshot().counts())
     _report(states)
-    if scheduler.signals:
-        print_line(console, "interrupted; the same command goes on from here")
-        return 128 + scheduler.signals[0]
+    if worker.signals:
+        print_line(console, worker.farewell)
+        return 128 + worker.signals[0]
     return 0 if all(outcome.done for _, outcome in states) else 1
+
+
+def _in_queue(planned: list[PlannedRun]) -> dict[Path, slurm.Queued]:
+    folders = {run.composition.config.results_dir for run in planned}
+    return {path: queued for each in folders for path, queued in slurm.in_queue(each).items()}
 
 
 def _speeds(planned: list[PlannedRun], threads: int) -> Speeds:

@@ -5,8 +5,7 @@ lock of that name, so that what a killed sweep left is never believed.
 """
 
 import json
-import os
-import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,11 +13,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from bnrepro.config.composition import run_directory
 from bnrepro.config.study import PlannedRun
-from bnrepro.records.lock import is_locked, locks_folder
+from bnrepro.records.lock import is_locked, kept, locks_folder
 from bnrepro.records.record import write_atomically
 from bnrepro.records.run_directory import recorded_config
 
@@ -51,9 +48,8 @@ def announced(runs: Iterable[PlannedRun], threads: int) -> Iterator[None]:
 @contextmanager
 def _announced_below(results_dir: str, rows: list[dict[str, Any]]) -> Iterator[None]:
     folder = locks_folder(results_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_PREFIX}{os.getpid()}-{time.time_ns()}.json"
-    with FileLock(path.with_suffix(".lock")):
+    path = folder / f"{_PREFIX}{uuid.uuid4().hex}.json"
+    with kept(path.with_suffix(".lock"), f"{path}: somebody else's"):
         write_atomically(path, json.dumps(rows) + "\n")
         try:
             yield

@@ -27,9 +27,14 @@ _ORDER = (
     ("diverged", "diverged"),
     ("failed", "failed"),
     ("interrupted", "interrupted"),
+    ("requeued", "requeued"),
+    ("pending", "pending"),
     ("waiting", "waiting"),
 )
 _AT_WORK = ("running", "stopping", "elsewhere")
+# In a cluster's queue, for the first time or again.
+QUEUED = ("pending", "requeued")
+_TO_DO = ("waiting", *QUEUED)
 States = Sequence[tuple[PlannedRun, Outcome]]
 
 
@@ -48,7 +53,7 @@ class Snapshot:
 
     def summary(self) -> str:
         """The counts and, unless all have ended, the time left."""
-        if all(outcome.status not in ("waiting", *_AT_WORK) for _, outcome in self.states):
+        if all(outcome.status not in (*_TO_DO, *_AT_WORK) for _, outcome in self.states):
             return self.counts()
         left = "unknown" if self.seconds_left is None else f"about {duration(self.seconds_left)}"
         return f"{self.counts()}; time left {left}"
@@ -176,10 +181,10 @@ def _cells(run: PlannedRun) -> list[str]:
 
 def _seconds_left(run: PlannedRun, outcome: Outcome, speeds: Speeds) -> float | None:
     """Of a run that is waiting or at work; 0 of one that will not go on, None if unknown."""
-    if outcome.status not in ("waiting", *_AT_WORK):
+    if outcome.status not in (*_TO_DO, *_AT_WORK):
         return 0.0
     whole = speeds.seconds(run.composition.config)
     facts = progress(run.directory)
-    if facts is None or outcome.status == "waiting":
+    if facts is None or outcome.status in _TO_DO:
         return whole
     return seconds_left(facts, whole)

@@ -5,20 +5,22 @@ them, in the sweep's own folder or among the published ones.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from bnrepro.config import study, study_file
 from bnrepro.config.files import ConfFile, read_file
 from bnrepro.config.study import PlannedRun
 from bnrepro.config.user_files import checked_directories, find_file
 from bnrepro.records.record import PUBLISHED
-from bnrepro.sweep.display import States, take_snapshot
+from bnrepro.sweep.display import QUEUED, States, take_snapshot
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.launcher import Launcher
 from bnrepro.sweep.outcome import Outcome
 from bnrepro.sweep.probe import probe
 from bnrepro.sweep.slots import Slot
+from bnrepro.sweep.slurm import Queued
 from bnrepro.sweep.status import now
 
 # As many lines as a terminal shows.
@@ -34,6 +36,8 @@ class Surroundings:
     launcher: Launcher
     retry_failed: bool
     measure: bool
+    # What a cluster says of runs, by directory.
+    in_queue: Mapping[Path, Queued] = field(default_factory=dict)
 
 
 def preview(
@@ -42,10 +46,10 @@ def preview(
     """The lines of a dry run, each as soon as it is known."""
     if study_name is not None:
         yield study.load(study_name).question
-    found = [(run, now(run)) for run in planned]
+    found = [(run, now(run, around.in_queue)) for run in planned]
     yield from _listed(found)
     states = [(run, _as_started(outcome, around)) for run, outcome in found]
-    waiting = [run for run, outcome in states if outcome.status == "waiting"]
+    waiting = to_start(planned, around)
     folders = {run.composition.config.results_dir for run in planned}
     speeds = Speeds([*sorted(folders), *({PUBLISHED} - folders)], around.threads)
     for run in speeds.unknown(waiting) if around.measure else ():
@@ -56,10 +60,17 @@ def preview(
     yield from _sources(waiting, speeds, study_name)
 
 
+def to_start(planned: Iterable[PlannedRun], around: Surroundings) -> list[PlannedRun]:
+    """The runs that the sweep would start."""
+    states = [(run, _as_started(now(run, around.in_queue), around)) for run in planned]
+    return [run for run, outcome in states if outcome.status == "waiting"]
+
+
 def _as_started(outcome: Outcome, around: Surroundings) -> Outcome:
     """What the sweep would make of it when it starts."""
     stands = outcome.stands(retry_failed=around.retry_failed)
-    return outcome if outcome.status == "running" or stands else Outcome("waiting")
+    lives = outcome.status in ("running", *QUEUED)
+    return outcome if lives or stands else Outcome("waiting")
 
 
 def _listed(states: States) -> Iterator[str]:

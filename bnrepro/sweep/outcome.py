@@ -80,11 +80,15 @@ def raw_record(run: PlannedRun) -> bytes | None:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended: exit code or minus a signal, its log, and whether we asked it to."""
+    """How a process ended: exit code or minus a signal, its log, and whether we asked it to.
+
+    `reason`: why, in words, where somebody else knows more than code and log say.
+    """
 
     code: int
     log: Path
     asked: bool
+    reason: str | None = None
 
 
 def conclude(run: PlannedRun, ending: Ending, before: bytes | None) -> Outcome:
@@ -97,12 +101,15 @@ def conclude(run: PlannedRun, ending: Ending, before: bytes | None) -> Outcome:
     except ConfigError as error:
         return Outcome("failed", str(error))
     # A process that was killed leaves a record of where it stood, without a reason.
-    has_ended = outcome.status != "interrupted" or outcome.error is not None
+    # It still says `running` while a lease of a machine that was lost has not run out.
+    has_ended = outcome.status != "waiting" and (
+        outcome.status != "interrupted" or outcome.error is not None
+    )
     if outcome.done or (has_ended and raw_record(run) not in (None, before)):
         return outcome
     if ending.asked:
         return Outcome("interrupted")
-    reason = _in_words(ending)
+    reason = ending.reason or _in_words(ending)
     leave_failed_record(run, reason)
     return Outcome("failed", reason)
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
-from bnrepro.records.lock import Busy, claim, is_held
+from bnrepro.records.lock import Busy, claim, is_held, renew
 from bnrepro.records.run_directory import check_writable, open_directory
 from bnrepro.screen.signals import heeded
 from bnrepro.sweep.announcement import announced
@@ -102,8 +102,14 @@ class Scheduler:
                         self._report(child.job, Outcome("stopping"))
                 else:
                     self._fill()
+                renew()
                 self._refresh()
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    @property
+    def farewell(self) -> str:
+        """What a person is told whose signal has ended the sweep."""
+        return "interrupted; the same command goes on from here"
 
     def states(self) -> list[tuple[PlannedRun, Outcome]]:
         """How far each run is, in the order of the plan."""

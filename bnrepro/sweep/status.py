@@ -5,7 +5,7 @@ Of the runs of a grid or a study, or of all that is going on in a results folder
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,15 +18,25 @@ from bnrepro.records.record import FINISHED, RecordError, left_out, read_record
 from bnrepro.records.run_directory import read_config
 from bnrepro.screen import duration, percent
 from bnrepro.sweep.announcement import Announced, announced_below
-from bnrepro.sweep.display import counts_of, seconds_left, seconds_together
+from bnrepro.sweep.display import QUEUED, counts_of, seconds_left, seconds_together
 from bnrepro.sweep.estimate import Speeds
 from bnrepro.sweep.outcome import LOG, Outcome, on_disk, progress
+from bnrepro.sweep.slurm import Queued, in_queue
 
 # As many lines as a terminal shows; of the others there are counts.
 _MOST_LINES = 20
 _LATELY_SECONDS = 3600.0
-_ORDER = ("running", "starting", "failed", "interrupted", "waiting", "diverged", "completed")
-_OPEN = ("running", "starting", "waiting")
+_ORDER = (
+    "running",
+    "starting",
+    "failed",
+    "interrupted",
+    *QUEUED,
+    "waiting",
+    "diverged",
+    "completed",
+)
+_OPEN = ("running", "starting", *QUEUED, "waiting")
 
 
 @dataclass(frozen=True)
@@ -58,14 +68,16 @@ class Row:
         )
 
 
-def now(run: PlannedRun) -> Outcome:
-    """How far a planned run is at this moment.
+def now(run: PlannedRun, queue: Mapping[Path, Queued] | None = None) -> Outcome:
+    """How far a planned run is at this moment; `queue`: what a cluster says of it.
 
     Raises:
         ConfigError: if its directory holds another config, or its record cannot be read.
     """
     if is_held(run.directory):
         return Outcome("running")
+    if queue and run.directory in queue:
+        return Outcome(queue[run.directory].status)
     found = Outcome("waiting") if run.composition.config.force else on_disk(run)
     # A sweep claims a run until its process has gone, moments after the record.
     return Outcome("running") if not found.done and is_claimed(run.directory) else found
@@ -82,19 +94,24 @@ def rows_of(states: Iterable[tuple[PlannedRun, Outcome]], speeds: Speeds) -> lis
 def rows_below(results_dir: str) -> list[Row]:
     """What is going on in a results folder.
 
-    That is what runs, is started, or waits for a living sweep; what was interrupted or failed; and
-    what ended within the last hour.
+    That is what runs, is started, or waits for a living sweep or in a cluster's queue; what was
+    interrupted or failed; and what ended within the last hour.
 
     What cannot be read is named on standard error.
     """
     announced = {run.directory: run for run in announced_below(results_dir)}
+    queue = in_queue(results_dir)
+    announced |= {path: Announced(path, queued.config, 0.0) for path, queued in queue.items()}
     found = [path for path in Path(results_dir).glob("runs/*/seed_*") if _is_run(path)]
     states: list[tuple[Path, str, RunConfig | None]] = []
     refused: list[RecordError | ConfigError] = []
     for directory in sorted({*found, *announced}):
         run = announced.get(directory)
         try:
-            status = _status(directory, run.since if run else None)
+            if directory in queue and not is_held(directory):
+                status: str | None = queue[directory].status
+            else:
+                status = _status(directory, run.since if run else None)
             if status in _OPEN:
                 states.append((directory, status, _config(directory, run)))
             elif status is not None:
@@ -191,7 +208,11 @@ def _row(directory: Path, status: str, config: RunConfig | None, speeds: Speeds)
     row = Row(directory, status, train_steps=config.train_steps if config else None)
     whole = speeds.seconds(config) if config and status in _OPEN else None
     facts = progress(directory)
-    if status == "waiting":
+    if status in QUEUED and (directory / "record.json").exists():
+        step = read_record(directory).train_steps
+        share = 1 - step / row.train_steps if row.train_steps else 1.0
+        return replace(row, step=step, seconds_left=None if whole is None else whole * share)
+    if status in ("waiting", *QUEUED):
         return replace(row, seconds_left=whole)
     if status == "running" and facts is None:
         return replace(row, status="starting", seconds_left=whole)
