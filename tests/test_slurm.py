@@ -260,7 +260,7 @@ def test_ranges_of_tasks_are_written_out(text: str, numbers: list[int]) -> None:
 
 
 CANCELLED = "slurmstepd-node1: error: *** JOB 23 ON node1 CANCELLED AT 2026-11-27T17:49:56"
-KILLED = "killed by SIGKILL, as the out-of-memory killer does"
+KILLED = "killed by SIGKILL, as a process is where memory ends"
 
 
 @pytest.mark.parametrize(
