@@ -178,6 +178,7 @@ def preempt(sweeps: Sweeps) -> None:
 def without_times(directory: Path) -> tuple[dict[str, object], list[dict[str, str]]]:
     """A run's record and curve, but for how long it took."""
     record = json.loads((directory / "record.json").read_text())
+    del record["environment"]["started"]
     with (directory / "curve.csv").open() as stream:
         curve = list(csv.DictReader(stream))
     for row in curve:
