@@ -10,6 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from runs import START_SECONDS
+
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue", "scancel")
 _SECONDS_TO_START = 60.0
 _CONF = """
@@ -104,7 +106,12 @@ class Cluster:
     def call(self, *words: str) -> str:
         """What one of Slurm's commands prints."""
         done = subprocess.run(
-            words, env=self.environment, capture_output=True, text=True, check=True, timeout=60
+            words,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=START_SECONDS,
         )
         return done.stdout
 
@@ -115,7 +122,7 @@ class Cluster:
                 ["scancel", "--partition=low,high", "--signal=KILL", "--full"],
                 env=self.environment,
                 check=False,
-                timeout=60,
+                timeout=START_SECONDS,
             )
         for name in ("slurmd", "slurmctld", "munged"):
             self._end(name, "-TERM")
@@ -126,7 +133,12 @@ class Cluster:
 
     def _daemon(self, *words: str) -> None:
         done = subprocess.run(
-            words, env=self.environment, capture_output=True, text=True, check=False, timeout=60
+            words,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_SECONDS,
         )
         if done.returncode != 0:
             raise Unavailable(f"{words[0]} does not start: {done.stderr.strip()}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from runs import START_SECONDS
 
 from bnrepro.records import lease
 from bnrepro.records.lock import Busy, claim, is_claimed, is_held, kept, run_lock
@@ -201,7 +202,7 @@ def test_a_process_whose_run_was_taken_over_ends_at_once(directory: Path) -> Non
     holder = start(directory)
     assert [says(holder), says(holder)] == ["the file lock is free", "held"]
     leave_elsewhere(path_of(directory, "run"), 0.0)
-    _, said = holder.communicate(timeout=60)
+    _, said = holder.communicate(timeout=START_SECONDS)
     assert holder.returncode == 1
     assert "another machine has taken this run over" in said
 
