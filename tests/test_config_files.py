@@ -67,6 +67,18 @@ def test_a_group_file_of_ones_own(write):
     assert composition.name.startswith("cnn-digits-x1-")
 
 
+@pytest.mark.parametrize("text", ["1e4", "10000.0", "1.0E+4", "10000"])
+def test_a_whole_number_is_one_however_it_is_written(text, write):
+    write("experiment/mine.yaml", HEADER + f"train_steps: {text}\nearly_steps: 1e3\n")
+    by_hydra, merged = (
+        compose(["experiment=mine"], hydra_composition.config_of),
+        compose(["experiment=mine"]),
+    )
+    assert by_hydra.config == merged.config
+    assert (merged.config.train_steps, merged.config.early_steps) == (10_000, 1_000)
+    assert type(by_hydra.config.train_steps) is int
+
+
 REFUSED = {
     "seed: 1\n": "expected '# @package _global_' as its first line",
     "# @package hydra\nseed: 1\n": "expected '# @package _global_' as its first line",
@@ -77,7 +89,8 @@ REFUSED = {
     HEADER + "seed: true\n": "seed: expected a whole number, got True",
     HEADER + "results_dir: yes\n": "results_dir: expected text, got True",
     HEADER + "model.width: 1\n": "model.width: expected 'model:' with 'width:' below it",
-    HEADER + "train_steps: 1e4\n": "train_steps: expected a whole number, got 10000.0; write 10000",
+    HEADER + "train_steps: 1.5e0\n": "train_steps=1.5: expected a whole number",
+    HEADER + "train_steps: 1e30\n": "train_steps=",
     HEADER + "seed: {a: 1}\n": "seed: expected a whole number, got a mapping",
     HEADER + "model: {}\n": "model: expected keys with values, got none",
     HEADER + "model:\n  widht: 1\n": "model.widht: no such key; did you mean 'model.width'?",

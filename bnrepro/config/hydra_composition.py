@@ -11,10 +11,13 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -22,7 +25,8 @@ from bnrepro.config import GROUPS, ConfigError, RunConfig, one_line, own, with_v
 from bnrepro.config.composition import checked, compose
 from bnrepro.config.fields import own_parts
 from bnrepro.config.merging import merge
-from bnrepro.config.overrides import Given, Override, pinned
+from bnrepro.config.overrides import Given, Override, keys, pinned
+from bnrepro.config.overrides.values import whole
 from bnrepro.config.user_files import checked_directories
 
 
@@ -74,7 +78,7 @@ def _hydra() -> Iterator[list[str]]:
     _register_schema()
     GlobalHydra.instance().clear()
     ours, *theirs = checked_directories()
-    further = [_quoted(f"file://{directory}") for directory in theirs]
+    further = [_quoted(f"{_UserFiles.scheme()}://{directory}") for directory in theirs]
     try:
         with initialize_config_dir(str(ours), version_base="1.3"):
             yield [f"hydra.searchpath=[{','.join(further)}]"] if further else []
@@ -91,8 +95,25 @@ def _quoted(text: str) -> str:
     return quoted
 
 
+class _UserFiles(FileConfigSource):
+    """A user's files, in which `1e4` is a whole number, as it is on the command line."""
+
+    @staticmethod
+    def scheme() -> str:
+        return "bnrepro"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        result = super().load_config(config_path)
+        for key in keys():
+            value = OmegaConf.select(result.config, key)
+            if value is not None:
+                OmegaConf.update(result.config, key, whole(key, value))
+        return result
+
+
 @cache
 def _register_schema() -> None:
+    SourcesRegistry.instance().register(_UserFiles)
     ConfigStore.instance().store(name="schema", node=_writable(OmegaConf.structured(RunConfig)))
 
 

@@ -108,11 +108,15 @@ def value_in_file(key: str, value: Any) -> Any:
     plain = plain and (kind is bool or not isinstance(value, bool))
     items = typing.get_args(kind) if typing.get_origin(kind) is list else ()
     listed = isinstance(value, list) and all(type(item) in items for item in value)
-    if isinstance(value, float) and value.is_integer() and int in _kinds(kind):
-        raise ConfigError(f"{key}: expected {_expected(key)}, got {value}; write {int(value)}")
     if listed if items else plain:
-        return read_value(key, spell(value))
+        return read_value(key, spell(whole(key, value)))
     raise ConfigError(f"{key}: expected {_expected(key)}, got {kind_of(value)}")
+
+
+def whole(key: str, value: Any) -> Any:
+    """The value; a whole number that YAML gives as `10000.0` for `1e4` as one, where one belongs."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole and int in _kinds(keys()[key]) else value
 
 
 def _kinds(kind: Any) -> tuple[Any, ...]:
