@@ -6,7 +6,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,9 @@ class ProgressObserver(Observer):
         self._loss = curve[-1].train_loss if len(curve) > 1 else None
         known = [row.evaluation_accuracy for row in curve if isfinite(row.evaluation_accuracy)]
         self._accuracy = known[-1] if known else None
-        self._last_line = self._last_file = time.monotonic()
+        self._last_line = time.monotonic()
+        # The end of the first segment is told at once: until then nobody knows that it trains.
+        self._last_file = -inf
         foot().show(self._bar())
 
     def on_segment(self, step: int, train_seconds: float, segment: "Segment") -> None:

@@ -114,7 +114,7 @@ def value_in_file(key: str, value: Any) -> Any:
 
 
 def whole(key: str, value: Any) -> Any:
-    """The value; a whole number that YAML gives as `10000.0` for `1e4` as one, where one belongs."""
+    """The value; what YAML gives as `10000.0` for `1e4` is whole where a whole number belongs."""
     is_whole = isinstance(value, float) and value.is_integer()
     return int(value) if is_whole and int in _kinds(keys()[key]) else value
 
