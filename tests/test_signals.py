@@ -12,12 +12,15 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
+from PIL import Image
 from runs import START_SECONDS, command, essence, finish, only_directory, wait_for
 from terminal import terminal
 
 from bnrepro.config import BACKENDS
+from bnrepro.records.record import read_record
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGUSR1": 138, "SIGUSR2": 140}
 EACH = pytest.mark.parametrize("name", CODES)
@@ -228,3 +231,47 @@ def test_a_second_interrupt_ends_a_run_at_once(tmp_path):
             process.send_signal(signal.SIGINT)
             time.sleep(0.3)
         assert process.wait(1) == 130
+
+
+# Photographs stream where they do not fit into memory; this process has none to spare.
+STREAMING = """
+import sys
+from bnrepro.data import image_folder
+image_folder.available_memory = lambda: 0
+from bnrepro import cli
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """Few photographs to train on, and so many to score that it takes a minute."""
+    root = tmp_path_factory.mktemp("photographs")
+    pixels = np.random.default_rng(0).integers(0, 256, (750, 1000, 3), np.uint8)
+    Image.fromarray(pixels).save(root / "one.jpg", quality=95)
+    for part, count in (("train", 20), ("val", 3_000)):
+        for name in ("cat", "dog"):
+            folder = root / "data" / part / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                os.link(root / "one.jpg", folder / f"{number}.jpg")
+    return root / "data"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_signal_is_answered_while_an_evaluation_streams_photographs(
+    backend, photographs, tmp_path
+):
+    words = [f"backend={backend}", "model=cnn", "data=image_folder", f"data.root={photographs}",
+             "data.image_size=64", "batch_size=4", "train_steps=40", "threads=1",
+             "tensorboard=false", f"results_dir={tmp_path}"]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", STREAMING, "run", *words], stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stderr is not None
+        assert any(line.startswith("evaluating") for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(seconds_allowed()) == 143
+    assert read_record(only_directory(tmp_path)).status == "interrupted"
