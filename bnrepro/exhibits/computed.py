@@ -1,22 +1,35 @@
 """What the exhibits of studies that the laboratory computes share: tables and verdicts of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 
 import pandas as pd
 
-from bnrepro.exhibits.exhibit import Table
+from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
 from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 from bnrepro.verdicts.comparison import judge_seeds, of_values, without_records
 from bnrepro.verdicts.criteria import SeedCriterion
+from bnrepro.verdicts.reasons import reasons_for
 from bnrepro.verdicts.verdict import COLUMNS, Verdict
 
 # The tables of a study by their names, and what is measured on one seed's rows of one of them.
-Tables = Mapping[str, pd.DataFrame]
+Tables = dict[str, pd.DataFrame]
 Measure = Callable[[pd.DataFrame], float]
 # What is measured for each criterion, and of which rows; these have a column `seed`.
 Measures = Mapping[str, tuple[pd.DataFrame, Measure]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an exhibit's own file says of it; its verdicts, cost and commands are added."""
+
+    title: str
+    setting: str
+    findings: list[str]
+    drawings: list[Drawing]
+    tables: Sequence[Table] = ()
+    pages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,33 @@ class ComputedClaims:
         return {
             name: laboratory.read_table(results_dir, self.study, name) for name in self.table_names
         }
+
+    def exhibit(
+        self, results_dir: str, tell: Callable[[LaboratoryRecord, Tables], Told]
+    ) -> Exhibit:
+        """The study's exhibit, as `tell` has it from its record and tables.
+
+        Raises:
+            ConfigError: if it was not computed below `results_dir`.
+            RecordError: if its record or a table cannot be read.
+        """
+        record, found = laboratory.read(results_dir, self.study), self.tables(results_dir)
+        told, verdicts = tell(record, found), self.verdicts(found)
+        computed = laboratory.command(self.study, scale=record.scale)
+        return Exhibit(
+            name=self.study,
+            title=told.title,
+            setting=told.setting,
+            findings=told.findings,
+            commands=[computed, f"bnrepro figure {self.study}"],
+            missing=[],
+            drawings=told.drawings,
+            tables=[verdict_table(verdicts), *told.tables],
+            series=[],
+            computed=record,
+            reasons=reasons_for(verdicts),
+            pages=told.pages,
+        )
 
     def verdicts_on(self, claim: str, results_dir: str) -> list[Verdict]:
         """The verdicts on one of the claims, or how to compute what they rest on.

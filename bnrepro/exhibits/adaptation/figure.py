@@ -7,13 +7,12 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.curves import Label, label_ends, percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.adaptation.claims import IMAGES, JUDGED, SOURCE, STUDY, TARGETS, accuracies
-from bnrepro.exhibits.computed import made_on, verdict_table
+from bnrepro.exhibits.adaptation.claims import IMAGES, JUDGED, SOURCE, TARGETS, accuracies
+from bnrepro.exhibits.computed import Tables, Told, made_on
 from bnrepro.exhibits.exhibit import Drawing, Exhibit
 from bnrepro.exhibits.wording import listed, percent, points
 from bnrepro.experiments.line import BLUE, GRAY, GREEN, ORANGE, VERMILLION, Line
-from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.records.laboratory import LaboratoryRecord
 
 _DOMAINS = {
     SOURCE: Line("as trained on", GRAY, "-", "o"),
@@ -54,22 +53,16 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or the table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(record: LaboratoryRecord, found: Tables) -> Told:
     rows = found["adaptation"]
-    verdicts = JUDGED.verdicts(found)
-    return Exhibit(
-        name=STUDY,
+    return Told(
         title="Adaptation",
         setting=f"mlp of sigmoids, images black or white, {made_on(record, rows)}",
         findings=_findings(rows),
-        commands=[laboratory.command(STUDY), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[_drawing(rows)],
-        tables=[verdict_table(verdicts)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
     )
 
 

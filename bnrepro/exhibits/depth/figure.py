@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import made_on, verdict_table
+from bnrepro.exhibits.computed import Tables, Told, made_on
 from bnrepro.exhibits.depth.claims import (
     BN,
     CONTROL_BATCH,
@@ -23,8 +23,7 @@ from bnrepro.exhibits.depth.claims import (
 )
 from bnrepro.exhibits.exhibit import Drawing, Exhibit
 from bnrepro.experiments.line import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILLION, Line
-from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.records.laboratory import LaboratoryRecord
 
 _BATCHES = {
     4: Line("B = 4", PURPLE, "", "v"),
@@ -65,22 +64,16 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or a table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(record: LaboratoryRecord, found: Tables) -> Told:
     gradients, trained = found["gradients"], found["trained"]
-    verdicts = JUDGED.verdicts(found)
-    return Exhibit(
-        name=STUDY,
+    return Told(
         title="Depth",
         setting=f"mlp, {made_on(record, trained)}",
         findings=_findings(gradients, trained),
-        commands=[laboratory.command(STUDY), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[_drawing(gradients, trained)],
-        tables=[verdict_table(verdicts)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
     )
 
 

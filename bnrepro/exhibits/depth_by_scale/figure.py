@@ -2,12 +2,11 @@
 
 import pandas as pd
 
-from bnrepro.exhibits.computed import images_of, verdict_table
+from bnrepro.exhibits.computed import Tables, Told, images_of
 from bnrepro.exhibits.depth_by_scale import heat
-from bnrepro.exhibits.depth_by_scale.claims import ACTIVATIONS, JUDGED, STUDY, TRAINED
+from bnrepro.exhibits.depth_by_scale.claims import ACTIVATIONS, JUDGED, TRAINED
 from bnrepro.exhibits.exhibit import Exhibit
-from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.records.laboratory import LaboratoryRecord
 
 
 def exhibit(results_dir: str) -> Exhibit:
@@ -17,25 +16,19 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or a table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(_record: LaboratoryRecord, found: Tables) -> Told:
     cells, shared = found["cells"], found["setting"].iloc[0]
-    verdicts = JUDGED.verdicts(found)
-    return Exhibit(
-        name=STUDY,
+    return Told(
         title="Depth by initial scale",
         setting=(
             f"{images_of(found['setting'])}, after {shared['train_steps']:,} steps of "
             f"{shared['batch_size']} examples, n = {cells['seed'].nunique()} seeds"
         ),
         findings=[_finding(activation, cells) for activation in ACTIVATIONS],
-        commands=[laboratory.command(STUDY, scale=record.scale), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[heat.drawing(activation, cells) for activation in ACTIVATIONS],
-        tables=[verdict_table(verdicts)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
     )
 
 

@@ -1,11 +1,10 @@
 """Batch, mini-batch and stochastic descent, from what `bnrepro laboratory` has left."""
 
-from bnrepro.exhibits.computed import images_of, verdict_table
+from bnrepro.exhibits.computed import Tables, Told, images_of
 from bnrepro.exhibits.descent_by_batch import curves
-from bnrepro.exhibits.descent_by_batch.claims import JUDGED, STUDY, TARGET
+from bnrepro.exhibits.descent_by_batch.claims import JUDGED, TARGET
 from bnrepro.exhibits.exhibit import Exhibit
-from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.records.laboratory import LaboratoryRecord
 
 
 def exhibit(results_dir: str) -> Exhibit:
@@ -15,12 +14,12 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or a table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(_record: LaboratoryRecord, found: Tables) -> Told:
     descents = found["descents"]
-    verdicts = JUDGED.verdicts(found)
-    return Exhibit(
-        name=STUDY,
+    return Told(
         title="Descent by batch",
         setting=(
             f"{descents['batch_size'].max():,} images of {images_of(found['setting'])}, one hidden "
@@ -31,11 +30,5 @@ def exhibit(results_dir: str) -> Exhibit:
             f"{curves.needed(descents, clock)}."
             for clock in ("updates", "examples", "seconds")
         ],
-        commands=[laboratory.command(STUDY, scale=record.scale), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[curves.drawing(descents)],
-        tables=[verdict_table(verdicts)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
     )

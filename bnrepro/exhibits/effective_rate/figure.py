@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import made_on, verdict_table
+from bnrepro.exhibits.computed import Tables, Told, made_on
 from bnrepro.exhibits.effective_rate.claims import (
     JUDGED,
     MOMENTUM,
@@ -20,8 +20,7 @@ from bnrepro.exhibits.effective_rate.claims import (
 from bnrepro.exhibits.exhibit import Drawing, Exhibit
 from bnrepro.exhibits.wording import percent
 from bnrepro.experiments.line import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, Line
-from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.records.laboratory import LaboratoryRecord
 
 _REPLAYS = {
     "decayed": Line("with decay", VERMILLION, "-", "v"),
@@ -65,21 +64,15 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or a table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
-    verdicts = JUDGED.verdicts(found)
-    return Exhibit(
-        name=STUDY,
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(record: LaboratoryRecord, found: Tables) -> Told:
+    return Told(
         title="Effective rate",
         setting=f"mlp of ReLU, {made_on(record, found['grid'])}",
         findings=_findings(found),
-        commands=[laboratory.command(STUDY), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[_drawing(found)],
-        tables=[verdict_table(verdicts)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
     )
 
 

@@ -2,12 +2,11 @@
 
 from importlib import resources
 
-from bnrepro.exhibits.computed import verdict_table
+from bnrepro.exhibits.computed import Tables, Told
 from bnrepro.exhibits.error_surface import correlation, optimizers, paths, scales
-from bnrepro.exhibits.error_surface.claims import JUDGED, STUDY
+from bnrepro.exhibits.error_surface.claims import JUDGED
 from bnrepro.exhibits.exhibit import Exhibit
-from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.records.laboratory import LaboratoryRecord
 
 # In the order in which the argument is told.
 _PICTURES = (scales, correlation, paths, optimizers)
@@ -20,22 +19,17 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or a table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
-    verdicts = JUDGED.verdicts(found)
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(_record: LaboratoryRecord, found: Tables) -> Told:
     seeds = found["scales"]["seed"].nunique()
-    return Exhibit(
-        name=STUDY,
+    return Told(
         title="Error surface",
         setting=f"a linear unit with least squares, n = {seeds} samples",
         findings=[finding for each in _PICTURES for finding in each.findings(found)],
-        commands=[laboratory.command(STUDY), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[each.drawing(found) for each in _PICTURES],
-        tables=[verdict_table(verdicts), correlation.table(found)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
+        tables=[correlation.table(found)],
         pages={"interactive.html": _page()},
     )
 

@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from bnrepro.drawing.curves import Label, label_ends, percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import made_on, verdict_table
+from bnrepro.exhibits.computed import Tables, Told, made_on
 from bnrepro.exhibits.exhibit import Drawing, Exhibit
 from bnrepro.exhibits.moving_averages.claims import (
     BEGINNING,
@@ -20,8 +20,7 @@ from bnrepro.exhibits.moving_averages.claims import (
 )
 from bnrepro.exhibits.wording import percent, points
 from bnrepro.experiments.line import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILLION, Line
-from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.records.laboratory import LaboratoryRecord
 
 _ACCURACIES = {
     "train_accuracy": Line("in training", ORANGE, (0, (1, 1.3)), "D"),
@@ -62,21 +61,15 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or a table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
-    verdicts = JUDGED.verdicts(found)
-    return Exhibit(
-        name=STUDY,
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(record: LaboratoryRecord, found: Tables) -> Told:
+    return Told(
         title="Moving averages",
         setting=f"mlp of sigmoids, mini-batches of 60, {made_on(record, found['accuracies'])}",
         findings=_findings(deficits(found["accuracies"]), found["counts"]),
-        commands=[laboratory.command(STUDY), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[_drawing(deficits(found["accuracies"]), found["counts"])],
-        tables=[verdict_table(verdicts)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
     )
 
 

@@ -2,12 +2,11 @@
 
 import pandas as pd
 
-from bnrepro.exhibits.computed import images_of, verdict_table
+from bnrepro.exhibits.computed import Tables, Told, images_of
 from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.exhibits.rate_decay import curves
-from bnrepro.exhibits.rate_decay.claims import JUDGED, NETWORKS, STUDY, effective
-from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.exhibits.rate_decay.claims import JUDGED, NETWORKS, effective
+from bnrepro.records.laboratory import LaboratoryRecord
 
 
 def exhibit(results_dir: str) -> Exhibit:
@@ -17,12 +16,12 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or a table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(_record: LaboratoryRecord, found: Tables) -> Told:
     decays, shared = effective(found["decays"]), found["setting"].iloc[0]
-    verdicts = JUDGED.verdicts(found)
-    return Exhibit(
-        name=STUDY,
+    return Told(
         title="Decays",
         setting=(
             f"{images_of(found['setting'])}, 3 hidden layers of 100 ReLU units, SGD, "
@@ -30,13 +29,7 @@ def exhibit(results_dir: str) -> Exhibit:
             f"n = {decays['seed'].nunique()} seeds"
         ),
         findings=_findings(decays),
-        commands=[laboratory.command(STUDY, scale=record.scale), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[curves.drawing(found["decays"])],
-        tables=[verdict_table(verdicts)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
     )
 
 

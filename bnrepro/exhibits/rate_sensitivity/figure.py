@@ -2,13 +2,12 @@
 
 import pandas as pd
 
-from bnrepro.exhibits.computed import images_of, verdict_table
+from bnrepro.exhibits.computed import Tables, Told, images_of
 from bnrepro.exhibits.exhibit import Exhibit, Table
 from bnrepro.exhibits.rate_sensitivity import curves
-from bnrepro.exhibits.rate_sensitivity.claims import ACTIVATIONS, JUDGED, OPTIMIZERS, STUDY
+from bnrepro.exhibits.rate_sensitivity.claims import ACTIVATIONS, JUDGED, OPTIMIZERS
 from bnrepro.exhibits.rate_sensitivity.widths import widths
-from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.records.laboratory import LaboratoryRecord
 
 _COLUMNS = (
     "activation", "optimizer", "network", "width", "lowest", "highest", "cut", "best_rate",
@@ -23,25 +22,20 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or a table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(_record: LaboratoryRecord, found: Tables) -> Told:
     rates, all_widths = found["rates"], widths(found["rates"])
-    verdicts = JUDGED.verdicts(found)
-    return Exhibit(
-        name=STUDY,
+    return Told(
         title="Sensitivity to the rate",
         setting=setting(found),
         findings=[_finding(activation, all_widths) for activation in ACTIVATIONS],
-        commands=[laboratory.command(STUDY, scale=record.scale), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[
             *(curves.drawing(activation, rates, all_widths) for activation in ACTIVATIONS),
             curves.norms(rates),
         ],
-        tables=[verdict_table(verdicts), _table(all_widths)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
+        tables=[_table(all_widths)],
     )
 
 

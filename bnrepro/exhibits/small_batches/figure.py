@@ -8,13 +8,13 @@ from matplotlib.ticker import MultipleLocator, NullLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import verdict_table
+from bnrepro.exhibits.computed import Tables, Told
 from bnrepro.exhibits.exhibit import Drawing, Exhibit
 from bnrepro.exhibits.small_batches.claims import JUDGED, LARGE, PAIRS, SHUFFLED, SMALL, STUDY
 from bnrepro.exhibits.wording import percent
 from bnrepro.experiments.line import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, VERMILLION, Line
 from bnrepro.records import laboratory
-from bnrepro.verdicts.reasons import reasons_for
+from bnrepro.records.laboratory import LaboratoryRecord
 
 # What is drawn, by the network and the column of its accuracy.
 _LINES = {
@@ -51,23 +51,17 @@ def exhibit(results_dir: str) -> Exhibit:
         ConfigError: if the study was not computed there.
         RecordError: if its record or a table cannot be read.
     """
-    record = laboratory.read(results_dir, STUDY)
-    found = JUDGED.tables(results_dir)
+    return JUDGED.exhibit(results_dir, _told)
+
+
+def _told(record: LaboratoryRecord, found: Tables) -> Told:
     sizes, orders = found["sizes"], found["orders"]
-    verdicts = JUDGED.verdicts(found)
     small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
-    return Exhibit(
-        name=STUDY,
+    return Told(
         title="Small mini-batches",
         setting=f"cnn, digits{small}, n = {sizes['seed'].nunique()}",
         findings=_findings(sizes, orders),
-        commands=[laboratory.command(STUDY), f"bnrepro figure {STUDY}"],
-        missing=[],
         drawings=[_drawing(sizes, orders)],
-        tables=[verdict_table(verdicts)],
-        series=[],
-        computed=record,
-        reasons=reasons_for(verdicts),
     )
 
 
