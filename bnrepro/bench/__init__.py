@@ -3,7 +3,7 @@
 `workloads`: what is trained. `plan`: who is timed on it. `processes` and `worker`: where each
 framework trains, in a process of its own that waits until it is asked. `contenders`: the ways to
 train. `measure`: rounds in turn, and the check that all train the same. `peaks`, `flops`: the
-machine's limit. `commands`: whole commands against the clock. `figures_to_reach`: what should come
+machine's limit. `commands`: whole commands against the clock. `sharing`: several runs on one GPU at once. `figures_to_reach`: what should come
 out. `report`: the files.
 
 This process never loads TensorFlow, Keras, JAX or PyTorch.
@@ -17,7 +17,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from bnrepro.bench import commands, report
+from bnrepro.bench import commands, report, sharing
 from bnrepro.bench.commands import CommandError
 from bnrepro.bench.measure import Member, attempt, play_rounds, refuse_other_losses
 from bnrepro.bench.plan import Plan
@@ -54,6 +54,8 @@ def main(overrides: list[str], *, plan: Plan, results_dir: str) -> int:
             _measure_workload(measured, workload, frameworks, overrides)
     if plan.covers_commands:
         _measure_commands(measured, overrides, [one for one in frameworks if one in BACKENDS])
+    if plan.covers_gpu and "jax" in frameworks:
+        _measure_gpu(measured, overrides)
     path = report.write(measured, results_dir, datetime.date.today())
     print(path.read_text())
     return 0 if measured.is_whole else 1
@@ -165,11 +167,33 @@ def _measure_commands(measured: Measured, overrides: list[str], backends: list[s
         measurements["other time of scale=cpu"] = partial(commands.time_scale_cpu_run, first)
     if not measured.plan.quick and not measured.plan.only:
         measurements["sweep"] = partial(commands.compare_sweep, first, 3)
+    _measure(measured, measurements)
+
+
+def _measure_gpu(measured: Measured, overrides: list[str]) -> None:
+    """What is asked of a GPU alone, under JAX."""
+    with closing(Worker("jax", WORKLOADS[0].name, overrides)) as worker:
+        if not _look_at_device(measured, worker):
+            return
+    _measure(
+        measured,
+        {
+            "several runs at once": partial(
+                sharing.time_shared, overrides, measured.plan.seconds_per_round / 2
+            ),
+            "evaluations of scale=gpu": partial(
+                commands.time_evaluations, [*overrides, "backend=jax"]
+            ),
+        },
+    )
+
+
+def _measure(measured: Measured, measurements: dict[str, Callable[[], dict[str, float]]]) -> None:
     for what, measure in measurements.items():
         _say(what)
         try:
             measured.commands |= measure()
-        except CommandError as error:
+        except (CommandError, WorkerError) as error:
             measured.failures[what] = str(error)
 
 

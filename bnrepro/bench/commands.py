@@ -26,6 +26,7 @@ from bnrepro.records.run_directory import recorded_config
 
 _MNIST_RUN = ("experiment=figure_1_bn",)
 _CIFAR10_RUN = ("experiment=bn_baseline", "scale=cpu")
+_GPU_RUN = ("experiment=bn_x5", "scale=gpu")
 _TABLE = ("inception", "bn_baseline", "bn_x5", "bn_x30")
 # The first segment is one step; evaluation, checkpoint and population pass follow.
 _SHORT = ("train_steps=50", "early_steps=1", "evaluate_every_early=1", "evaluate_every=50")
@@ -139,6 +140,15 @@ def time_scale_cpu_run(overrides: list[str]) -> dict[str, float]:
     length = config.train_steps / every  # of the whole run, in parts of which one was trained
     checkpoints = config.train_steps / config.checkpoint_every / length
     return _shares("scale_cpu", record, (intervals + 1) / 2 / length, checkpoints, 1 / length)
+
+
+def time_evaluations(overrides: list[str]) -> dict[str, float]:
+    """Seconds of an evaluation of `scale=gpu` with all that is watched, over the first steps."""
+    config = compose([*_GPU_RUN, *overrides]).config
+    every, intervals = config.evaluate_every_early, 6
+    record = _recorded([*_GPU_RUN, *overrides, f"train_steps={intervals * every}"])
+    # There is one before the first step, too.
+    return {"evaluation/scale_gpu": record.seconds["evaluate"] / (intervals + 1)}
 
 
 def _recorded(words: list[str]) -> RunRecord:

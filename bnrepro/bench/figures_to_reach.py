@@ -225,4 +225,18 @@ ON_ONE_GPU = (
         f"{_INCEPTION}/jax/engine",
         at_least=3,
     ),
+    Figure(
+        "an evaluation of scale=gpu with all that is watched",
+        "evaluation/scale_gpu",
+        at_most=0.15,
+        unit="s",
+    ),
+    *(
+        Figure(
+            f"small Inception, width 1, batch 32: {count} runs at once / one, steps/s",
+            f"shared/{count}",
+            "shared/1",
+        )
+        for count in (2, 4, 8)
+    ),
 )

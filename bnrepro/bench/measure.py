@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -100,6 +101,16 @@ def play_rounds(members: Sequence[Member], rounds: int) -> None:
     """A B C A B C ...: one round of each in turn."""
     for _ in range(rounds):
         members = attempt(members, Member.play)
+
+
+def at_once(members: Sequence[Member], act: Callable[[Member], None]) -> None:
+    """Have all members act at the same moment.
+
+    Raises:
+        WorkerError: if one of them fails.
+    """
+    with ThreadPoolExecutor(len(members)) as pool:
+        list(pool.map(act, members))
 
 
 def refuse_other_losses(members: Sequence[Member], tolerance: float) -> list[Member]:

@@ -33,8 +33,10 @@ CONTENDERS = (
     # Over CUDA graphs; on a CPU it wants a compiler of C++, and saves little.
     Choice("torch_compile", "PyTorch `torch.compile`", ("torch",), accelerated_only=True),
 )
-# What stands beside the contenders in a measurement: whole commands against the clock.
+# What stands beside the contenders in a measurement: whole commands against the clock, and what is
+# asked of a GPU alone.
 COMMANDS = "commands"
+GPU = "gpu"
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,24 @@ class Plan:
     rounds: int
     seconds_per_round: float
     repeats: int  # of each command that is timed
-    only: frozenset[str] = frozenset()  # workloads, contenders, `COMMANDS`; all where none is named
+    only: frozenset[str] = frozenset()  # workloads, contenders, `COMMANDS`, `GPU`; none: all
 
     def covers(self, workload: Workload) -> bool:
         """Whether the workload is measured at all."""
         named = self.only & {workload.name for workload in WORKLOADS}
         if self.only:
-            return workload.name in named or (not named and self.only != {COMMANDS})
+            return workload.name in named or (not named and not self.only <= {COMMANDS, GPU})
         return not self.quick or workload.name in ("mnist_network", "inception_025_32")
 
     @property
     def covers_commands(self) -> bool:
         """Whether whole commands are measured."""
         return not self.only or COMMANDS in self.only
+
+    @property
+    def covers_gpu(self) -> bool:
+        """Whether what is asked of a GPU alone is measured, where there is one."""
+        return GPU in self.only or not (self.only or self.quick)
 
     def members(
         self, framework: str, workload: Workload, frameworks: list[str], accelerated: bool
@@ -98,7 +105,7 @@ def choose(quick: bool, only: str | None) -> Plan:
     plan = QUICK if quick else FULL
     names = [name.strip() for name in only.split(",")] if only is not None else []
     known = [workload.name for workload in WORKLOADS]
-    known += [*(choice.name for choice in CONTENDERS), COMMANDS]
+    known += [*(choice.name for choice in CONTENDERS), COMMANDS, GPU]
     for name in names:
         one_of("--only", name, known)
     return replace(plan, only=frozenset(names))

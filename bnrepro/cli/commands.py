@@ -285,7 +285,7 @@ COMMANDS = {
             prepare_bench,
             (
                 Flag("--quick", "fewer rounds and networks, under three minutes"),
-                Flag("--only", "workloads, contenders, `commands`, with commas between", "NAMES"),
+                Flag("--only", "workloads, contenders, `commands`, `gpu`, with commas between", "NAMES"),
             ),
             keys=None,
         ),
