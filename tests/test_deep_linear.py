@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bnrepro.lab import deep_linear
-from bnrepro.lab.deep_linear import Network, compared, descend, draw, loss
+from bnrepro.lab.deep_linear import Network, descend, draw, loss
+from bnrepro.measures.covariate_shift import compared
 
 
 def by_hand(network, inputs, targets):

@@ -12,6 +12,7 @@ from numpy_dense import Dense
 from bnrepro import data
 from bnrepro.config.composition import compose
 from bnrepro.config.randomness import generator
+from bnrepro.measures.covariate_shift import compared
 from bnrepro.measures.distributions import Distributions
 from bnrepro.measures.geometric import geometric_steps
 from bnrepro.measures.landscape import Landscape
@@ -137,6 +138,11 @@ def test_a_layers_gradient_shifts_as_those_before_it_step(backend):
     wanted = own @ other / np.linalg.norm(own) / np.linalg.norm(other)
     assert cosine == pytest.approx(wanted, abs=2e-6)
     assert 1 - cosine > 1e-4
+
+
+def test_a_gradient_of_dead_units_has_no_direction():
+    norm, difference, relative, cosine = compared(np.zeros(3), np.array([0.0, 2.0, 0.0]))
+    assert (norm, difference, relative) == (0, 2, np.inf) and np.isnan(cosine)
 
 
 def test_without_a_rate_nothing_shifts():

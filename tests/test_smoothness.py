@@ -2,6 +2,8 @@
 
 import csv
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,24 +60,29 @@ def shifts(network, step):
     ]
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("results")
-    for planned in planned_runs("smoothness"):
+def write_study(folder, words=()):
+    for planned in planned_runs("smoothness", words):
         composition = planned.composition
+        last = composition.config.train_steps
         directory = write_run(folder, composition, HandMade(lambda step: step / 1000))
         normalization = composition.config.normalization
         network = {"batch": BN, "noisy_batch": NOISY, "noise": NOISE}.get(normalization, PLAIN)
         half, final = ACCURACY[network]
-        of_step = {0: float("nan"), 100: half, 200: half, 300: final, LAST: final}
+        of_step = {0: float("nan"), last // 4: half, last // 2: half, last: final}
         rows = [(at, 1.0, value, 1.0, at / 1000, 0.1, 0.0) for at, value in of_step.items()]
         write_rows(directory / "curve.csv", CURVE_COLUMNS, rows)
         made = {Distributions: distributions, Landscape: landscape, CovariateShift: shifts}
         for measure, values in made.items():
             if measure.name in composition.config.measures:
-                rows = [row for at in (0, 1, 20, 21, 100, 200, LAST) for row in values(network, at)]
+                steps = (0, 1, last // 20, last // 20 + 1, last // 4, last // 2, last)
+                rows = [row for at in steps for row in values(network, at)]
                 write_rows(directory / f"{measure.name}.csv", measure.columns, rows)
     return str(folder)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return write_study(tmp_path_factory.mktemp("results"))
 
 
 def measured(results, claim):
@@ -159,6 +166,37 @@ def test_the_exhibits_are_written_with_their_tables(results, name, capsys):
         assert len(list(csv.DictReader(file))) == len(
             verdicts_on(made.tables[0].rows[0][0], results)
         )
+
+
+@pytest.mark.parametrize("name", ["noisy_batch", "smoothness"])
+def test_a_small_training_is_drawn_beside_the_published_one(tmp_path, name, capsys):
+    results = write_study(tmp_path, ["scale=smoke"])
+    assert cli.main(["figure", name, "scale=smoke", f"results_dir={results}"]) == 0
+    assert "missing" not in capsys.readouterr().err
+    assert not (tmp_path / name).exists() and (tmp_path / f"{name}-smoke" / "verdicts.csv").exists()
+    (part,) = making.parts(name, "smoke")
+    made = part.make(results)
+    assert made.commands == [
+        "bnrepro sweep study=smoothness scale=smoke", f"bnrepro figure {name} scale=smoke"
+    ]  # fmt: skip
+    # Two seeds decide nothing.
+    column = list(made.tables[0].columns).index("verdict")
+    assert {row[column] for row in made.tables[0].rows} == {"inconclusive"}
+    assert cli.main(["figure", name, f"results_dir={results}"]) == 2
+
+
+@pytest.mark.slow
+def test_the_small_training_itself_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    program = [sys.executable, "-m", "bnrepro"]
+    for words in (
+        ["sweep", "study=smoothness", "scale=smoke", "seed=0"],
+        ["laboratory", "deep_linear", "scale=smoke"],
+        *(["figure", name, "scale=smoke"] for name in ORDER[1:]),
+    ):
+        subprocess.run([*program, *words], check=True, capture_output=True)
+    drawn = {path.parent.name for path in (tmp_path / "results").glob("*-smoke/*.svg")}
+    assert drawn == {f"{name}-smoke" for name in ORDER[1:]}
 
 
 def test_the_exhibit_of_two_studies_asks_for_what_is_absent(results, capsys):

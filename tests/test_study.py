@@ -224,6 +224,18 @@ def test_what_is_wrong_with_a_study_is_said_in_the_projects_own_words(write: Wri
                 assert not re.search("object_type|full_key|reference_type|Error|<class", said)
 
 
+def test_a_scale_of_a_studys_own_changes_what_it_names(write: Writer) -> None:
+    write(FINE + "scales: {smoke: [train_steps=20, seed=3]}")
+    small = planned_runs("mine", ["scale=smoke", "evaluate_every=5"])
+    configs = [run.composition.config for run in small]
+    assert [(one.placement, one.seed) for one in configs] == [("none", 3), ("before", 3)]
+    assert {(one.train_steps, one.evaluate_every) for one in configs} == {(20, 5)}
+    assert [run.composition.scale for run in small] == [None, None]
+    # What stands after it changes it in turn; another scale is that of every run.
+    assert {run.seed for run in planned_runs("mine", ["scale=smoke", "seed=0,1"])} == {0, 1}
+    assert {run.composition.config.train_steps for run in planned_runs("mine")} != {20}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -231,6 +243,10 @@ def test_what_is_wrong_with_a_study_is_said_in_the_projects_own_words(write: Wri
         ("fixed: [data]", "fixed: data", r"fixed: expected a list such as .*, got data"),
         ("fixed: [data]", "fixed: [1]", "expected a list of words such as .*, got 1 in it"),
         ("fixed: [data]", "required: [scael]", "required=scael: .* did you mean 'scale'"),
+        ("fixed: [data]", "scales: [smoke]", "scales: expected .*, got a list"),
+        ("fixed: [data]", "scales: {smoek: []}", "scales=smoek: .* did you mean 'smoke'"),
+        ("fixed: [data]", "scales: {smoke: few}", "smoke: expected a list such as .*, got few"),
+        ("fixed: [data]", "scales: {smoke: []}\nrequired: [scale]", "none beside required"),
         ("seeds: [0, 1]", "seed: [0, 1]", "runs: seed: .* did you mean 'seeds'"),
         ("seeds: [0, 1]", "seeds: 3", "expected seeds in every entry, such as .*, got 3"),
         ("seeds: [0, 1]", "seeds: [true]", "expected whole numbers such as .*, got True"),

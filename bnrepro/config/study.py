@@ -66,7 +66,8 @@ def planned_runs(name: str, extra_overrides: Iterable[Given] = ()) -> list[Plann
     Raises:
         ConfigError: if the study, an override or one of the runs is refused.
     """
-    study, given = load(name), read_all(extra_overrides)
+    study = load(name)
+    given = study.at_scale(read_all(extra_overrides))
     for group in study.required:
         if group not in [override.key for override in given]:
             raise ConfigError(

@@ -6,8 +6,8 @@ that. It may have criteria: what is expected of two of its experiments, written 
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,10 @@ from bnrepro.config.overrides import (
     read_all,
 )
 
-KEYS = ("question", "runs", "scientific", "nuisance", "fixed", "overrides", "required", "criteria")
+KEYS = (
+    "question", "runs", "scientific", "nuisance", "fixed", "overrides", "required", "scales",
+    "criteria",
+)  # fmt: skip
 # What a criterion can be about, beside steps to an accuracy.
 ACCURACIES = ("best accuracy", "final accuracy")
 _STEPS_TO = re.compile(r"steps to ([0-9]{1,3}(?:\.[0-9]{1,6})?)")
@@ -71,6 +74,18 @@ class Study:
     # Groups whose choice the study leaves to the command line.
     required: list[str]
     criteria: tuple[StudyCriterion, ...] = ()
+    # What a scale means where it is the study's own, such as a small one for a look.
+    scales: dict[str, list[Override]] = field(default_factory=dict)
+
+    def at_scale(self, given: Iterable[Override]) -> list[Override]:
+        """The overrides, with what a scale of the study's own means in place of its name."""
+        return [each for override in given for each in self._meant(override)]
+
+    def _meant(self, override: Override) -> list[Override]:
+        for scale, meant in self.scales.items():
+            if override == Override("scale", (scale,)):
+                return meant
+        return [override]
 
 
 def load(name: str) -> Study:
@@ -121,7 +136,21 @@ def _study(content: dict[str, Any]) -> Study:
         overrides=read_all(_texts(content, "overrides", "threads=1")),
         required=required,
         criteria=tuple(map(_criterion, _criteria(content.get("criteria", [])))),
+        scales=_scales(content.get("scales", {}), required),
     )
+
+
+def _scales(found: Any, required: list[str]) -> dict[str, list[Override]]:
+    if not isinstance(found, dict):
+        raise ConfigError(
+            f"scales: expected scales of the study's own such as {{smoke: [train_steps=20]}}, got "
+            f"{kind_of(found)}"
+        )
+    if found and "scale" in required:
+        raise ConfigError("scales: expected none beside required: [scale]; leave one of them out")
+    for scale in found:
+        one_of("scales", scale, choices_of("scale"))
+    return {scale: read_all(_texts(found, scale, "train_steps=20")) for scale in found}
 
 
 def _texts(content: dict[str, Any], key: str, example: str) -> list[str]:

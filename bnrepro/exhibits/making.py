@@ -68,10 +68,10 @@ def parts(name: str, scale: str | None = None) -> list[Part]:
     """
     one = entry(name)
     if one.at_scale is None:
-        has_scales = bool(one.study) and "scale" in study.load(one.study).required
-        if scale is not None and not has_scales:
-            raise ConfigError(f"scale={scale}: figure {name} has one scale; leave it out")
-        return [Part(name, one, (scale or DEFAULT_SCALE) if has_scales else None)]
+        is_open = bool(one.study) and "scale" in study.load(one.study).required
+        if scale is None or is_open or _has_own(one, scale):
+            return [Part(name, one, scale or (DEFAULT_SCALE if is_open else None))]
+        raise ConfigError(f"scale={scale}: figure {name} has one scale; leave it out")
     in_proportion = Part(name, one, None)
     if scale == _IN_PROPORTION:
         return [in_proportion]
@@ -93,10 +93,15 @@ def exhibit(name: str, results_dir: str = "results", scale: str | None = None) -
 def every_part(told_in: str | None = None, scale: str | None = None) -> list[Part]:
     """The parts of all exhibits, or of those of one part of the report, in its order.
 
-    At scale=smoke without those whose runs have one scale only: they would be trained in full.
+    Those of a study that has the scale itself are at it. At scale=smoke without those whose runs
+    have one scale only: they would be trained in full.
     """
-    chosen = [name for name, one in EXHIBITS.items() if told_in in (None, one.part)]
-    found = [part for name in chosen for part in parts(name)]
+    chosen = {name: one for name, one in EXHIBITS.items() if told_in in (None, one.part)}
+    found = [
+        part
+        for name, one in chosen.items()
+        for part in parts(name, scale if _has_own(one, scale) else None)
+    ]
     if scale != laboratory.SMOKE:
         return found
     return [part for part in found if part.overrides or not part.study]
@@ -137,10 +142,16 @@ def folder_to_read(names: Iterable[str], scale: str | None = None) -> str:
     return study_records.folder_to_read(studies)
 
 
+def _has_own(one: Entry, scale: str | None) -> bool:
+    """Whether the scale is one of the exhibit's study itself."""
+    return bool(one.study) and scale in study.load(one.study).scales
+
+
 def _scale_of(name: str, scale: str | None) -> list[Override]:
-    """The overrides of a study that leaves its scale open; none for another."""
-    is_open = scale is not None and "scale" in study.load(name).required
-    return study.with_default_scale(name, [f"scale={scale}"] if is_open else [])
+    """The overrides of a study that leaves its scale open or has it itself; none for another."""
+    its = study.load(name)
+    takes_it = scale in its.scales or (scale is not None and "scale" in its.required)
+    return study.with_default_scale(name, [f"scale={scale}"] if takes_it else [])
 
 
 @reading_once()

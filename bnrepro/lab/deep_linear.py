@@ -21,6 +21,7 @@ import numpy as np
 
 from bnrepro.config.randomness import generator
 from bnrepro.lab.tables import write_table
+from bnrepro.measures.covariate_shift import compared
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 
 QUESTION = (
@@ -206,10 +207,3 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
                         ]
     write_table(folder / "losses.csv", LossRow._fields, losses)
     write_table(folder / "shifts.csv", ShiftRow._fields, shifts)
-
-
-def compared(before: np.ndarray, after: np.ndarray) -> tuple[float, float, float, float]:
-    """|G|, |G - G'|, |G - G'| / |G| and the cosine of G and G'."""
-    norm, difference = float(np.linalg.norm(before)), float(np.linalg.norm(before - after))
-    cosine = float((before * after).sum() / (norm * np.linalg.norm(after)))
-    return norm, difference, difference / norm, cosine

@@ -42,10 +42,11 @@ class CovariateShift(GeometricMeasure):
             for kernel in kernels
         ]
         _, after = probe.gradients(np.stack(moved), batch, "batch")
-        return [
-            [kernel.path, step, *_compared(_part(gradient, kernel), _part(each, kernel))]
-            for kernel, each in zip(kernels, after.astype(np.float64), strict=True)
-        ]
+        rows: Rows = []
+        for kernel, each in zip(kernels, after.astype(np.float64), strict=True):
+            values = compared(_part(gradient, kernel), _part(each, kernel))
+            rows.append([kernel.path, step, *in_six_digits(values)])
+        return rows
 
 
 def watched(layout: Layout) -> list[Parameter]:
@@ -59,11 +60,12 @@ def _part(vector: np.ndarray, kernel: Parameter) -> np.ndarray:
     return vector[kernel.start : kernel.stop]
 
 
-def _compared(before: np.ndarray, after: np.ndarray) -> list[float]:
-    norm, difference = float(np.linalg.norm(before)), float(np.linalg.norm(before - after))
+def compared(before: np.ndarray, after: np.ndarray) -> list[float]:
+    """|G|, |G - G'|, |G - G'| / |G| and the cosine of G and G'; not finite of a gradient of 0."""
+    norm, difference = np.linalg.norm(before), np.linalg.norm(before - after)
     with np.errstate(all="ignore"):
-        cosine = float(before @ after / (norm * np.linalg.norm(after)))
-        return in_six_digits([norm, difference, difference / norm, cosine])
+        cosine = (before * after).sum() / (norm * np.linalg.norm(after))
+        return [float(norm), float(difference), float(difference / norm), float(cosine)]
 
 
 def build(config: RunConfig) -> CovariateShift:

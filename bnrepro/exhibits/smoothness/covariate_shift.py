@@ -8,16 +8,17 @@ from matplotlib.axes import Axes
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import verdict_table
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
-from bnrepro.exhibits.selection import select
 from bnrepro.exhibits.smoothness.covariate_shift_claims import LINEAR, RATE, verdicts
 from bnrepro.exhibits.smoothness.networks import (
     BN,
     PLAIN,
-    STUDY,
+    chosen,
+    command,
     describe,
     draw_networks,
     labelled,
     measured,
+    name_at,
     steps_axis,
 )
 from bnrepro.exhibits.wording import setting
@@ -50,7 +51,7 @@ _LINEAR_CAPTION = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
+def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     """A3 from the records of the study `smoothness` and what `deep_linear` has left.
 
     Raises:
@@ -59,23 +60,23 @@ def exhibit(results_dir: str) -> Exhibit:
     """
     computed = laboratory.read(results_dir, LINEAR.study)
     tables = LINEAR.tables(results_dir)
-    chosen = select(STUDY, results_dir)
-    runs = labelled(chosen.runs)
+    found = chosen(results_dir, scale)
+    runs = labelled(found.runs)
     runs = runs[runs["label"].isin([PLAIN, BN])]
     rows = measured(runs, "covariate_shift")
-    judged = [*verdicts(chosen), *LINEAR.verdicts(tables)]
+    judged = [*verdicts(found), *LINEAR.verdicts(tables)]
     linear = f"{_linear_setting(tables['losses'])}"
     return Exhibit(
-        name="covariate_shift",
+        name=name_at("covariate_shift", scale),
         title="Covariate shift by gradients",
         setting=f"{setting(runs)}; {linear}",
         findings=_findings(rows, tables),
         commands=[
-            chosen.command,
-            laboratory.command(LINEAR.study),
-            "bnrepro figure covariate_shift",
+            found.command,
+            laboratory.command(LINEAR.study, scale=computed.scale),
+            command("covariate_shift", scale),
         ],
-        missing=[chosen.missing] if chosen.missing else [],
+        missing=[found.missing] if found.missing else [],
         drawings=[_vgg(rows), _linear(tables)],
         tables=[verdict_table(judged), _table(rows)],
         series=[],

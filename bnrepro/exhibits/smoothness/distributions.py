@@ -11,7 +11,6 @@ from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import verdict_table
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, rows_of
-from bnrepro.exhibits.selection import select
 from bnrepro.exhibits.smoothness.distributions_claims import changes, train_accuracy, verdicts
 from bnrepro.exhibits.smoothness.networks import (
     BN,
@@ -19,10 +18,12 @@ from bnrepro.exhibits.smoothness.networks import (
     NOISE,
     NOISY,
     PLAIN,
-    STUDY,
+    chosen,
+    command,
     draw_networks,
     labelled,
     measured,
+    name_at,
 )
 from bnrepro.exhibits.wording import percent, points, setting
 from bnrepro.verdicts.reasons import reasons_for
@@ -52,24 +53,24 @@ _RIDGES = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
+def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     """A1 from the records of the study `smoothness`.
 
     Raises:
         ConfigError: if none of the runs is there.
         RecordError: if a record, a curve or a measure cannot be read.
     """
-    chosen = select(STUDY, results_dir)
-    runs = labelled(chosen.runs)
-    rows, accuracy = measured(runs, "distributions"), train_accuracy(chosen)
-    judged = verdicts(chosen)
+    found = chosen(results_dir, scale)
+    runs = labelled(found.runs)
+    rows, accuracy = measured(runs, "distributions"), train_accuracy(found)
+    judged = verdicts(found)
     return Exhibit(
-        name="noisy_batch",
+        name=name_at("noisy_batch", scale),
         title="Noisy batch normalization",
         setting=setting(runs),
         findings=_findings(accuracy, rows, runs),
-        commands=[chosen.command, "bnrepro figure noisy_batch"],
-        missing=[chosen.missing] if chosen.missing else [],
+        commands=[found.command, command("noisy_batch", scale)],
+        missing=[found.missing] if found.missing else [],
         drawings=[_accuracies(accuracy, rows), _ridges(rows)],
         tables=[verdict_table(judged), _gap_table(accuracy), _changes_table(rows)],
         series=[],

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import verdict_table
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
-from bnrepro.exhibits.selection import select
 from bnrepro.exhibits.smoothness.landscape_claims import (
     RELATIVE,
     late,
@@ -23,12 +22,14 @@ from bnrepro.exhibits.smoothness.networks import (
     BN,
     LINES,
     PLAIN,
-    STUDY,
+    chosen,
+    command,
     describe,
     draw_networks,
     draw_over_steps,
     labelled,
     measured,
+    name_at,
     plain_ticks,
     steps_axis,
 )
@@ -65,25 +66,25 @@ _CAPTION = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
+def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     """A2 from the records of the study `smoothness`.
 
     Raises:
         ConfigError: if none of the runs is there.
         RecordError: if a record or a measure cannot be read.
     """
-    chosen = select(STUDY, results_dir)
-    runs = labelled(chosen.runs)
+    found = chosen(results_dir, scale)
+    runs = labelled(found.runs)
     runs = runs[runs["label"].isin([PLAIN, BN])]
     rows = per_step(measured(runs, "landscape"))
-    judged = verdicts(chosen)
+    judged = verdicts(found)
     return Exhibit(
-        name="smoothness",
+        name=name_at("smoothness", scale),
         title="A smoother error surface",
         setting=setting(runs),
         findings=_findings(rows),
-        commands=[chosen.command, "bnrepro figure smoothness"],
-        missing=[chosen.missing] if chosen.missing else [],
+        commands=[found.command, command("smoothness", scale)],
+        missing=[found.missing] if found.missing else [],
         drawings=[_drawing(rows)],
         tables=[verdict_table(judged), _table(rows)],
         series=[],

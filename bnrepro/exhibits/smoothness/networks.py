@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from bnrepro.drawing.curves import Label, label_ends
+from bnrepro.exhibits.selection import Selection, select
 from bnrepro.experiments.line import BLUE, GREEN, ORANGE, VERMILLION, Line
 from bnrepro.records.record import RecordError
 from bnrepro.verdicts.comparison import Comparison, of_values
@@ -23,6 +24,26 @@ LINES = {
 # Within so large a ratio there are ticks between powers of ten.
 _FEW_DECADES = 300
 _BY_NORMALIZATION = {"batch": BN, "noisy_batch": NOISY, "noise": NOISE}
+
+
+def chosen(results_dir: str, scale: str | None) -> Selection:
+    """The study's runs below `results_dir`, the published ones or those of a scale of its own.
+
+    Raises:
+        ConfigError: if none of the runs is there.
+        RecordError: if a record cannot be read.
+    """
+    return select(STUDY, results_dir, () if scale is None else (f"scale={scale}",))
+
+
+def name_at(exhibit: str, scale: str | None) -> str:
+    """The exhibit's name, by which its folder is called."""
+    return exhibit if scale is None else f"{exhibit}-{scale}"
+
+
+def command(exhibit: str, scale: str | None) -> str:
+    """The command line that draws it."""
+    return f"bnrepro figure {exhibit}" + ("" if scale is None else f" scale={scale}")
 
 
 def labelled(runs: pd.DataFrame) -> pd.DataFrame:
