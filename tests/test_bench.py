@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from bnrepro import bench
-from bnrepro.bench import commands, figures_to_reach, flops, plan, report, workloads
+from bnrepro.bench import commands, figures_to_reach, flops, plan, report, sharing, workloads
 from bnrepro.bench.commands import CommandError
 from bnrepro.bench.figures_to_reach import Figure
 from bnrepro.bench.measure import Member, attempt, play_rounds, refuse_other_losses, spread
@@ -206,10 +207,11 @@ def test_every_figure_names_what_the_full_plan_measures():
             for backend in BACKENDS
         ),
     }  # fmt: skip
+    of_a_gpu = {"evaluation/scale_gpu", *(f"shared/{count}" for count in sharing.COUNTS)}
     for figure in (*figures_to_reach.ON_TWO_CORES, *figures_to_reach.ON_ONE_GPU):
         for quantity in filter(None, (figure.quantity, figure.over)):
             name = quantity.removesuffix("/share_of_peak")
-            assert name in members | commands_measured, figure.what
+            assert name in members | commands_measured | of_a_gpu, figure.what
 
 
 def test_a_quick_call_shows_of_a_second_backend_only_that_it_works():
@@ -253,6 +255,9 @@ def test_only_what_is_named_is_measured():
     assert measured_by(plan.choose(False, "commands")) == {}
     everything = plan.choose(False, None)
     assert everything == plan.FULL and everything.covers_commands
+    assert not by_both.covers_gpu and everything.covers_gpu
+    assert measured_by(plan.choose(False, "gpu,commands")) == {}
+    assert plan.choose(False, "gpu", rounds=3).rounds == 3
     with pytest.raises(ConfigError, match=r"--only=nobody: expected one of .*mnist_network"):
         plan.choose(False, "engine,nobody")
 
@@ -325,6 +330,20 @@ def test_files_are_named_after_the_device_and_the_day(tmp_path):
     path = report.write(played(), str(tmp_path), TODAY)
     assert path.name == "some-cpu-9000-2015-02-11-quick.md"
     assert json.loads(path.with_suffix(".json").read_text())["schema_version"] == 1
+
+
+def test_what_measures_a_part_writes_over_no_other_file(tmp_path):
+    (tmp_path / "bench").mkdir()
+    part = replace(played(), plan=plan.choose(False, "gpu,engine,mnist_network"))
+    path = report.write(part, str(tmp_path), TODAY)
+    assert path.name == "some-cpu-9000-2015-02-11-mnist_network-gpu.md"
+
+
+@pytest.mark.slow
+def test_runs_at_once_are_faster_together_than_half_of_them_alone():
+    speeds = sharing.time_shared(["threads=1"], 0.3, workloads.find("mnist_network"), (1, 2))
+    assert set(speeds) == {"shared/1", "shared/2"}
+    assert speeds["shared/2"] > speeds["shared/1"] / 2
 
 
 def test_made_up_images_are_the_same_everywhere_and_can_be_told_apart():

@@ -3,8 +3,8 @@
 `workloads`: what is trained. `plan`: who is timed on it. `processes` and `worker`: where each
 framework trains, in a process of its own that waits until it is asked. `contenders`: the ways to
 train. `measure`: rounds in turn, and the check that all train the same. `peaks`, `flops`: the
-machine's limit. `commands`: whole commands against the clock. `sharing`: several runs on one GPU at once. `figures_to_reach`: what should come
-out. `report`: the files.
+machine's limit. `commands`: whole commands against the clock. `sharing`: several runs on one GPU at
+once. `figures_to_reach`: what should come out. `report`: the files.
 
 This process never loads TensorFlow, Keras, JAX or PyTorch.
 """
@@ -26,7 +26,7 @@ from bnrepro.bench.report import Measured
 from bnrepro.bench.workloads import WORKLOADS, Workload
 from bnrepro.config import BACKENDS, ConfigError, one_of
 from bnrepro.config.backend import available_threads
-from bnrepro.records.environment import processor, software
+from bnrepro.records.environment import mps_daemon_runs, processor, software
 
 __all__ = ["main"]
 
@@ -88,7 +88,16 @@ def _open(chosen: Plan, frameworks: list[str], overrides: list[str]) -> Measured
     versions = facts["versions"]
     if "torch" in frameworks:
         versions = {**versions, "torch": metadata.version("torch")}
-    return Measured(chosen, threads, processor(), None, versions, facts["commit"], facts["dirty"])
+    return Measured(
+        chosen,
+        threads,
+        processor(),
+        None,
+        versions,
+        facts["commit"],
+        facts["dirty"],
+        mps_daemon_runs(),
+    )
 
 
 def _measure_workload(

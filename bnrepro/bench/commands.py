@@ -122,7 +122,7 @@ def compare_sweep(overrides: list[str], rounds: int) -> dict[str, float]:
 
 def time_figure_1_run(overrides: list[str]) -> dict[str, float]:
     """All other time of a run of figure 1 over its training time, on one thread as published."""
-    record = _recorded([*_MNIST_RUN, *overrides])
+    record = _recorded(_on_one_thread([*_MNIST_RUN, *overrides]))
     return _shares("figure_1", record, evaluations=1.0, checkpoints=1.0)
 
 
@@ -136,7 +136,7 @@ def time_scale_cpu_run(overrides: list[str]) -> dict[str, float]:
     intervals = config.early_steps // every
     intervals += (config.train_steps - config.early_steps) // config.evaluate_every
     steps = [f"train_steps={every}", f"checkpoint_every={every}"]
-    record = _recorded([*_CIFAR10_RUN, *overrides, *steps])
+    record = _recorded(_on_one_thread([*_CIFAR10_RUN, *overrides, *steps]))
     length = config.train_steps / every  # of the whole run, in parts of which one was trained
     checkpoints = config.train_steps / config.checkpoint_every / length
     return _shares("scale_cpu", record, (intervals + 1) / 2 / length, checkpoints, 1 / length)
@@ -152,12 +152,15 @@ def time_evaluations(overrides: list[str]) -> dict[str, float]:
 
 
 def _recorded(words: list[str]) -> RunRecord:
-    """The record of a run on one thread."""
-    others = [word for word in words if not word.startswith("threads=")]
+    """The record of a run."""
     with tempfile.TemporaryDirectory() as folder:
-        _complete(["run", *others, "threads=1", f"results_dir={folder}"])
+        _complete(["run", *words, f"results_dir={folder}"])
         (record,) = _completed(folder)
         return record
+
+
+def _on_one_thread(words: list[str]) -> list[str]:
+    return [*(word for word in words if not word.startswith("threads=")), "threads=1"]
 
 
 def _shares(

@@ -49,6 +49,12 @@ class Plan:
     repeats: int  # of each command that is timed
     only: frozenset[str] = frozenset()  # workloads, contenders, `COMMANDS`, `GPU`; none: all
 
+    @property
+    def parts(self) -> list[str]:
+        """What was chosen apart from contenders; empty where everything is measured."""
+        every = [*(workload.name for workload in WORKLOADS), COMMANDS, GPU]
+        return [name for name in every if name in self.only]
+
     def covers(self, workload: Workload) -> bool:
         """Whether the workload is measured at all."""
         named = self.only & {workload.name for workload in WORKLOADS}
@@ -96,13 +102,17 @@ class Plan:
         ]
 
 
-def choose(quick: bool, only: str | None) -> Plan:
+def choose(quick: bool, only: str | None, rounds: int | None = None) -> Plan:
     """The plan of a command line; `only` are names with commas between them.
+
+    Without `rounds` there are as many as the plan has.
 
     Raises:
         ConfigError: if there is no such workload or contender.
     """
     plan = QUICK if quick else FULL
+    if rounds is not None:
+        plan = replace(plan, rounds=rounds)
     names = [name.strip() for name in only.split(",")] if only is not None else []
     known = [workload.name for workload in WORKLOADS]
     known += [*(choice.name for choice in CONTENDERS), COMMANDS, GPU]

@@ -39,6 +39,7 @@ class Measured:
     versions: dict[str, str]
     commit: str | None
     dirty: bool | None  # whether files differ from the commit
+    cuda_mps: bool = False  # whether processes share a GPU through CUDA's multi-process service
     workloads: list[tuple[Workload, list[Member]]] = field(default_factory=list)
     peaks: dict[str, float] = field(default_factory=dict)
     commands: dict[str, float] = field(default_factory=dict)
@@ -84,8 +85,9 @@ def write(measured: Measured, results_dir: str, today: datetime.date) -> Path:
         OSError: if the results folder cannot be written.
     """
     folder = Path(results_dir) / "bench"
-    quick = "-quick" if measured.plan.quick else ""
-    stem = f"{slug(measured.device)}-{today.isoformat()}{quick}"
+    # A call that measures a part does not write over another's file.
+    words = [slug(measured.device), today.isoformat(), *measured.plan.parts]
+    stem = "-".join([*words, "quick"] if measured.plan.quick else words)
     text = json.dumps(to_json(measured, today), indent=2, allow_nan=False)
     write_atomically(folder / f"{stem}.json", text + "\n")
     path = folder / f"{stem}.md"
@@ -110,6 +112,7 @@ def to_json(measured: Measured, today: datetime.date) -> dict[str, Any]:
         "versions": measured.versions,
         "commit": measured.commit,
         "dirty": measured.dirty,
+        "cuda_mps": measured.cuda_mps,
         "conditions": _CONDITIONS,
         "rounds": measured.plan.rounds,
         "peaks": measured.peaks,
@@ -171,7 +174,8 @@ def to_markdown(measured: Measured, today: datetime.date) -> str:
         f"# {measured.device}, {today.isoformat()}",
         "",
         f"{measured.threads} threads; {versions}; {measured.plan.rounds} rounds of about "
-        f"{measured.plan.seconds_per_round:g} s. {_CONDITIONS}",
+        f"{measured.plan.seconds_per_round:g} s. {_CONDITIONS}"
+        + (" CUDA's multi-process service runs." if measured.cuda_mps else ""),
         "",
         _figures_table(measured),
     ]

@@ -13,7 +13,7 @@ from bnrepro.config.device import DEVICE_MEMORY
 # A step of it is many small kernels: one run leaves most of a large card idle.
 WORKLOAD = find("inception_1_32")
 COUNTS = (1, 2, 4, 8)
-_ROUNDS = 3
+_ROUNDS = 2
 
 
 def time_shared(
@@ -33,8 +33,7 @@ def time_shared(
     words = [*overrides, f"device_memory={DEVICE_MEMORY / most:g}"]
     with ExitStack() as stack:
         workers = [
-            stack.enter_context(closing(Worker("jax", workload.name, words)))
-            for _ in range(most)
+            stack.enter_context(closing(Worker("jax", workload.name, words))) for _ in range(most)
         ]
         members = [Member(worker, "jax", "engine", normalized=True) for worker in workers]
         # The first compiles, the others find its programs.

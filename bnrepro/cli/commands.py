@@ -285,7 +285,12 @@ COMMANDS = {
             prepare_bench,
             (
                 Flag("--quick", "fewer rounds and networks, under three minutes"),
-                Flag("--only", "workloads, contenders, `commands`, `gpu`, with commas between", "NAMES"),
+                Flag(
+                    "--only",
+                    "workloads, contenders, `commands`, `gpu`, with commas between",
+                    "NAMES",
+                ),
+                Flag("--rounds", "rounds of each contender, in place of 7", "N"),
             ),
             keys=None,
         ),

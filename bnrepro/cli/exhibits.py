@@ -275,7 +275,8 @@ def prepare_bench(words: Words) -> Work:
     overrides = [str(one) for one in words.overrides if one.key != "results_dir"]
     from bnrepro.bench.plan import choose
 
-    plan = choose("--quick" in words.flags, words.flags.get("--only"))
+    only, rounds = words.flags.get("--only"), words.number("--rounds")
+    plan = choose("--quick" in words.flags, only, rounds)
     return partial(_bench, overrides, plan, results_dir)
 
 
