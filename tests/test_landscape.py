@@ -46,10 +46,12 @@ def mask(answer, *paths):
     return chosen
 
 
-def expected(dense, point, moved, lengths):
+def expected(dense, point, moved, lengths, direction=None):
     """The values of a row, from the definitions."""
     gradient = dense.gradient(point)
-    ends = [point - length * moved * gradient for length in lengths]
+    along = moved * gradient if direction is None else direction
+    distances = [a * np.linalg.norm(along) for a in lengths]
+    ends = [point - length * along for length in lengths]
     own, losses = gradient[moved], [dense.loss(end) for end in ends]
     others = [dense.gradient(end)[moved] for end in ends]
     norm = np.linalg.norm(own)
@@ -65,12 +67,28 @@ def expected(dense, point, moved, lengths):
                 max(losses),
                 min(changes),
                 max(changes),
-                max(change / (a * norm) for change, a in zip(changes, lengths, strict=True)),
+                max(change / far for change, far in zip(changes, distances, strict=True)),
                 min(other @ own / np.linalg.norm(other) / norm for other in others),
             ),
             strict=True,
         )
     )
+
+
+def random_direction(answer, dense, point):
+    """Noise, every column of a kernel as long as the weights', in all as long as the gradient."""
+    noise = generator(0, "landscape", 3).standard_normal(len(point))
+    direction = np.zeros(len(point))
+    for path, kind, start, stop in answer["layout"]:
+        if kind == "kernel":
+            units = 5 if path.startswith("hidden") else 10
+            own, weights = (each[start:stop].reshape(-1, units) for each in (noise, point))
+            columns = [
+                d * np.linalg.norm(w) / np.linalg.norm(d)
+                for d, w in zip(own.T, weights.T, strict=True)
+            ]
+            direction[start:stop] = np.stack(columns, axis=1).ravel()
+    return direction * np.linalg.norm(dense.gradient(point)) / np.linalg.norm(direction)
 
 
 @JAX_AND_SLOWLY_TENSORFLOW
@@ -90,6 +108,7 @@ def test_each_move_along_the_gradient_is_numpys(backend):
         "relative 0.1": (point, everything, [0.1 * far]),
         "kernels": (point, kernels, few),
         "kernels times 10": (np.where(kernels, 10 * point, point), kernels, few),
+        "random": (point, everything, lengths, random_direction(answer, dense, point)),
     }
     assert list(rows) == list(wanted)
     for name, where in wanted.items():

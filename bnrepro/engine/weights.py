@@ -74,6 +74,26 @@ class Layout:
         }
 
 
+def filter_normalized(layout: Layout, point: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """`noise` with every filter as long as that of `point`, 0 for what has no filters, (size,).
+
+    Li et al. 2018 (https://arxiv.org/abs/1712.09913), section 4: d <- d |w| / (|d| + 1e-10), where
+    w is all weights that make one output channel.
+    """
+    weights, directions = layout.arrays(point), layout.arrays(noise)
+    return layout.join({path: _as_long(directions[path], weights[path]) for path in weights})
+
+
+def _as_long(direction: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    if weights.ndim < 2:
+        return np.zeros_like(direction)
+    axes = tuple(range(weights.ndim - 1))
+    lengths, own = (
+        np.sqrt((each**2).sum(axis=axes, keepdims=True)) for each in (weights, direction)
+    )
+    return direction * lengths / (own + 1e-10)
+
+
 def _kind(name: str) -> str:
     """`depthwise_kernel` is a kernel too."""
     return next((kind for kind in KINDS if name == kind or name.endswith(f"_{kind}")), name)

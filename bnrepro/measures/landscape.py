@@ -10,7 +10,9 @@ Paper: how many steps a, and how spaced, is not said. Ours: 8 of equal ratios.
 An absolute measure of smoothness moves with the scale of the weights: before batch normalization
 kernels may be multiplied by any number, the network is the same, gradients are smaller by that
 number and curvatures by its square. So beside it: the same with those kernels alone, and with them
-ten times as large; and what has no unit, at steps that are a share of the weights' norm.
+ten times as large; and what has no unit, at steps that are a share of the weights' norm. Beside it,
+too, as far along a random direction that is filter-normalized (Li et al. 2018), of which the paper
+says that it shows the same.
 """
 
 from collections.abc import Iterator
@@ -20,9 +22,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bnrepro.config import RunConfig
+from bnrepro.config.randomness import generator
 from bnrepro.config.schedules import learning_rates
 from bnrepro.engine import Engine, build_probe
 from bnrepro.engine.probe import Batch, Probe
+from bnrepro.engine.weights import filter_normalized
 from bnrepro.measures.geometric import GeometricMeasure, next_batch
 from bnrepro.measures.measure import Rows, in_six_digits
 
@@ -35,12 +39,13 @@ FACTOR = 10
 
 
 class Move(NamedTuple):
-    """Weights moved along their gradient: which of them, from where, and by which multiples."""
+    """Weights moved along their gradient or another direction: which, from where, by how much."""
 
     name: str
     point: np.ndarray  # (size,)
     moved: np.ndarray  # (size,) bool
-    lengths: np.ndarray  # (lengths,), multiples of the gradient
+    lengths: np.ndarray  # (lengths,), multiples of the direction
+    direction: np.ndarray | None = None  # (size,); the gradient at `point` where there is none
 
 
 class Landscape(GeometricMeasure):
@@ -73,6 +78,8 @@ class Landscape(GeometricMeasure):
         rate = float(learning_rates(engine.config, step, step + 1)[0])
         around = Surroundings(self._probe_of(engine), next_batch(engine, step))
         moves = list(around.moves(rate, normalized_kernels(engine)))
+        noise = generator(engine.config.seed, "landscape", step).standard_normal
+        moves.append(around.random_move(rate, noise(len(moves[0].point))))
         return [[move.name, step, *in_six_digits(row)] for move, row in around.looked(moves)]
 
     def _probe_of(self, engine: Engine) -> Probe:
@@ -112,20 +119,36 @@ class Surroundings:
             for name, point in (("kernels", self._point), (f"kernels times {FACTOR}", larger)):
                 yield Move(name, point, chosen, rate * np.array(FEW_LENGTHS))
 
+    def random_move(self, rate: float, noise: np.ndarray) -> Move:
+        """As far as the gradient's move, along the direction made of `noise`, (size,)."""
+        _, gradient = self._here
+        direction = filter_normalized(self._probe.layout, self._point, noise)
+        share = np.linalg.norm(gradient) / np.linalg.norm(direction)
+        everything = np.ones(len(self._point), bool)
+        return Move("random", self._point, everything, rate * share * np.array(LENGTHS), direction)
+
     def looked(self, moves: list[Move]) -> Iterator[tuple[Move, list[float]]]:
         """The values of each move, in the order of the columns."""
         losses, gradients = self._asked([move.point for move in moves])
-        ends = [
-            move.point - length * move.moved * gradient
+        directions = [
+            move.moved * gradient if move.direction is None else move.direction
             for move, gradient in zip(moves, gradients, strict=True)
+        ]
+        ends = [
+            move.point - length * direction
+            for move, direction in zip(moves, directions, strict=True)
             for length in move.lengths
         ]
         end_losses, end_gradients = self._asked(ends)
         begin = 0
-        for move, loss, gradient in zip(moves, losses, gradients, strict=True):
+        for move, loss, gradient, direction in zip(
+            moves, losses, gradients, directions, strict=True
+        ):
             rows = slice(begin, begin + len(move.lengths))
             begin = rows.stop
-            yield move, _values(move, loss, gradient, end_losses[rows], end_gradients[rows])
+            distances = move.lengths * np.linalg.norm(direction)
+            own = (loss, gradient, distances)
+            yield move, _values(move, *own, end_losses[rows], end_gradients[rows])
 
     def _asked(self, points: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         losses, gradients = self._probe.gradients(np.stack(points), self._batch, "batch")
@@ -133,14 +156,19 @@ class Surroundings:
 
 
 def _values(
-    move: Move, loss: float, gradient: np.ndarray, losses: np.ndarray, gradients: np.ndarray
+    move: Move,
+    loss: float,
+    gradient: np.ndarray,
+    distances: np.ndarray,
+    losses: np.ndarray,
+    gradients: np.ndarray,
 ) -> list[float]:
     own, others = gradient[move.moved], gradients[:, move.moved]
     norm = float(np.linalg.norm(own))
     with np.errstate(all="ignore"):
         changes = np.linalg.norm(others - own, axis=1)
         cosines = others @ own / (np.linalg.norm(others, axis=1) * norm)
-        beta = np.max(changes / (move.lengths * norm))
+        beta = np.max(changes / distances)
     return [
         float(loss),
         float(np.linalg.norm(move.point[move.moved])),

@@ -8,7 +8,7 @@ along such a direction does not see either.
 
 import numpy as np
 
-from bnrepro.engine.weights import Layout
+from bnrepro.engine.weights import filter_normalized
 from bnrepro.lab.laws.whole_network import WholeNetwork, build
 from bnrepro.lab.setting import random
 from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
@@ -127,22 +127,6 @@ def raw_curve(
 ) -> np.ndarray:
     """The loss at steps along `direction`, (alphas,)."""
     return whole.probe.losses(point + _ALPHAS[:, None] * direction, whole.batch, mode)
-
-
-def filter_normalized(layout: Layout, point: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """`noise` with every filter as long as that of `point`, 0 for what has no filters, (size,)."""
-    weights, directions = layout.arrays(point), layout.arrays(noise)
-    return layout.join({path: _as_long(directions[path], weights[path]) for path in weights})
-
-
-def _as_long(direction: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    if weights.ndim < 2:
-        return np.zeros_like(direction)
-    axes = tuple(range(weights.ndim - 1))
-    lengths, own = (
-        np.sqrt((each**2).sum(axis=axes, keepdims=True)) for each in (weights, direction)
-    )
-    return direction * lengths / (own + 1e-10)
 
 
 def _change(before: np.ndarray, after: np.ndarray) -> float:
