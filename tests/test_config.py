@@ -30,6 +30,9 @@ from bnrepro.config.composition import compose
 from bnrepro.config.launch import LaunchConfig
 from bnrepro.config.overrides import choices_of, configs_directory, keys
 
+GHOST = "batch_normalization.statistics_batch"
+STATISTICS = "batch_normalization.statistics"
+
 
 @pytest.fixture(scope="module")
 def config():
@@ -164,6 +167,11 @@ def test_the_defaults_are_valid(config):
         ),
         ({"batch_size": 1}, "the variance of one value is 0"),
         ({"batch_size": 1, "normalization": "batch_renorm"}, "the variance of one value is 0"),
+        ({GHOST: 7}, "statistics_batch=7 with batch_size=60: expected a divisor"),
+        ({GHOST: 30, "batch_size": "all"}, "batch_size=all: expected a divisor"),
+        ({GHOST: 1}, "the variance of one value is 0"),
+        ({GHOST: 30, "normalization": "layer"}, "expected normalization=batch"),
+        ({GHOST: 30, STATISTICS: "per_activation"}, "use batch_normalization.statistics=per_f"),
         ({"data.name": "cifar10", "data.binary": True}, "expected grey images"),
         ({"data.name": "image_folder"}, "add data.root=FOLDER"),
     ],

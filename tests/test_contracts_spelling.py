@@ -88,6 +88,7 @@ covariate_shift.measurements 40                 covariate_shifts40
 distributions.every 100                         distributions100
 distributions.measurements 20                   distribution_pairs20
 population.every 50                             population50
+batch_normalization.statistics_batch 16         statistics_batch16
 """
 
 
@@ -132,6 +133,7 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("covariate_shift.every", 0, "no_covariate_shift"),
         ("distributions.every", 0, "no_distributions"),
         ("population.every", 0, "no_population"),
+        ("batch_normalization.statistics_batch", None, "whole_batch"),
         ("measures", [], "no_measure"),
         ("snapshots", [], "no_snapshots"),
         ("normalization", None, "unnormalized"),

@@ -13,6 +13,7 @@ DEVICES = 8
 NETWORKS = {
     "mlp": ("model=mlp", "batch_size=64"),
     "cnn": ("model=cnn", "bn=x5", "dropout=0.2", "distortion=0.5", "l2=0.001"),
+    "ghost": ("model=mlp", "batch_size=64", "batch_normalization.statistics_batch=16"),
     "noise": ("model=mlp", "normalization=noisy_batch", "batch_size=64"),
 }
 SLOW = {"inception": ("model=inception", "bn=x5", "lrn=true", "batch_size=16")}

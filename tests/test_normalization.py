@@ -12,6 +12,7 @@ from bnrepro.config import NORMALIZATIONS, ConfigError
 from bnrepro.config.composition import compose
 from bnrepro.normalization.batch_renorm import ALPHA, BatchRenormalization
 from bnrepro.normalization.group import GroupNormalization, largest_divisor
+from bnrepro.normalization.moments import TwiceDifferentiable
 from bnrepro.normalization.per_activation import PerActivationBatchNormalization
 from bnrepro.normalization.population import batch_moments
 
@@ -583,6 +584,95 @@ def test_a_bias_before_batch_normalization_is_redundant(kind):
     close(biased, without)
     by_bias = gradients(layer_of(words, shape), values + bias, upstream)[0].sum(axes)
     close(by_bias, 0)
+
+
+# Ghost batches: parts of a mini-batch with statistics of their own.
+
+CONVOLUTION_OF_12 = (12, 3, 2, 6)
+GHOST = {"dense": (12, 5), "convolution": CONVOLUTION_OF_12}
+
+
+def ghost_words(size, *others):
+    return (f"batch_normalization.statistics_batch={size}", "batch_size=12", *others)
+
+
+def parts_of(values, size):
+    return np.split(values, len(values) // size)
+
+
+@pytest.mark.parametrize("shape", GHOST.values(), ids=GHOST)
+def test_ghost_batches_are_batch_normalization_of_each_part(shape):
+    """Outputs and gradients by the inputs part by part, gradients by gamma and beta summed."""
+    values, upstream = random(shape), random(shape, 1)
+    ghost, whole = layer_of(ghost_words(4), shape), layer_of((), shape)
+    each = [run(layer_of((), shape), part, True) for part in parts_of(values, 4)]
+    close(run(ghost, values, True), np.concatenate(each))
+    axes = tuple(range(1, len(shape) - 1))
+    by_hand = [algorithm_1(part, *learned(whole), (0, *axes)) for part in parts_of(values, 4)]
+    close(run(ghost, values, True), np.concatenate(by_hand))
+    by_part = [
+        gradients(layer_of((), shape), *pair)
+        for pair in zip(parts_of(values, 4), parts_of(upstream, 4), strict=True)
+    ]
+    by_inputs, *by_weights = gradients(ghost, values, upstream)
+    close(by_inputs, np.concatenate([part[0] for part in by_part]))
+    for position, gradient in enumerate(by_weights, start=1):
+        close(gradient, sum(part[position] for part in by_part))
+
+
+@pytest.mark.parametrize("shape", GHOST.values(), ids=GHOST)
+def test_moving_averages_take_the_mean_over_ghost_batches(shape):
+    values, axes = random(shape), tuple(range(len(shape) - 1))
+    layer = layer_of(ghost_words(3), shape)
+    run(layer, values, True)
+    means, variances = (
+        np.mean([getattr(part, name)(axes) for part in parts_of(values, 3)], axis=0)
+        for name in ("mean", "var")
+    )
+    close(layer.moving_mean, 0.1 * means)
+    close(layer.moving_variance, 0.9 + 0.1 * variances)
+    before = array(layer.moving_mean)
+    inference = run(layer, values, False)
+    close(layer.moving_mean, before)
+    plain = layer_of((), shape)
+    copy_weights(plain, layer)
+    close(inference, run(plain, values, False))
+
+
+@pytest.mark.parametrize("shape", GHOST.values(), ids=GHOST)
+def test_one_ghost_batch_is_batch_normalization(shape):
+    values, upstream = random(shape), random(shape, 1)
+    ghost, plain = layer_of(ghost_words(12), shape), layer_of((), shape)
+    for one, other in zip(
+        gradients(ghost, values, upstream), gradients(plain, values, upstream), strict=True
+    ):
+        close(one, other)
+    close(run(ghost, values, True), run(plain, values, True))
+    close(ghost.moving_variance, array(plain.moving_variance))
+
+
+def test_population_statistics_of_ghost_batches_are_of_each_part():
+    values = random(CONVOLUTION_OF_12)
+    layer = layer_of(ghost_words(4), CONVOLUTION_OF_12)
+    [(mean, variance)] = batch_moments([layer], [keras.ops.convert_to_tensor(values)])
+    close(mean, values.mean((0, 1, 2)))
+    each = [part.var((0, 1, 2), ddof=1) for part in parts_of(values, 4)]
+    close(variance, np.mean(each, axis=0))
+
+
+def test_what_is_differentiated_twice_has_ghost_batches_too():
+    values = random(CONVOLUTION_OF_12)
+    layer = layer_of(ghost_words(4), CONVOLUTION_OF_12)
+    twice = TwiceDifferentiable(layer)
+    for training in (False, True):
+        close(run(twice, values, training), run(layer, values, training))
+
+
+def test_a_batch_that_cannot_be_cut_into_ghost_batches_is_refused():
+    layer = layer_of(ghost_words(4), GHOST["dense"])
+    with pytest.raises(ValueError, match="a batch of 10: expected a multiple of statistics_batch"):
+        run(layer, random((10, 5)), True)
+    assert np.isfinite(run(layer, random((10, 5)), False)).all()
 
 
 # Algorithm 2.

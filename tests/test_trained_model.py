@@ -42,6 +42,7 @@ def test_what_there_is_to_use_is_what_is_shown():
         ["model=cnn", "normalization=batch_renorm", "placement=after"],
         ["model=inception", "bn=none", "lrn=true"],
         ["model=inception", "batch_normalization.statistics=per_activation_last"],
+        ["model=cnn", "batch_normalization.statistics_batch=4"],
     ],
 )
 def test_every_layer_is_known(words, tmp_path):

@@ -214,6 +214,16 @@ class BatchNormalizationConfig:
             number(30, "population_batches"),
         )
     )
+    statistics_batch: int | None = field(
+        default=None,
+        metadata=about(
+            "over how many examples of a mini-batch statistics go (ghost batches); null: all",
+            at_least(1, 10**6),
+            number(63, "statistics_batch", (None, "whole_batch")),
+            absent=None,
+            ours=True,
+        ),
+    )
 
 
 @dataclass(frozen=True)

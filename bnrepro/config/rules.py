@@ -97,6 +97,7 @@ def _check_normalization(config: RunConfig) -> None:
             "average then, which is all that the classifier sees; use placement=before, or "
             "normalization=layer"
         )
+    _check_statistics_batch(config)
     over_the_batch = config.normalization in ("batch", "batch_renorm", "noisy_batch")
     if over_the_batch and config.batch_size == 1 and config.model.name in DENSE_MODELS:
         raise ConfigError(
@@ -108,6 +109,33 @@ def _check_normalization(config: RunConfig) -> None:
         raise ConfigError(
             "batch_size=1 with per-activation statistics: the variance of one value is 0; use "
             "batch_size=2 or more, or batch_normalization.statistics=per_feature_map"
+        )
+
+
+def _check_statistics_batch(config: RunConfig) -> None:
+    size = config.batch_normalization.statistics_batch
+    if size is None:
+        return
+    given = f"batch_normalization.statistics_batch={size}"
+    if config.normalization not in (None, "batch"):
+        raise ConfigError(
+            f"{given} with normalization={config.normalization}: expected normalization=batch, "
+            "whose statistics can go over parts of a mini-batch; leave it out"
+        )
+    if config.batch_normalization.statistics != "per_feature_map":
+        raise ConfigError(
+            f"{given} with per-activation statistics: expected those per feature map; use "
+            "batch_normalization.statistics=per_feature_map, or leave it out"
+        )
+    if config.batch_size == "all" or int(config.batch_size) % size:
+        raise ConfigError(
+            f"{given} with batch_size={config.batch_size}: expected a divisor of the batch size; "
+            "change one of them"
+        )
+    if size == 1 and config.model.name in DENSE_MODELS:
+        raise ConfigError(
+            f"{given} with model={config.model.name}: the variance of one value is 0, so that the "
+            "network sees nothing; use 2 or more"
         )
 
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from bnrepro.config import RunConfig
+from bnrepro.normalization.ghost import GhostBatchNormalization
 from bnrepro.normalization.per_activation import PerActivationBatchNormalization
 
 
@@ -54,10 +55,17 @@ def _is_op_by_op(inputs: Any) -> bool:
 
 
 def choose(config: RunConfig, last_hidden: bool) -> tuple[type[keras.layers.Layer], dict[str, Any]]:
-    """The layer of `config`, with statistics per feature map or per activation (section 3.2)."""
+    """The layer of `config`, with statistics per feature map or per activation (section 3.2).
+
+    Over all of a mini-batch, or over parts of it.
+    """
+    options: dict[str, Any] = {"momentum": config.batch_normalization.momentum}
+    if config.batch_normalization.statistics_batch is not None:
+        parts = config.batch_normalization.statistics_batch
+        return GhostBatchNormalization, {**options, "statistics_batch": parts}
     statistics = config.batch_normalization.statistics
     per_activation = statistics == "per_activation" or (
         statistics == "per_activation_last" and last_hidden
     )
     layer = PerActivationBatchNormalization if per_activation else BatchNormalization
-    return layer, {"momentum": config.batch_normalization.momentum}
+    return layer, options

@@ -19,6 +19,31 @@ def moments(values: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     return mean, ops.sum(ops.square(values - mean), axes, keepdims=True) / count
 
 
+def statistics_rows(layer: keras.layers.Layer, values: Any) -> Any:
+    """What a batch normalization's statistics are over: (parts, rows, statistics).
+
+    As many statistics as the layer has: for each feature map, or for each activation. One part
+    unless its layer has a `statistics_batch`: then as many consecutive examples to a part.
+
+    Raises:
+        ValueError: if the batch is known and is no multiple of `statistics_batch`.
+    """
+    number = layer.moving_mean.shape[0]
+    size = getattr(layer, "statistics_batch", None)
+    if size is None:
+        return ops.reshape(values, (1, -1, number))
+    batch, *shape = values.shape
+    if batch is not None and batch % size:
+        raise ValueError(f"a batch of {batch}: expected a multiple of statistics_batch={size}")
+    return ops.reshape(values, (-1, size * math.prod(shape) // number, number))
+
+
+def mean_of_parts(each: Any) -> Any:
+    """The mean over the parts, (statistics,), of (parts, 1, statistics)."""
+    count = ops.cast(ops.shape(each)[0], each.dtype)
+    return ops.sum(each, (0, 1)) / count
+
+
 class TwiceDifferentiable(keras.layers.Layer):
     """A batch normalization's own formula over its own variables, without updates of any.
 
@@ -34,11 +59,9 @@ class TwiceDifferentiable(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         layer = self.layer
-        # As many statistics as the layer has: for each feature map, or for each activation.
-        rows = ops.reshape(inputs, (-1, layer.moving_mean.shape[0]))
-        rows = ops.cast(rows, layer.variable_dtype)
+        rows = statistics_rows(layer, ops.cast(inputs, layer.variable_dtype))
         if training:
-            mean, variance = moments(rows, (0,))
+            mean, variance = moments(rows, (1,))
         else:
             mean, variance = layer.moving_mean, layer.moving_variance
         outputs = (rows - mean) * ops.rsqrt(variance + layer.epsilon)
