@@ -44,7 +44,7 @@ def wait_for(condition, process: subprocess.Popen[str], seconds: float = START_S
     """Wait until `condition()` holds while the process lives."""
     end = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, process.communicate()[1][-3000:]
+        assert process.poll() is None, (process.communicate()[1] or "")[-3000:]
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
 

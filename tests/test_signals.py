@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 from PIL import Image
-from runs import START_SECONDS, command, essence, finish, only_directory, wait_for
+from runs import START_SECONDS, essence, finish, only_directory, wait_for
 from terminal import terminal
 
 from bnrepro.config import BACKENDS
@@ -88,17 +88,38 @@ def test_what_another_thread_saves_in_an_evaluation_goes_on_to_the_same_bits(bac
     assert left == alone
 
 
-# Every phase takes its time: convolutions, statistics from many batches, each evaluation.
 RUN = ("model=inception", "bn=x1", "batch_size=8", "train_steps=120", "evaluate_every=40",
-       "batch_normalization.inference=population", "batch_normalization.population_batches=400",
+       "batch_normalization.inference=population", "batch_normalization.population_batches=40",
        "percentiles.every=40", "percentiles.num_examples=50", "threads=1")  # fmt: skip
-WORDS = {
+MOMENTS = {
     "loading": "loading",
     "compiling": "compiling",
-    "an evaluation": "evaluating",
+    "an evaluation": "evaluating, ",
     "the population pass": "computing population statistics, ",
     "training": "step 40 of 120",
 }
+
+# A run that stands still at a moment, by what its foot has to show, however short the moment is.
+HALTING = """
+import os, signal, sys
+from bnrepro.screen.foot import Foot
+
+moments = [sys.argv.pop(1)]
+
+def halting(method):
+    def called(foot, *given):
+        method(foot, *given)
+        shown = [foot._pass.words()] if foot._pass else []
+        if moments and moments[0] in " ".join([*shown, *(foot._bar.parts if foot._bar else ())]):
+            moments.clear()
+            os.kill(os.getpid(), signal.SIGSTOP)
+    return called
+
+Foot._refresh, Foot.reached = halting(Foot._refresh), halting(Foot.reached)
+
+from bnrepro import cli
+sys.exit(cli.main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -117,25 +138,28 @@ def undisturbed(tmp_path_factory):
 
 
 def stop_at(moment: str, results, words, name: str) -> float:
-    """Start a run in a terminal, send the signal once it shows what it is doing; seconds to go."""
+    """Start a run in a terminal, send the signal where it halts at the moment; seconds to go."""
+    halting = [sys.executable, "-c", HALTING, MOMENTS[moment]]
     with terminal(100) as (stream, shown):
-        process = subprocess.Popen(command(results, *words), stdout=stream, stderr=stream)
-        screen = []
+        process = subprocess.Popen(
+            [*halting, "run", f"results_dir={results}", *words], stdout=stream, stderr=stream
+        )
 
-        def is_there():
-            screen.append(shown())
-            return WORDS[moment] in "".join(screen)
+        def halts():
+            shown()  # a terminal that nobody reads takes no more
+            return os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG)
 
-        wait_for(is_there, process)
+        wait_for(halts, process)
         process.send_signal(getattr(signal, name))
         began = time.monotonic()
+        process.send_signal(signal.SIGCONT)
         assert process.wait(START_SECONDS) == CODES[name], shown()
         return time.monotonic() - began
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "tensorflow"])
-@pytest.mark.parametrize(("moment", "name"), list(zip(WORDS, CODES, strict=True)))
+@pytest.mark.parametrize(("moment", "name"), list(zip(MOMENTS, CODES, strict=True)))
 def test_a_run_is_saved_and_gone_in_ten_seconds_and_goes_on_to_the_same_bits(
     undisturbed, tmp_path, monkeypatch, backend, moment, name
 ):

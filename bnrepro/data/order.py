@@ -84,7 +84,8 @@ class ClassPairs(BatchOrder):
     def _draw(self, epoch: int) -> np.ndarray:
         random = generator(self._seed, "class_pairs", epoch)
         steps, pairs = self.steps_per_epoch, self.batch_size // 2
-        chosen = random.random((steps, len(self._classes))).argsort(axis=1)[:, :pairs]
+        keys = random.random((steps, len(self._classes)))
+        chosen = keys.argsort(axis=1, kind="stable")[:, :pairs]
         batches = np.empty((steps, pairs, 2), np.int32)
         for number, members in enumerate(self._classes):
             mixed = random.permutation(members)

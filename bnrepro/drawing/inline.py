@@ -10,6 +10,8 @@ from zlib import crc32
 import jinja2
 from markupsafe import Markup
 
+from bnrepro.drawing.compact import compact
+from bnrepro.drawing.shared import with_shared_shapes
 from bnrepro.drawing.style import GRID, SURFACE, Panel, build, to_bytes
 from bnrepro.experiments.line import INK, PALETTE
 
@@ -37,13 +39,12 @@ def of_page(svg: str, identifier: str, description: str) -> str:
     """
     text = svg[svg.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\b(?:d|x|y)="[^"]+"', _rounded, text)
+    text = compact(text)
     text = _with_short_names(text, f"{crc32(identifier.encode()):x}")
-    text = re.sub(r">\s+<", "><", text)
     for color in (INK, GRID, SURFACE, *PALETTE):
         text = text.replace(color, f"var(--{color[1:]})")
-    text = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", text)
-    text = re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", text)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text)
     attributes = f'role="img" aria-label="{escape(description)}"'
     return text.replace("<svg ", f"<svg {attributes} ", 1).strip()
 
@@ -55,11 +56,6 @@ def _with_short_names(svg: str, prefix: str) -> str:
     svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{short[m[1]]}"' if m[1] in short else "", svg)
     svg = re.sub(r'href="#([^"]+)"', lambda match: f'href="#{short[match[1]]}"', svg)
     return re.sub(r"url\(#([^)]+)\)", lambda match: f"url(#{short[match[1]]})", svg)
-
-
-def _rounded(attribute: re.Match[str]) -> str:
-    """Coordinates to a hundredth of a point: a smaller page that looks the same."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])
 
 
 def page(package: str, filters: Mapping[str, Callable[..., object]], **values: object) -> str:
@@ -77,7 +73,7 @@ def page(package: str, filters: Mapping[str, Callable[..., object]], **values: o
     environment.filters.update(filters)
     text = resources.files(package).joinpath("page.html").read_text(encoding="utf-8")
     style = Markup(_stylesheet())  # noqa: S704 (our own file)
-    return environment.from_string(text).render(style=style, **values)
+    return with_shared_shapes(environment.from_string(text).render(style=style, **values))
 
 
 def _stylesheet() -> str:

@@ -98,7 +98,8 @@ def compare(chosen: Selection, others: Selection) -> list[ChangeRow]:
     whole = others.runs[others.runs["label"] == _WHOLE].set_index("seed")["judged_best"]
     rows = []
     for change in _TAKEN_BACK:
-        for run in runs[runs["change"] == change].sort_values("seed").to_dict("records"):
+        of_change = runs[runs["change"] == change].sort_values("seed", kind="stable")
+        for run in of_change.to_dict("records"):
             seed = int(run["seed"])
             if seed not in whole:
                 continue

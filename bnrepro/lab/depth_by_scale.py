@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from bnrepro.config import Recipe
 from bnrepro.lab import grid
-from bnrepro.lab.tables import write_table
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 
 QUESTION = (
@@ -66,8 +65,7 @@ COLUMNS = Row._fields
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave `cells.csv` in `folder`, a row a network, and `setting.csv`."""
     setting = SETTINGS[scale]
-    grid.write_setting(folder, grid.recipe(*_COMMON, *setting.words))
-    write_table(folder / "cells.csv", COLUMNS, rows(setting))
+    grid.write(folder, "cells.csv", COLUMNS, rows(setting), *_COMMON, *setting.words)
 
 
 def rows(setting: Setting) -> Iterator[Row]:

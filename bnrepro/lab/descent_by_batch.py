@@ -15,7 +15,6 @@ import numpy as np
 from bnrepro.config import Recipe
 from bnrepro.engine import Engine
 from bnrepro.lab import grid
-from bnrepro.lab.tables import write_table
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 
 QUESTION = (
@@ -91,8 +90,7 @@ COLUMNS = Row._fields
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave `descents.csv` in `folder`, a row a network and observation, and `setting.csv`."""
     setting = SETTINGS[scale]
-    grid.write_setting(folder, grid.recipe(*_COMMON, *setting.words))
-    write_table(folder / "descents.csv", COLUMNS, rows(setting))
+    grid.write(folder, "descents.csv", COLUMNS, rows(setting), *_COMMON, *setting.words)
 
 
 def rows(setting: Setting) -> Iterator[Row]:

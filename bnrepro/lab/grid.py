@@ -5,7 +5,7 @@ many networks a compiled step moves is another.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -80,10 +80,14 @@ def recipe(*overrides: str) -> Recipe:
     return compose(["backend=jax", "threads=1", *overrides]).config.accelerated()
 
 
-def write_setting(folder: Path, config: Recipe) -> None:
-    """Leave what all networks of a study share in `setting.csv`."""
-    row = (config.data.name, config.train_steps, config.batch_size)
-    write_table(folder / "setting.csv", ("data", "train_steps", "batch_size"), [row])
+def write(
+    folder: Path, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *words: str
+) -> None:
+    """Leave a study's table, and in `setting.csv` what all its networks share, by those words."""
+    config = recipe(*words)
+    shared = (config.data.name, config.train_steps, config.batch_size)
+    write_table(folder / "setting.csv", ("data", "train_steps", "batch_size"), [shared])
+    write_table(folder / table, columns, rows)
 
 
 def train(

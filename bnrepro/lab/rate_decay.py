@@ -14,7 +14,6 @@ from typing import NamedTuple
 from bnrepro.config import Recipe
 from bnrepro.config.schedules import learning_rates
 from bnrepro.lab import grid
-from bnrepro.lab.tables import write_table
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 
 QUESTION = (
@@ -102,8 +101,7 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave `decays.csv` in `folder`, a row a network and step, and `setting.csv`."""
     setting = SETTINGS[scale]
     words = (*_COMMON, *setting.words, f"train_steps={setting.steps}")
-    grid.write_setting(folder, grid.recipe(*words))
-    write_table(folder / "decays.csv", COLUMNS, rows(setting))
+    grid.write(folder, "decays.csv", COLUMNS, rows(setting), *words)
 
 
 def rows(setting: Setting) -> Iterator[Row]:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from bnrepro.config import Recipe
 from bnrepro.lab import grid
-from bnrepro.lab.tables import write_table
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 
 QUESTION = (
@@ -82,8 +81,7 @@ COLUMNS = Row._fields
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave `rates.csv` in `folder`, a row a network, and `setting.csv`."""
     setting = SETTINGS[scale]
-    grid.write_setting(folder, grid.recipe("model=mlp", *setting.words))
-    write_table(folder / "rates.csv", COLUMNS, rows(setting))
+    grid.write(folder, "rates.csv", COLUMNS, rows(setting), "model=mlp", *setting.words)
 
 
 def rows(setting: Setting) -> Iterator[Row]:

@@ -9,7 +9,7 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Thread
 from types import FrameType
@@ -18,6 +18,8 @@ from types import FrameType
 _ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 # A terminal that is stopped takes no last words.
 _SECONDS_FOR_LAST_WORDS = 1.0
+
+_Handler = Callable[[int, FrameType | None], None]
 
 
 def heeded() -> list[signal.Signals]:
@@ -49,15 +51,13 @@ def answered(answer: Callable[[signal.Signals], None]) -> Iterator[None]:
         os.close(reading)
 
     Thread(target=listen, name="signals", daemon=True).start()
-    handlers = {number: signal.signal(number, _leave_to_the_thread) for number in numbers}
-    descriptor = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(descriptor)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        os.close(writing)
+    with _handled(numbers, _leave_to_the_thread):
+        descriptor = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(descriptor)
+            os.close(writing)
 
 
 class Stopped(BaseException):
@@ -80,12 +80,33 @@ def raised() -> Iterator[None]:
         Stopped: at every one but SIGINT, which stays a KeyboardInterrupt.
     """
     numbers = [number for number in heeded() if number is not signal.SIGINT]
-    handlers = {number: signal.signal(number, _raise) for number in numbers}
+    with _handled(numbers, _raise):
+        yield
+
+
+@contextmanager
+def noted(signals: list[signal.Signals]) -> Iterator[None]:
+    """Inside, every signal that asks to stop is added to the list, and does nothing else.
+
+    For commands that look there by themselves. Only the main thread can open it.
+    """
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        signals.append(signal.Signals(number))
+
+    with _handled(heeded(), note):
+        yield
+
+
+@contextmanager
+def _handled(numbers: Sequence[signal.Signals], handler: _Handler) -> Iterator[None]:
+    """Inside, the handler is called with those signals; after it, they do what they did before."""
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:

@@ -74,7 +74,7 @@ def speedup_to_best(
     every = sorted({*seeds, *best.index})
     of_pair, of_target = np.isin(every, seeds), np.isin(every, best.index)
     draws = _draws(2 * of_pair + of_target)
-    accuracies = best.sort_index().to_numpy(float)
+    accuracies = best.sort_index(kind="stable").to_numpy(float)
     targets, target_of = np.unique(
         share * _medians_of_values(accuracies, draws[:, of_target]), return_inverse=True
     )
@@ -117,7 +117,7 @@ def _draws(kinds: np.ndarray) -> np.ndarray:
 
 def _medians_of_values(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """The median of each resample, (resamples,); of an even number the mean of the middle two."""
-    order = np.argsort(values)
+    order = np.argsort(values, kind="stable")
     up_to, n = np.cumsum(draws[:, order], axis=1), len(values)
     middle = [(up_to > place).argmax(axis=1) for place in ((n - 1) // 2, n // 2)]
     lower, upper = (values[order][places] for places in middle)

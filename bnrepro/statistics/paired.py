@@ -28,7 +28,7 @@ def pair(runs: pd.DataFrame, first: str, second: str, column: str) -> pd.DataFra
         for name, label in (("first", first), ("second", second))
     )
     pairs = left.merge(right, on="seed", validate="one_to_one")
-    return pairs.sort_values("seed", ignore_index=True)
+    return pairs.sort_values("seed", kind="stable", ignore_index=True)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 from bnrepro.config.overrides import Override
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import Busy, claim, is_held, renew
 from bnrepro.records.run_directory import check_writable, open_directory
-from bnrepro.screen.signals import heeded
+from bnrepro.screen.signals import noted
 from bnrepro.sweep.announcement import announced
 from bnrepro.sweep.jobs import Job, jobs_of
 from bnrepro.sweep.launcher import Launcher, Process
@@ -93,7 +92,7 @@ class Scheduler:
         for results_dir in {run.composition.config.results_dir for run in left}:
             check_writable(results_dir)
         announcement = announced(left, self._rules.threads)
-        with announcement, self._listening(), self._leaving_no_child():
+        with announcement, noted(self.signals), self._leaving_no_child():
             while self._children or (self._pending() and not self._stopping()):
                 self._reap()
                 if self._stopping():
@@ -219,20 +218,6 @@ class Scheduler:
                 child.process.send_signal(signal.SIGTERM)
             if at_once or now - child.asked_at > _SECONDS_TO_SAVE:
                 child.process.send_signal(signal.SIGKILL)
-
-    @contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Note the signals that ask to stop: the runs save their work before the sweep ends."""
-
-        def note(number: int, _frame: FrameType | None) -> None:
-            self.signals.append(signal.Signals(number))
-
-        before = {number: signal.signal(number, note) for number in heeded()}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     @contextmanager
     def _leaving_no_child(self) -> Iterator[None]:

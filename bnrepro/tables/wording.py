@@ -111,7 +111,7 @@ def _grid(every: int, early: int, early_steps: int) -> str:
 def _variants(results: pd.DataFrame) -> list[str]:
     """What sets runs apart that are one experiment with different values: `learning_rate=0.02`."""
     keys = [key for key in results if str(key).startswith("config.") and key != "config.seed"]
-    firsts = results.drop_duplicates("label").sort_values("label")
+    firsts = results.drop_duplicates("label").sort_values("label", kind="stable")
     lines = []
     for _, variants in firsts.groupby(firsts.apply(_base, axis="columns")):
         varied = [key for key in keys if variants[key].map(str).nunique() > 1]

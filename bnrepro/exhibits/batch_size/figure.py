@@ -159,7 +159,8 @@ def _at_smallest(frame: pd.DataFrame, quantity: str, in_words: Callable[[float],
 
 def _train_accuracy(chosen: Selection) -> pd.Series:
     """The training accuracy in the last row of each run's curve; chance where it diverged."""
-    last = chosen.curves.sort_values("step").groupby(["name", "seed"])["train_accuracy"].last()
+    ordered = chosen.curves.sort_values("step", kind="stable")
+    last = ordered.groupby(["name", "seed"])["train_accuracy"].last()
     keys = pd.MultiIndex.from_frame(chosen.runs[["name", "seed"]])
     values = pd.Series(last.reindex(keys).to_numpy(), index=chosen.runs.index)
     return values.mask(chosen.runs["status"] == "diverged", 1 / chosen.num_classes)

@@ -70,7 +70,8 @@ def law(activation: str, batch: int) -> float:
 
 def growth(rows: pd.DataFrame) -> float:
     """The growth a layer, geometric mean, of one network's rows; the first layer is left out."""
-    squares = rows[rows["layer"] > 1].set_index("layer")["squared_gradient"].sort_index()
+    later = rows[rows["layer"] > 1].set_index("layer")
+    squares = later["squared_gradient"].sort_index(kind="stable")
     return float((squares.iloc[0] / squares.iloc[-1]) ** (1 / (len(squares) - 1)))
 
 

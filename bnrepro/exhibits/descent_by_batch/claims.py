@@ -44,7 +44,7 @@ def to_target(rows: pd.DataFrame, column: str) -> float:
 
     Infinite where it never does.
     """
-    ordered = rows.sort_values("updates")
+    ordered = rows.sort_values("updates", kind="stable")
     below = np.flatnonzero((ordered["loss"] <= TARGET).to_numpy())
     if not len(below):
         return math.inf
@@ -64,7 +64,8 @@ def _fewer_examples(rows: pd.DataFrame) -> float:
 
 
 def _least_ratio(rows: pd.DataFrame) -> float:
-    by_size = rows.dropna(subset="fluctuation").set_index("batch_size")["fluctuation"].sort_index()
+    known = rows.dropna(subset="fluctuation").set_index("batch_size")["fluctuation"]
+    by_size = known.sort_index(kind="stable")
     values = by_size.to_numpy()
     return float((values[:-1] / values[1:]).min())
 

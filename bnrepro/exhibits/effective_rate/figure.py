@@ -143,7 +143,7 @@ def _last_losses(rows: pd.DataFrame) -> list[float]:
 
 def _relative_lengths(growth: pd.DataFrame) -> pd.Series:
     """By network and initial scale: the last length over the first, medians over the seeds."""
-    own = growth[growth["rate"] == RATES[1]].sort_values("step")
+    own = growth[growth["rate"] == RATES[1]].sort_values("step", kind="stable")
     lengths = own.groupby(["network", "scale", "seed"])["length"]
     return (lengths.last() / lengths.first()).groupby(["network", "scale"]).median()
 

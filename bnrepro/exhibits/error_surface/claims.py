@@ -334,7 +334,7 @@ def _least_gain(rows: pd.DataFrame) -> float:
 
 def _growth(rows: pd.DataFrame) -> pd.Series:
     """The loss after the last step over that before the first, by normalization."""
-    excess = rows.sort_values("step").groupby("normalization")["excess"]
+    excess = rows.sort_values("step", kind="stable").groupby("normalization")["excess"]
     return excess.last() / excess.first()
 
 
@@ -356,7 +356,7 @@ def _turned(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _decay_wins(rows: pd.DataFrame) -> float:
     errors = rows.set_index("rate")["squared_error"]
-    constant = errors[errors.index.notna()].sort_index()
+    constant = errors[errors.index.notna()].sort_index(kind="stable")
     return float(constant.iloc[0] / errors[errors.index.isna()].iloc[0])
 
 

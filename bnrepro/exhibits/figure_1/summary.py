@@ -268,7 +268,7 @@ def _of_percentiles(percentiles: pd.DataFrame) -> Iterator[Quantity]:
         rows = spread[(spread["experiment"] == experiment) & (spread["unit"] == unit)]
         if rows.empty:
             continue
-        of_seeds = rows.sort_values("step").groupby("seed")
+        of_seeds = rows.sort_values("step", kind="stable").groupby("seed")
         drawn = _paper_percentiles(experiment) if unit == "0" else {}
         for name, values, expected in (
             (_INITIAL_NAME, of_seeds["spread"].first(), _INITIAL_SPREAD),

@@ -129,7 +129,8 @@ def _roughness(curves: pd.DataFrame, momentum: float) -> Iterator[str]:
 
 
 def _step_to_step(curves: pd.DataFrame, column: str) -> float | None:
-    inside = curves[curves["step"].between(_ROUGH_FROM, _ROUGH_TO)].sort_values("step")
+    inside = curves[curves["step"].between(_ROUGH_FROM, _ROUGH_TO)]
+    inside = inside.sort_values("step", kind="stable")
     deviations = inside.groupby("seed")[column].agg(lambda values: values.diff().std()).dropna()
     return float(deviations.median()) if len(deviations) else None
 

@@ -67,7 +67,7 @@ def _measures(found: Tables) -> Measures:
 
 
 def _loss_of_few(rows: pd.DataFrame) -> float:
-    accuracy = rows.set_index("images")["accuracy"].sort_index()
+    accuracy = rows.set_index("images")["accuracy"].sort_index(kind="stable")
     few = accuracy[accuracy.index >= 1000].iloc[0]
     return float(accuracy.iloc[-1] - few)
 

@@ -50,7 +50,7 @@ CRITERIA = {
 
 def effective(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with `share`, of the rate, and `effective`, of eta / |w|^2, both 1 at step 0."""
-    ordered = rows.sort_values("step")
+    ordered = rows.sort_values("step", kind="stable")
     by_network = ordered.groupby(["network", "schedule", "seed"])
     first_rate, first_norm = (by_network[name].transform("first") for name in ("rate", "norm"))
     share = ordered["rate"] / first_rate

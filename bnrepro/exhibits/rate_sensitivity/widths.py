@@ -41,7 +41,7 @@ def width(rows: pd.DataFrame) -> Width:
     Between two rates the accuracy is interpolated over the logarithm; a network that diverged
     counts as one that is always wrong. A network that trains at no rate has a window of width 0.
     """
-    ordered = rows.sort_values("rate")
+    ordered = rows.sort_values("rate", kind="stable")
     decades = np.log10(ordered["rate"].to_numpy())
     accuracies = ordered["accuracy"].fillna(0).to_numpy()
     best = int(accuracies.argmax())

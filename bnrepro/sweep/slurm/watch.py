@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.lock import Busy, is_held, kept
 from bnrepro.records.run_directory import check_writable
-from bnrepro.screen.signals import heeded
+from bnrepro.screen.signals import noted
 from bnrepro.sweep.outcome import LOG, Outcome, conclude, on_disk, raw_record
 from bnrepro.sweep.slurm import queue, submission
 from bnrepro.sweep.slurm.options import SlurmOptions
@@ -70,7 +69,7 @@ class SlurmSweep:
         """
         for run in self._planned:
             on_disk(run)  # refuses another config
-        with self._listening():
+        with noted(self.signals):
             for results_dir in sorted({_results_dir(run) for run in self._planned}):
                 check_writable(results_dir)
                 with self._alone(results_dir):
@@ -203,20 +202,6 @@ class SlurmSweep:
                 except Busy:
                     time.sleep(_SECONDS_BETWEEN_LOOKS)
             yield
-
-    @contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Note the signals that ask to stop: the sweep ends, the runs go on."""
-
-        def note(number: int, _frame: FrameType | None) -> None:
-            self.signals.append(signal.Signals(number))
-
-        before = {number: signal.signal(number, note) for number in heeded()}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _concluded(run: PlannedRun, task: Submitted, known: Task | None) -> Outcome:
