@@ -527,14 +527,14 @@ def looked_at(overrides: Sequence[str]) -> Answer:
         "gradients": engine.gradients(5),
         "weights": {v.path: np.asarray(v.value) for v in engine.model().trainable_variables},
         "norms": (engine.gradient_norms(5), engine.weight_norms()),
-        "on_the_host": engine.summaries(images, layers, PERCENTS),
+        "on_the_host": engine.summaries(50, layers, PERCENTS),
         "moments": engine.population_statistics(3),
     }
     engine.on_accelerator = True
     return {
         **answer,
         "score_at_once": engine.score(evaluation),
-        "reduced": engine.summaries(images, layers, PERCENTS),
+        "reduced": engine.summaries(50, layers, PERCENTS),
         "reduced_moments": engine.population_statistics(3),
     }
 

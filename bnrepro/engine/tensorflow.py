@@ -63,6 +63,9 @@ class TensorFlowEngine(Engine):
             return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
         return tf.constant(array)
 
+    def fetch(self, arrays: Any) -> Any:
+        return tf.nest.map_structure(lambda array: array.numpy(), arrays)
+
     def compile(self) -> None:
         """Run the program over zero steps: everything is compiled and nothing changes."""
         self.update(self.segment_inputs(0, 1), 0)
@@ -79,12 +82,8 @@ class TensorFlowEngine(Engine):
     def forward(self, images: np.ndarray) -> Any:
         return self._forward(tf.constant(images))
 
-    def pre_activations(self, images: np.ndarray) -> Arrays:
-        values = self.watch_activations(tf.constant(images))
-        return dict(zip(self.network.pre_activations, (v.numpy() for v in values), strict=True))
-
-    def watch(self, program: Callable[..., list[Any]], images: np.ndarray) -> list[Any]:
-        return program(tf.constant(images))
+    def watch(self, program: Callable[..., list[Any]], images: Any) -> list[Any]:
+        return program(images)
 
     def weights(self) -> list[Any]:
         # As tensors: a program is traced anew for variables.
@@ -96,10 +95,6 @@ class TensorFlowEngine(Engine):
         return self._loss_gradients(
             inputs.table, inputs.labels, tf.constant(inputs.indices[0]), first
         )
-
-    def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        moments = self.watch_moments(tf.constant(images))
-        return [(mean.numpy(), variance.numpy()) for mean, variance in moments]
 
     def device(self) -> str:
         return accelerator() or processor()
