@@ -75,7 +75,7 @@ def test_a_member_whose_variables_were_assigned_is_asked_alone(on_accelerator):
 
 def test_losses_of_members_with_the_same_labels_are_right_for_many_images():
     random = np.random.default_rng(0)
-    logits = random.standard_normal((2, 10_000, 10)).astype(np.float32)
+    logits = random.standard_normal((16, 10_000, 10)).astype(np.float32)
     labels = random.integers(0, 10, 10_000).astype(np.int32)
     found = ask("tallied_of_members", (), labels, logits, backend="jax", precision="float32")
     scores = logits.astype(np.float64)

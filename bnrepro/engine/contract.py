@@ -111,6 +111,7 @@ class Engine(ABC):
             optimizer.build(network.model.trainable_variables)
         self._summarizing: dict[Any, Callable[..., list[Any]]] = {}
         self._first_images: dict[int, Any] = {}
+        self._kept: list[tuple[Any, Any, Any]] = []
         self._table: tuple[Any, Any] | None = None
         if isinstance(dataset.train.images, np.ndarray):
             self._table = self.to_device(dataset.train.images), self.to_device(dataset.train.labels)
@@ -176,7 +177,7 @@ class Engine(ABC):
         """Whether every weight is a finite number."""
 
     @abstractmethod
-    def forward(self, images: np.ndarray) -> Any:
+    def forward(self, images: Any) -> Any:
         """Class scores of uint8 `images` in inference mode, (examples, classes), on the device."""
 
     def pre_activations(self, images: np.ndarray) -> Arrays:
@@ -365,11 +366,8 @@ class Engine(ABC):
 
     def _tallies(self, split: Split) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """What `tally` says of the parts of a split."""
-        seen = 0
-        for rows, scores in self.scores(split):
-            counted = np.arange(seen, seen + len(rows)) < len(split.labels)
-            yield self.fetch(self._tally(split.labels[rows], scores, counted))
-            seen += len(rows)
+        for _, images, labels, counted in self._parts(split):
+            yield self.fetch(self._tally(labels, self.forward(images), counted))
 
     def population_score(self, num_batches: int) -> tuple[float, float]:
         """`score` of the evaluation split by Algorithm 2's statistics over so many mini-batches."""
@@ -393,8 +391,33 @@ class Engine(ABC):
 
     def scores(self, split: Split) -> Iterator[tuple[np.ndarray, Any]]:
         """Rows of the split and, on the device, their class scores; what is too many comes last."""
-        for rows in self._heard(self.inference_batches(len(split.labels))):
-            yield rows, self.forward(read_images(split, rows))
+        for rows, images, *_ in self._parts(split):
+            yield rows, self.forward(images)
+
+    def _parts(self, split: Split) -> Iterator[tuple[np.ndarray, Any, Any, Any]]:
+        """Rows of a split, their images and labels, and which of them count.
+
+        An accelerator keeps those of the evaluation split, where they lie in memory.
+        """
+        count, kept = len(split.labels), self._kept if self._keeps(split) else None
+        for number, rows in enumerate(self._heard(self.inference_batches(count))):
+            if kept and number < len(kept):
+                yield rows, *kept[number]
+                continue
+            counted = np.arange(len(rows)) + number * len(rows) < count
+            part: tuple[Any, Any, Any] = read_images(split, rows), split.labels[rows], counted
+            if kept is not None:
+                images, labels, counted = map(self.to_device, part)
+                part = images, labels, counted
+                kept.append(part)
+            yield rows, *part
+
+    def _keeps(self, split: Split) -> bool:
+        return self.on_accelerator and self._lies_in_memory(split)
+
+    def _lies_in_memory(self, split: Split) -> bool:
+        """Whether it is the evaluation split, of which the device may have a copy."""
+        return split is self.dataset.evaluation and isinstance(split.images, np.ndarray)
 
     def summaries(
         self, num_examples: int, layers: Sequence[str], percents: Sequence[int]

@@ -136,7 +136,7 @@ class JaxEngine(Engine):
     def is_finite(self) -> bool:
         return bool(_all_finite(self.state[0]))
 
-    def forward(self, images: np.ndarray) -> Any:
+    def forward(self, images: Any) -> Any:
         return self._forward(self.state, self._placement.split(images))
 
     def compile_scoring(self) -> None:
@@ -182,11 +182,7 @@ class JaxEngine(Engine):
 
         A call for each batch costs an accelerator more time in copies and launches than in work.
         """
-        return self.on_accelerator and self._lies_in_memory(split)
-
-    def _lies_in_memory(self, split: Split) -> bool:
-        """Whether it is the evaluation split, of which the device may have a copy."""
-        return split is self.dataset.evaluation and isinstance(split.images, np.ndarray)
+        return self._keeps(split)
 
     @cached_property
     def _evaluation_batches(self) -> Any:
