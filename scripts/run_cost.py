@@ -77,7 +77,7 @@ def measure(name: str) -> list[tuple[str, str, str, str]]:
     from bnrepro.engine import build as build_engine
     from bnrepro.engine import optimizers
     from bnrepro.measures.evaluation import evaluate
-    from bnrepro.measures.percentiles import Percentiles, watched_images
+    from bnrepro.measures.percentiles import Percentiles
 
     add("import TensorFlow and Keras", time.perf_counter() - began)
     began = time.perf_counter()
@@ -89,7 +89,7 @@ def measure(name: str) -> list[tuple[str, str, str, str]]:
     network = models.build(config, tuple(shape), dataset.num_classes)
     engine = build_engine(network, optimizers.build(config), dataset, config)
     add("build the network and the engine", time.perf_counter() - began)
-    few = watched_images(engine, 64)
+    few = dataset.evaluation.images[:64]
     first = dataset.evaluation.images[: engine.evaluation_batch]
     part("compile training", engine.compile)
     part("compile scoring", lambda: engine.forward(first))

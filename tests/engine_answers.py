@@ -414,6 +414,67 @@ def as_one_program(
     return list(zip(together, (*alone, *reversed(alone)), strict=True))
 
 
+def asked_together(
+    overrides: Sequence[str], members: Sequence[Sequence[str]], on_accelerator: bool
+) -> Answer:
+    """What members of a group say after three steps, all asked and one by one, and how often the
+    host waited for the device; then of the first alone with another's variables."""
+    from bnrepro.engine import together
+    from bnrepro.engine.group import Group
+
+    first = cast(Any, _engine([*overrides, *members[0]]))
+    first.on_accelerator = on_accelerator
+    composed = [compose([*overrides, *own]).config.accelerated() for own in members]
+    group = Group(first, composed)
+    group.train(0, 3, range(len(members)))
+    fetched: list[Any] = []
+
+    def fetch(arrays: Any) -> Any:
+        fetched.append(arrays)
+        return keras.tree.map_structure(np.asarray, arrays)
+
+    with (
+        patch.object(together.jax, "device_get", fetch),
+        patch.object(type(first), "fetch", lambda _, arrays: fetch(arrays)),
+    ):
+        all_at_once = [_said(engine, step) for step in (3, 4) for engine in group.engines]
+        at_once = len(fetched)
+        group._together.show([])
+        one_by_one = [_said(engine, step) for step in (3, 4) for engine in group.engines]
+    one, other, *_ = group.engines
+    group._together.show(group.engines)
+    before = one.score(one.dataset.evaluation)
+    one.assign(other.variables())
+    return {
+        "together": all_at_once,
+        "alone": one_by_one,
+        "fetches": (at_once, len(fetched) - at_once),
+        "changed": (before, one.score(one.dataset.evaluation)),
+        "other": other.score(other.dataset.evaluation),
+    }
+
+
+def tallied_of_members(_: Sequence[str], labels: Any, logits: Any) -> Any:
+    """The sums of the losses of several members with the same labels, (members, sums)."""
+    import jax
+
+    from bnrepro.engine.member import tally_in_turn
+
+    every = jax.vmap(tally_in_turn, in_axes=(None, 0, None))
+    return np.asarray(jax.jit(every)(labels, logits, np.ones(len(labels), bool))[0])
+
+
+def _said(engine: Engine, step: int) -> Answer:
+    layers = list(engine.network.pre_activations)
+    return {
+        "score": engine.score(engine.dataset.evaluation),
+        "population": engine.population_score(3),
+        "summaries": engine.summaries(50, layers, PERCENTS),
+        "weights": engine.weight_norms(),
+        "gradients": engine.gradient_norms(step),
+    }
+
+
 def streamed(overrides: Sequence[str]) -> Answer:
     """Two segments of unequal length and an evaluation, of images in memory and of streamed ones.
 
@@ -527,14 +588,14 @@ def looked_at(overrides: Sequence[str]) -> Answer:
         "gradients": engine.gradients(5),
         "weights": {v.path: np.asarray(v.value) for v in engine.model().trainable_variables},
         "norms": (engine.gradient_norms(5), engine.weight_norms()),
-        "on_the_host": engine.summaries(images, layers, PERCENTS),
+        "on_the_host": engine.summaries(50, layers, PERCENTS),
         "moments": engine.population_statistics(3),
     }
     engine.on_accelerator = True
     return {
         **answer,
         "score_at_once": engine.score(evaluation),
-        "reduced": engine.summaries(images, layers, PERCENTS),
+        "reduced": engine.summaries(50, layers, PERCENTS),
         "reduced_moments": engine.population_statistics(3),
     }
 

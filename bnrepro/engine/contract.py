@@ -8,6 +8,7 @@ indices of its batches, its learning rates and the distortions of its images as 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -24,7 +25,7 @@ from bnrepro.engine import summary
 from bnrepro.engine.ahead import ReadAhead
 from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.summary import Summary
-from bnrepro.engine.tally import norms, tally
+from bnrepro.engine.tally import mean_score, norms, tally
 from bnrepro.models import Network, from_pixels
 from bnrepro.models.host import on_the_host
 from bnrepro.normalization.population import batch_moments
@@ -109,6 +110,8 @@ class Engine(ABC):
         with on_the_host():
             optimizer.build(network.model.trainable_variables)
         self._summarizing: dict[Any, Callable[..., list[Any]]] = {}
+        self._first_images: dict[int, Any] = {}
+        self._kept: list[tuple[Any, Any, Any]] = []
         self._table: tuple[Any, Any] | None = None
         if isinstance(dataset.train.images, np.ndarray):
             self._table = self.to_device(dataset.train.images), self.to_device(dataset.train.labels)
@@ -116,6 +119,14 @@ class Engine(ABC):
     @abstractmethod
     def to_device(self, array: np.ndarray) -> Any:
         """A copy of `array` where the compiled programs read it."""
+
+    def batch_to_device(self, images: np.ndarray) -> Any:
+        """The same of one batch of images, of which each of several devices has its part."""
+        return self.to_device(images)
+
+    @abstractmethod
+    def fetch(self, arrays: Any) -> Any:
+        """Arrays on the device as NumPy's, in the same nest; the host waits once for all."""
 
     @abstractmethod
     def compile(self) -> None:
@@ -166,15 +177,16 @@ class Engine(ABC):
         """Whether every weight is a finite number."""
 
     @abstractmethod
-    def forward(self, images: np.ndarray) -> Any:
+    def forward(self, images: Any) -> Any:
         """Class scores of uint8 `images` in inference mode, (examples, classes), on the device."""
 
-    @abstractmethod
     def pre_activations(self, images: np.ndarray) -> Arrays:
         """Inputs of the hidden activations for uint8 `images` as one mini-batch, by layer.
 
         Normalization uses this batch's own statistics, dropout is off, nothing is updated.
         """
+        values = self.watch(self.watch_activations, self.batch_to_device(images))
+        return dict(zip(self.network.pre_activations, self.fetch(values), strict=True))
 
     @abstractmethod
     def loss_gradients(self, step: int) -> list[Any]:
@@ -185,19 +197,20 @@ class Engine(ABC):
         """The trainable variables' values, on the device."""
 
     @abstractmethod
-    def watch(self, program: Callable[..., list[Any]], images: np.ndarray) -> list[Any]:
-        """What a program of `watcher` says of uint8 `images`, on the device."""
+    def watch(self, program: Callable[..., list[Any]], images: Any) -> list[Any]:
+        """What a program of `watcher` says of uint8 images that lie on the device; there, too."""
 
     @abstractmethod
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A pure function of arrays as a compiled program."""
 
-    @abstractmethod
     def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """(mean, m/(m-1) variance) of what each batch normalization sees in uint8 `images`.
 
         In batch mode, dropout off, nothing is updated: one term of Algorithm 2's averages.
         """
+        moments = self.watch(self.watch_moments, self.batch_to_device(images))
+        return [(mean, variance) for mean, variance in self.fetch(moments)]
 
     @abstractmethod
     def device(self) -> str:
@@ -261,15 +274,23 @@ class Engine(ABC):
 
     def gradients(self, step: int) -> Arrays:
         """The loss's gradient on the batch of update `step + 1`, by variable; updates nothing."""
-        return self._by_weight(map(np.asarray, self.loss_gradients(step)))
+        return self._by_weight(self.fetch(self.loss_gradients(step)))
 
     def gradient_norms(self, step: int) -> dict[str, float]:
         """The Euclidean norms of `gradients`, in the weights' precision."""
-        return self._by_weight(map(float, self._norms(self.loss_gradients(step))))
+        return self._by_weight(map(float, self._norms_of_gradients(step)))
 
     def weight_norms(self) -> dict[str, float]:
         """The Euclidean norm of each trainable variable, in its precision."""
-        return self._by_weight(map(float, self._norms(self.weights())))
+        return self._by_weight(map(float, self._norms_of_weights()))
+
+    def _norms_of_gradients(self, step: int) -> np.ndarray:
+        norms: np.ndarray = self.fetch(self._norms(self.loss_gradients(step)))
+        return norms
+
+    def _norms_of_weights(self) -> np.ndarray:
+        norms: np.ndarray = self.fetch(self._norms(self.weights()))
+        return norms
 
     def _by_weight(self, values: Iterable[Any]) -> dict[str, Any]:
         weights = self.network.model.trainable_variables
@@ -341,35 +362,94 @@ class Engine(ABC):
         Losses are of the scores' precision, their sum nearly of double precision. A score that is
         not a number counts as wrong; where none is one, nothing was measured: nan, nan.
         """
-        count, seen, loss, hits, told = len(split.labels), 0, 0.0, 0, 0
-        for rows, scores in self.scores(split):
-            counted = np.arange(seen, seen + len(rows)) < count
-            sums, right, finite = self._tally(split.labels[rows], scores, counted)
-            loss += float(np.asarray(sums).sum(dtype=np.float64))
-            hits, told, seen = hits + int(right), told + int(finite), seen + len(rows)
-        return (loss / count, hits / count) if told else (math.nan, math.nan)
+        return mean_score(self._tallies(split), len(split.labels))
+
+    def _tallies(self, split: Split) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """What `tally` says of the parts of a split."""
+        for _, images, labels, counted in self._parts(split):
+            yield self.fetch(self._tally(labels, self.forward(images), counted))
+
+    def population_score(self, num_batches: int) -> tuple[float, float]:
+        """`score` of the evaluation split by Algorithm 2's statistics over so many mini-batches."""
+        with self.inferring_with(self.population_statistics(num_batches)):
+            return self.score(self.dataset.evaluation)
+
+    @contextmanager
+    def inferring_with(self, statistics: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[None]:
+        """Inside, each batch normalization infers with its (mean, variance) of `statistics`."""
+        given = {}
+        layers = self.network.batch_normalizations
+        for layer, (mean, variance) in zip(layers, statistics, strict=True):
+            given[f"model/{layer.moving_mean.path}"] = mean
+            given[f"model/{layer.moving_variance.path}"] = variance
+        moving = self.variables(given)
+        self.assign(given)
+        try:
+            yield
+        finally:
+            self.assign(moving)
 
     def scores(self, split: Split) -> Iterator[tuple[np.ndarray, Any]]:
         """Rows of the split and, on the device, their class scores; what is too many comes last."""
-        for rows in self._heard(self.inference_batches(len(split.labels))):
-            yield rows, self.forward(read_images(split, rows))
+        for rows, images, *_ in self._parts(split):
+            yield rows, self.forward(images)
+
+    def _parts(self, split: Split) -> Iterator[tuple[np.ndarray, Any, Any, Any]]:
+        """Rows of a split, their images and labels, and which of them count.
+
+        An accelerator keeps those of the evaluation split, where they lie in memory.
+        """
+        count, kept = len(split.labels), self._kept if self._keeps(split) else None
+        for number, rows in enumerate(self._heard(self.inference_batches(count))):
+            if kept and number < len(kept):
+                yield rows, *kept[number]
+                continue
+            counted = np.arange(len(rows)) + number * len(rows) < count
+            part: tuple[Any, Any, Any] = read_images(split, rows), split.labels[rows], counted
+            if kept is not None:
+                images, labels, counted = map(self.to_device, part)
+                part = images, labels, counted
+                kept.append(part)
+            yield rows, *part
+
+    def _keeps(self, split: Split) -> bool:
+        return self.on_accelerator and self._lies_in_memory(split)
+
+    def _lies_in_memory(self, split: Split) -> bool:
+        """Whether it is the evaluation split, of which the device may have a copy."""
+        return split is self.dataset.evaluation and isinstance(split.images, np.ndarray)
 
     def summaries(
-        self, images: np.ndarray, layers: Sequence[str], percents: Sequence[int]
+        self, num_examples: int, layers: Sequence[str], percents: Sequence[int]
     ) -> dict[str, Summary]:
         """Of some layers' inputs of activations (see `pre_activations`): percentiles, a histogram.
 
-        They are exact on a CPU; for an accelerator see `summary.reduce`.
+        Over the first images of the evaluation split. They are exact on a CPU; for an accelerator
+        see `summary.reduce`.
         """
         if not self.on_accelerator:
-            values = self.pre_activations(images)
+            every = self._watch_first(num_examples, self.watch_activations)
+            values = dict(zip(self.network.pre_activations, every, strict=True))
             return {name: summary.summarize(values[name], percents) for name in layers}
-        reduced = self.watch(self._watch_summaries(tuple(layers), tuple(percents)), images)
+        program = self._watch_summaries(tuple(layers), tuple(percents))
         found = {}
-        for name, parts in zip(layers, reduced, strict=True):
+        for name, parts in zip(layers, self._watch_first(num_examples, program), strict=True):
             _, *places, _ = self.network.pre_activations[name].shape
-            found[name] = summary.finish(parts, len(images) * math.prod(places), percents)
+            count = len(self.first_images(num_examples)) * math.prod(places)
+            found[name] = summary.finish(parts, count, percents)
         return found
+
+    def _watch_first(self, num_examples: int, program: Callable[..., list[Any]]) -> list[Any]:
+        watched: list[Any] = self.fetch(self.watch(program, self.first_images(num_examples)))
+        return watched
+
+    def first_images(self, num_examples: int) -> Any:
+        """The first images of the evaluation split, uint8, on the device: they are sent up once."""
+        if num_examples not in self._first_images:
+            split = self.dataset.evaluation
+            images = read_images(split, np.arange(min(num_examples, len(split.labels))))
+            self._first_images[num_examples] = self.batch_to_device(images)
+        return self._first_images[num_examples]
 
     def inference_batches(self, count: int) -> np.ndarray:
         """Rows of a split of `count` examples, (batches, batch); the last is filled from the start.

@@ -6,7 +6,6 @@ the images are shared. One member's weights never enter another's: a divergence 
 """
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Any
 
 import jax
@@ -16,7 +15,8 @@ import numpy as np
 from bnrepro.config import DENSE_MODELS, ConfigError, Recipe
 from bnrepro.engine.contract import Inputs, Segment, locate_divergence
 from bnrepro.engine.jax import Constants, JaxEngine, State, repeat
-from bnrepro.models import initial_random_state, initial_weights
+from bnrepro.engine.member import Member
+from bnrepro.engine.together import Together, stack
 
 
 class Group:
@@ -41,11 +41,9 @@ class Group:
                 "with `bnrepro sweep`"
             )
         first.share_programs()
-        self.engines = [first, *(_twin(first, config) for config in configs[1:])]
-        self._constants = _constants(configs, first.assembler.dtype)
-        # What other members begin with.
-        self._first = copy(first)
-        self._first.state = first.copy_state()
+        self._first = first
+        self._together = Together(first.on_accelerator)
+        self._place(configs)
         self._step = jax.vmap(first.step, in_axes=(0, None, None, 0, 0, 0, 0))
         self._train_all = jax.jit(self._loop, donate_argnums=0)
 
@@ -60,13 +58,19 @@ class Group:
         """
         if len(configs) != len(self.engines):
             raise ValueError(f"{len(configs)} members: expected {len(self.engines)}")
-        self.engines = [_twin(self._first, config) for config in configs]
+        self._place(configs)
+
+    def _place(self, configs: list[Recipe]) -> None:
+        self.engines = [Member(self._first, config, self._together) for config in configs]
         self._constants = _constants(configs, self._first.assembler.dtype)
+        self._together.show(self.engines)
 
     def compile(self) -> None:
         """Compile the program that trains all; nothing is trained."""
         inputs = [engine.inputs(0, 1) for engine in self.engines]
         self._run(self._stacked(), inputs, 0)
+        # Some of them may have been given the variables of a checkpoint.
+        self._together.show(self.engines)
 
     def train(self, start: int, stop: int, places: Sequence[int]) -> list[Segment]:
         """Make the updates number `start + 1` to `stop` of the members at `places`.
@@ -74,6 +78,7 @@ class Group:
         The program always trains all; the other members are left as they were.
         """
         inputs = [engine.inputs(start, stop) for engine in self.engines]
+        self._together.show([])
         states, losses, corrects = self._run(self._stacked(), inputs, stop - start)
         ends, finite = _unstacked(states), np.asarray(_are_finite(states[0]))
         segments = []
@@ -85,6 +90,7 @@ class Group:
             segments.append(Segment(losses[place, :steps], corrects[place, :steps], at))
         for place in places:
             self.engines[place].state = ends[place]
+        self._together.show(self.engines)
         return segments
 
     def _locate(self, place: int, inputs: list[Inputs], steps: int) -> tuple[int, State]:
@@ -111,7 +117,8 @@ class Group:
         states, losses, corrects = self._train_all(
             states, table, labels, *own, self._constants, steps
         )
-        return states, np.asarray(losses)[:steps].T, np.asarray(corrects)[:steps].T
+        losses, corrects = jax.device_get((losses, corrects))
+        return states, losses[:steps].T, corrects[:steps].T
 
     def _loop(
         self, states: State, table: Any, labels: Any, indices: Any, rates: Any, distortions: Any,
@@ -125,7 +132,7 @@ class Group:
         return repeat(advance, states, (indices, rates, distortions), steps)
 
     def _stacked(self) -> State:
-        return _stack([engine.state for engine in self.engines])
+        return stack([engine.state for engine in self.engines])
 
 
 def _constants(configs: list[Recipe], dtype: str) -> Constants:
@@ -133,11 +140,6 @@ def _constants(configs: list[Recipe], dtype: str) -> Constants:
     return jax.tree.map(
         lambda *numbers: jnp.asarray(numbers, dtype), *(Constants.of(config) for config in configs)
     )
-
-
-@jax.jit
-def _stack(states: list[State]) -> State:
-    return jax.tree.map(lambda *arrays: jnp.stack(arrays), *states)
 
 
 @jax.jit
@@ -151,26 +153,3 @@ def _are_finite(weights: list[Any]) -> Any:
     """Whether all weights of each member are finite, (members,)."""
     every = [jnp.isfinite(one).reshape(len(one), -1).all(axis=1) for one in weights]
     return jnp.stack(every).all(axis=0)
-
-
-def _twin(first: JaxEngine, config: Recipe) -> JaxEngine:
-    """An engine of the same network and data, with the initial state and batches of `config`."""
-    twin = copy(first)
-    twin.config = config
-    twin.order = first.build_order(config)
-    twin.compile_gradients()
-    trainable, non_trainable, optimizer = first.state
-    model = first.network.model
-    weights = [jnp.asarray(value) for value in initial_weights(model, config)]
-    random = {state.path for state in first.network.random_states}
-    twin.state = (
-        weights,
-        [
-            jnp.asarray(initial_random_state(each.path, config.seed))
-            if each.path in random
-            else jnp.copy(value)
-            for each, value in zip(model.non_trainable_variables, non_trainable, strict=True)
-        ],
-        jax.tree.map(jnp.copy, optimizer),
-    )
-    return twin

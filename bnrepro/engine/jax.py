@@ -79,7 +79,7 @@ class JaxEngine(Engine):
         self.state: State = self._placement.replicate(initial)
         self.trains_alone = True
         self._forward = self.compiled(self._infer)
-        self._forward_all = self.compiled(self._infer_all)
+        self._forward_all = self.compiled(self.infer_all)
         self.compile_gradients()
 
     def compile_gradients(self) -> None:
@@ -94,14 +94,20 @@ class JaxEngine(Engine):
             shared.append("watch_activations")
         if self.network.batch_normalizations:
             shared += ["watch_moments", "_average_moments"]
-        if self._scores_at_once(self.dataset.evaluation):
-            shared.append("_evaluation_batches")
+        if self._lies_in_memory(self.dataset.evaluation):
+            shared += ["_evaluation_batches", "_evaluation_targets"]
         for name in shared:
             getattr(self, name)
 
     def to_device(self, array: np.ndarray) -> Any:
         # On a processor it shares the memory, where that is aligned.
         return self._placement.replicate(array)
+
+    def batch_to_device(self, images: np.ndarray) -> Any:
+        return jax.device_put(self._placement.split(images))
+
+    def fetch(self, arrays: Any) -> Any:
+        return jax.device_get(arrays)
 
     def compile(self) -> None:
         """Compile ahead of time: nothing is trained."""
@@ -130,7 +136,7 @@ class JaxEngine(Engine):
     def is_finite(self) -> bool:
         return bool(_all_finite(self.state[0]))
 
-    def forward(self, images: np.ndarray) -> Any:
+    def forward(self, images: Any) -> Any:
         return self._forward(self.state, self._placement.split(images))
 
     def compile_scoring(self) -> None:
@@ -146,44 +152,55 @@ class JaxEngine(Engine):
         rows = self.inference_batches(len(split.labels)).ravel()
         yield rows, self._forward_all(self.state, self._evaluation_batches)
 
+    def _tallies(self, split: Split) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        if not self._scores_at_once(split):
+            yield from super()._tallies(split)
+            return
+        labels, counted = self._evaluation_targets
+        for _, scores in self.scores(split):
+            yield self.fetch(self._tally(labels, scores, counted))
+
     def population_statistics(self, num_batches: int) -> list[tuple[np.ndarray, np.ndarray]]:
         if not (self.on_accelerator and self._table):
             return super().population_statistics(num_batches)
         rows = self._placement.split(self.population_batches(num_batches), axis=1)
-        averages = self._average_moments(self.state, self._table[0], rows)
-        return [(np.asarray(mean), np.asarray(variance)) for mean, variance in averages]
+        averages = self.fetch(self._average_moments(self.state, rows, self._table[0]))
+        return [(mean, variance) for mean, variance in averages]
 
     @cached_property
     def _average_moments(self) -> Callable[..., list[tuple[Any, Any]]]:
         """Algorithm 2's pass as one program."""
+        return self.compiled(self.average_moments)
 
-        def average(state: State, table: Any, rows: Any) -> list[tuple[Any, Any]]:
-            terms = lax.map(lambda batch: self.watch_moments(state, table[batch]), rows)
-            return jax.tree.map(lambda term: term.mean(axis=0), terms)
-
-        return self.compiled(average)
+    def average_moments(self, state: State, rows: Any, table: Any) -> list[tuple[Any, Any]]:
+        """E[x] and Var[x] of `population_statistics` over the images at `rows` of `table`."""
+        terms = lax.map(lambda batch: self.watch_moments(state, table[batch]), rows)
+        return jax.tree.map(lambda term: term.mean(axis=0), terms)
 
     def _scores_at_once(self, split: Split) -> bool:
         """Whether the split lies on an accelerator, where one program goes over all of it.
 
         A call for each batch costs an accelerator more time in copies and launches than in work.
         """
-        own = split is self.dataset.evaluation
-        return self.on_accelerator and own and isinstance(split.images, np.ndarray)
+        return self._keeps(split)
 
     @cached_property
     def _evaluation_batches(self) -> Any:
         """The evaluation split on the device, (batches, batch, height, width, channels) uint8."""
         split = self.dataset.evaluation
         rows = self.inference_batches(len(split.labels))
-        return self._placement.split(read_images(split, rows), axis=1)
+        return jax.device_put(self._placement.split(read_images(split, rows), axis=1))
 
-    def pre_activations(self, images: np.ndarray) -> Arrays:
-        values = self.watch(self.watch_activations, images)
-        return dict(zip(self.network.pre_activations, map(np.asarray, values), strict=True))
+    @cached_property
+    def _evaluation_targets(self) -> tuple[Any, Any]:
+        """Labels of `_evaluation_batches` one after the other, and which of them count."""
+        count = len(self.dataset.evaluation.labels)
+        rows = self.inference_batches(count).ravel()
+        labels = self.dataset.evaluation.labels[rows]
+        return self.to_device(labels), self.to_device(np.arange(len(rows)) < count)
 
-    def watch(self, program: Callable[..., list[Any]], images: np.ndarray) -> list[Any]:
-        return program(self.state, self._placement.split(images))
+    def watch(self, program: Callable[..., list[Any]], images: Any) -> list[Any]:
+        return program(self.state, images)
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return self._placement.jit(function)
@@ -194,10 +211,6 @@ class JaxEngine(Engine):
 
     def weights(self) -> list[Any]:
         return self.state[0]
-
-    def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        moments = self.watch(self.watch_moments, images)
-        return [(np.asarray(mean), np.asarray(variance)) for mean, variance in moments]
 
     def device(self) -> str:
         return self._placement.named(accelerator() or processor())
@@ -211,7 +224,9 @@ class JaxEngine(Engine):
 
     def variables(self, paths: Collection[str] | None = None) -> Arrays:
         values = zip(self._paths(), jax.tree.leaves(self.state), strict=True)
-        return {path: np.asarray(at) for path, at in values if paths is None or path in paths}
+        chosen = {path: at for path, at in values if paths is None or path in paths}
+        variables: Arrays = self.fetch(chosen)
+        return variables
 
     def assign(self, values: Arrays) -> None:
         leaves, structure = jax.tree.flatten(self.state)
@@ -235,13 +250,14 @@ class JaxEngine(Engine):
     def update(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
         if self.loops:
             rows = self._rows(inputs)
-            self.state, loss, correct = self._train_segment(self.state, *rows, steps)
-            return np.asarray(loss)[:steps], np.asarray(correct)[:steps]
+            self.state, *seen = self._train_segment(self.state, *rows, steps)
+            loss, correct = self.fetch(seen)
+            return loss[:steps], correct[:steps]
         seen = []
         for step in range(steps):
             self.state, *numbers = self._train_step(self.state, *self._row(inputs, step))
             seen.append(numbers)
-        loss, correct = zip(*jax.device_get(seen), strict=True)
+        loss, correct = zip(*self.fetch(seen), strict=True)
         return np.array(loss), np.array(correct)
 
     def loop(
@@ -307,7 +323,8 @@ class JaxEngine(Engine):
         batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
         return self.network.model.stateless_call(trainable, non_trainable, batch, training=False)[0]
 
-    def _infer_all(self, state: State, batches: Any) -> Any:
+    def infer_all(self, state: State, batches: Any) -> Any:
+        """Class scores of `_evaluation_batches`, one after the other."""
         scores = lax.map(lambda images: self._infer(state, images), batches)
         return scores.reshape(-1, scores.shape[-1])
 

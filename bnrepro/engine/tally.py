@@ -1,7 +1,10 @@
 """Numbers over many values, summed where the values lie: only the sums are fetched."""
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from bnrepro.engine.loss import losses_of
@@ -23,6 +26,20 @@ def tally(labels: Any, logits: Any, counted: Any) -> tuple[Any, Any, Any]:
     right = ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32"))
     sums = ops.sum(ops.reshape(losses, (-1, _TOGETHER)), axis=1)
     return sums, _count(ops.logical_and(finite, right)), _count(finite)
+
+
+def mean_score(
+    tallies: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], count: int
+) -> tuple[float, float]:
+    """(mean cross-entropy, accuracy) of `count` examples from the tallies of their parts.
+
+    Where no score is a number, nothing was measured: nan, nan.
+    """
+    loss, hits, told = 0.0, 0, 0
+    for sums, right, finite in tallies:
+        loss += float(sums.sum(dtype=np.float64))
+        hits, told = hits + int(right), told + int(finite)
+    return (loss / count, hits / count) if told else (math.nan, math.nan)
 
 
 def _count(holds: Any) -> Any:

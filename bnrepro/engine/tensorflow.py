@@ -56,6 +56,7 @@ class TensorFlowEngine(Engine):
         self._train = self.compiled(self._train_loop)
         self._forward = self.compiled(self._infer)
         self._loss_gradients = self.compiled(self._gradients_of_batch)
+        self._are_finite = self.compiled(_all_finite)
 
     def to_device(self, array: np.ndarray) -> Any:
         if is_aligned(array) and accelerator() is None:
@@ -63,9 +64,13 @@ class TensorFlowEngine(Engine):
             return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
         return tf.constant(array)
 
+    def fetch(self, arrays: Any) -> Any:
+        return tf.nest.map_structure(lambda array: array.numpy(), arrays)
+
     def compile(self) -> None:
         """Run the program over zero steps: everything is compiled and nothing changes."""
         self.update(self.segment_inputs(0, 1), 0)
+        self.is_finite()
 
     def copy_state(self) -> list[Any]:
         return _copy(self._state.values())
@@ -74,17 +79,13 @@ class TensorFlowEngine(Engine):
         _restore(self._state.values(), state)
 
     def is_finite(self) -> bool:
-        return all(bool(np.isfinite(variable.numpy()).all()) for variable in self._weights)
+        return bool(self.fetch(self._are_finite(self.weights())))
 
-    def forward(self, images: np.ndarray) -> Any:
-        return self._forward(tf.constant(images))
+    def forward(self, images: Any) -> Any:
+        return self._forward(tf.convert_to_tensor(images))
 
-    def pre_activations(self, images: np.ndarray) -> Arrays:
-        values = self.watch_activations(tf.constant(images))
-        return dict(zip(self.network.pre_activations, (v.numpy() for v in values), strict=True))
-
-    def watch(self, program: Callable[..., list[Any]], images: np.ndarray) -> list[Any]:
-        return program(tf.constant(images))
+    def watch(self, program: Callable[..., list[Any]], images: Any) -> list[Any]:
+        return program(images)
 
     def weights(self) -> list[Any]:
         # As tensors: a program is traced anew for variables.
@@ -96,10 +97,6 @@ class TensorFlowEngine(Engine):
         return self._loss_gradients(
             inputs.table, inputs.labels, tf.constant(inputs.indices[0]), first
         )
-
-    def batch_moments(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        moments = self.watch_moments(tf.constant(images))
-        return [(mean.numpy(), variance.numpy()) for mean, variance in moments]
 
     def device(self) -> str:
         return accelerator() or processor()
@@ -117,10 +114,11 @@ class TensorFlowEngine(Engine):
 
     def update(self, inputs: Inputs, steps: int) -> tuple[np.ndarray, np.ndarray]:
         table, labels, *own = inputs.padded(self.segment_steps).arguments
-        loss, correct = self._train(
+        seen = self._train(
             table, labels, *tf.nest.map_structure(tf.constant, own), tf.constant(steps)
         )
-        return loss.numpy()[:steps], correct.numpy()[:steps]
+        loss, correct = self.fetch(seen)
+        return loss[:steps], correct[:steps]
 
     def _train_loop(
         self, table: Any, labels: Any, indices: Any, rates: Any, distortions: Any, steps: Any
@@ -201,6 +199,10 @@ def accelerator() -> str | None:
     for gpu in tf.config.list_physical_devices("GPU"):
         return tf.config.experimental.get_device_details(gpu)["device_name"]
     return None
+
+
+def _all_finite(weights: list[Any]) -> Any:
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(weight)) for weight in weights])
 
 
 def _copy(variables: Iterable[Any]) -> list[Any]:

@@ -21,7 +21,6 @@ from bnrepro.engine import Engine
 from bnrepro.engine.batch import read_images
 from bnrepro.lab.setting import advance
 from bnrepro.lab.tables import write_table
-from bnrepro.measures.evaluation import inferring_with
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 from bnrepro.training import build_engine
 
@@ -103,7 +102,7 @@ def _adapted(engine: Engine, split: Split, images: np.ndarray) -> float:
     """
     size = min(_BATCH, len(images))
     batches = images[: len(images) // size * size].reshape(-1, size, *images.shape[1:])
-    with inferring_with(engine, engine.statistics_over(batches)):
+    with engine.inferring_with(engine.statistics_over(batches)):
         return engine.score(split)[1]
 
 

@@ -20,7 +20,6 @@ from bnrepro.engine import Engine
 from bnrepro.engine.batch import read_images
 from bnrepro.lab.setting import advance
 from bnrepro.lab.tables import write_table
-from bnrepro.measures.evaluation import inferring_with
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 from bnrepro.training import build_engine
 
@@ -115,7 +114,7 @@ def _accuracies(engine: Engine) -> tuple[float, float]:
     """On the test images, with moving averages and with statistics computed anew."""
     split = engine.dataset.evaluation
     _, moving = engine.score(split)
-    with inferring_with(engine, engine.population_statistics(_BATCHES)):
+    with engine.inferring_with(engine.population_statistics(_BATCHES)):
         return moving, engine.score(split)[1]
 
 
@@ -125,7 +124,7 @@ def _by_count(engine: Engine, seed: int, step: int) -> Iterator[CountRow]:
     for count in _COUNTS:
         rows = engine.population_batches(count // engine.order.batch_size)
         statistics = engine.statistics_over(read_images(train, batch) for batch in rows)
-        with inferring_with(engine, statistics):
+        with engine.inferring_with(statistics):
             yield CountRow(
                 seed, step, int(np.size(rows)), engine.score(engine.dataset.evaluation)[1]
             )

@@ -24,7 +24,6 @@ from bnrepro.engine import Engine
 from bnrepro.engine.contract import Arrays
 from bnrepro.lab.setting import advance
 from bnrepro.lab.tables import write_table
-from bnrepro.measures.evaluation import inferring_with
 from bnrepro.models import initial_weights
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 from bnrepro.training import build_engine
@@ -142,5 +141,5 @@ def _with_population(engine: Engine) -> float:
     if not engine.network.batch_normalizations:
         return float("nan")
     statistics = engine.population_statistics(_STATISTICS // engine.order.batch_size)
-    with inferring_with(engine, statistics):
+    with engine.inferring_with(statistics):
         return engine.score(engine.dataset.evaluation)[1]

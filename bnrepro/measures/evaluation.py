@@ -1,7 +1,7 @@
 """Loss and accuracy on the evaluation split."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -22,8 +22,8 @@ def evaluate(engine: Engine, config: RunConfig) -> tuple[float, float]:
 
 def evaluate_population(engine: Engine, config: RunConfig) -> tuple[float, float]:
     """(mean cross-entropy, accuracy) of the inference network of Algorithm 2."""
-    with population_statistics(engine, config):
-        return engine.score(engine.dataset.evaluation)
+    with foot().doing("computing population statistics"):
+        return engine.population_score(config.batch_normalization.population_batches)
 
 
 @contextmanager
@@ -31,26 +31,8 @@ def population_statistics(engine: Engine, config: RunConfig) -> Iterator[None]:
     """Let batch normalization infer with Algorithm 2's statistics while the context is open."""
     with foot().doing("computing population statistics"):
         statistics = engine.population_statistics(config.batch_normalization.population_batches)
-    with inferring_with(engine, statistics):
+    with engine.inferring_with(statistics):
         yield
-
-
-@contextmanager
-def inferring_with(
-    engine: Engine, statistics: Sequence[tuple[np.ndarray, np.ndarray]]
-) -> Iterator[None]:
-    """Let each batch normalization infer with its (mean, variance) while the context is open."""
-    given = {}
-    layers = engine.network.batch_normalizations
-    for layer, (mean, variance) in zip(layers, statistics, strict=True):
-        given[f"model/{layer.moving_mean.path}"] = mean
-        given[f"model/{layer.moving_variance.path}"] = variance
-    moving = engine.variables(given)
-    engine.assign(given)
-    try:
-        yield
-    finally:
-        engine.assign(moving)
 
 
 def score(logits: np.ndarray, split: Split) -> tuple[float, float]:

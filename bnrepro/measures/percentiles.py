@@ -4,11 +4,8 @@ Paper: "one typical activation from the last hidden layer", unnamed. Ours: unit 
 run, and the average over all units. Normalization uses the images' own mini-batch statistics.
 """
 
-import numpy as np
-
 from bnrepro.config import RunConfig
 from bnrepro.engine import Engine
-from bnrepro.engine.batch import read_images
 from bnrepro.engine.summary import Summary
 from bnrepro.measures.measure import Measure, Rows
 from bnrepro.records.record import PERCENTILE_COLUMNS
@@ -25,7 +22,6 @@ class Percentiles(Measure):
     def __init__(self, num_examples: int, every: int = 0) -> None:
         super().__init__(every)
         self._num_examples = num_examples
-        self._images: np.ndarray | None = None
 
     def prepare(self, engine: Engine) -> None:
         self._summary(engine)
@@ -36,21 +32,9 @@ class Percentiles(Measure):
 
     def _summary(self, engine: Engine) -> Summary:
         *_, last = engine.network.pre_activations
-        return engine.summaries(self._watched(engine), [last], PERCENTILES)[last]
-
-    def _watched(self, engine: Engine) -> np.ndarray:
-        # Images that are streamed are read once.
-        if self._images is None:
-            self._images = watched_images(engine, self._num_examples)
-        return self._images
+        return engine.summaries(self._num_examples, [last], PERCENTILES)[last]
 
 
 def build(config: RunConfig) -> Percentiles:
     """The measure with the options of `config`."""
     return Percentiles(config.percentiles.num_examples, config.percentiles.every)
-
-
-def watched_images(engine: Engine, num_examples: int) -> np.ndarray:
-    """The first images of the evaluation split, uint8."""
-    split = engine.dataset.evaluation
-    return read_images(split, np.arange(min(num_examples, len(split.labels))))

@@ -3,7 +3,6 @@
 from bnrepro.config import RunConfig
 from bnrepro.engine import Engine
 from bnrepro.engine.batch import read_images
-from bnrepro.measures.evaluation import inferring_with
 from bnrepro.measures.measure import Measure, Rows
 
 
@@ -29,8 +28,7 @@ class Population(Measure):
         if not engine.network.batch_normalizations:
             return []
         moving = engine.score(engine.dataset.evaluation)
-        with inferring_with(engine, engine.population_statistics(self._batches)):
-            return [[step, *moving, *engine.score(engine.dataset.evaluation)]]
+        return [[step, *moving, *engine.population_score(self._batches)]]
 
 
 def build(config: RunConfig) -> Population:

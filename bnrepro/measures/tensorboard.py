@@ -40,7 +40,7 @@ from bnrepro.engine.summary import Summary as ActivationSummary
 from bnrepro.measures import Observer, hparams
 from bnrepro.measures.measure import Measure, Rows
 from bnrepro.measures.norms import Norms
-from bnrepro.measures.percentiles import PERCENTILES, watched_images
+from bnrepro.measures.percentiles import PERCENTILES
 from bnrepro.records.record import CurveRow, RunRecord
 
 # Enough for a histogram; a convolution has a value a pixel.
@@ -153,8 +153,8 @@ class TensorBoardObserver(Observer):
                 self._scalar(f"pre_activation_percentile/{name}/p{percent}", value, step)
 
     def _summaries(self, engine: Engine) -> dict[str, ActivationSummary]:
-        images = watched_images(engine, _WATCHED_EXAMPLES)
-        return engine.summaries(images, list(engine.network.pre_activations), PERCENTILES)
+        layers = list(engine.network.pre_activations)
+        return engine.summaries(_WATCHED_EXAMPLES, layers, PERCENTILES)
 
     def _write_rows(self, measure: Measure, rows: Rows) -> None:
         """A curve per value, `norms/weight/hidden_1/kernel`; several values are told by column."""
