@@ -14,7 +14,7 @@ from bnrepro import cli, data
 from bnrepro.config import DataConfig
 from bnrepro.data import DataError, image_folder, manifest
 from bnrepro.data import streaming as streaming_module
-from bnrepro.data.streaming import StreamedImages, decode
+from bnrepro.data.streaming import StreamedImages, decode, in_parallel
 
 
 def config(root, split="test", size=16):
@@ -96,6 +96,27 @@ def test_the_same_folder_streams_where_it_does_not_fit(parted, monkeypatch):
     rows = np.array([3, 3, 0], np.int32)
     np.testing.assert_array_equal(images.read(rows), in_memory.train.images[rows])
     np.testing.assert_array_equal(streamed.train.labels, in_memory.train.labels)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 100, 5_000])
+def test_rows_in_parallel_are_in_order(count):
+    rows = np.arange(count)
+    results = in_parallel(lambda row, other: (row, other), rows, 2 * rows)
+    assert list(results) == [(row, 2 * row) for row in range(count)]
+
+
+def test_rows_in_parallel_do_not_run_away():
+    """Whoever reads a million files needs no memory for their results."""
+    begun = []
+    results = in_parallel(begun.append, np.arange(100_000))
+    next(results)
+    assert len(begun) < 5_000
+    results.close()
+
+
+def test_the_first_row_that_cannot_be_done_is_told():
+    with pytest.raises(ZeroDivisionError):
+        list(in_parallel(lambda row: 1 // int(row), np.arange(-1_000, 4_000)))
 
 
 def test_the_digest_of_streamed_images_follows_the_files(parted, monkeypatch):

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 from runs import command, finish, only_directory
 
 from bnrepro.config import ConfigError, backend
@@ -228,3 +229,48 @@ def test_images_lie_in_memory_once(backend):
         [sys.executable, "-c", SHARING, *words], capture_output=True, text=True, check=False
     )
     assert done.stdout == "True 2\n", done.stderr[-2000:]
+
+
+# A training whose photographs do not fit into memory, and how much of it is taken on the way.
+STREAMING = """
+import sys
+from pathlib import Path
+from bnrepro.config import backend
+from bnrepro.config.composition import compose
+
+composition = compose(sys.argv[1:])
+backend.select(composition.config)
+from bnrepro import training
+from bnrepro.data import image_folder
+from bnrepro.measures.measure import Measure
+
+image_folder.available_memory = lambda: 0
+
+class Resident(Measure):
+    name, columns = "resident", ("kilobytes",)
+
+    def rows(self, engine, step):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return [[int(line.split()[1])] for line in lines if line.startswith("VmRSS")]
+
+training.run(composition, [Resident(every=1000)])
+"""
+
+
+@pytest.mark.slow
+def test_ten_thousand_batches_of_photographs_take_no_more_memory_than_a_thousand(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (400, 16, 16, 3), np.uint8)
+    for number, image in enumerate(pixels):
+        path = tmp_path / "photographs" / f"class_{number % 2}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    words = [f"data.root={tmp_path / 'photographs'}", "data=image_folder", "data.image_size=16",
+             "model=mlp", "bn=x1", "batch_size=8", "train_steps=10000", "evaluate_every=10000",
+             "backend=jax", "tensorboard=false", "threads=1"]  # fmt: skip
+    command = [sys.executable, "-c", STREAMING, f"results_dir={tmp_path / 'results'}", *words]
+    subprocess.run(command, check=True)
+    table = only_directory(tmp_path / "results") / "resident.csv"
+    _, *kilobytes = map(int, table.read_text().split()[2:])
+    assert len(kilobytes) == 9
+    # The images of 500 steps are 3 MB: kept, those of the last 9,000 would be 55.
+    assert max(kilobytes) < kilobytes[0] + 10_000

@@ -3,8 +3,9 @@
 import hashlib
 import os
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,8 +21,12 @@ Result = TypeVar("Result")
 
 # Those that decode by themselves; Pillow hands others (EPS, ...) to programs outside.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-# Tasks in flight: enough to keep every core busy, few enough that a million files cost no memory.
-_TASKS = 1024
+# Rows in work: enough to keep every core busy, few enough that a million files cost no memory.
+_ROWS_IN_WORK = 1024
+# Of a task at most: who waits for the results is woken so seldom that it takes no core's time.
+_ROWS_PER_TASK = 16
+# At least, where there are few rows: all cores end at about the same time.
+_TASKS_PER_CORE = 4
 
 # What takes back that an orientation tag was followed.
 _UNDONE = {
@@ -76,15 +81,13 @@ class StreamedImages:
                 it was listed.
         """
 
-        def decode_unchanged(path: Path, stamp: np.ndarray) -> np.ndarray:
-            image = decode(path, self.size)
+        def decode_unchanged(image: np.ndarray, path: Path, stamp: np.ndarray) -> None:
+            image[...] = decode(path, self.size)
             _require_unchanged(path, stamp)
-            return image
 
         images = np.empty((len(indices), *self.shape[1:]), np.uint8)
-        decoded = in_parallel(decode_unchanged, self.paths[indices], self.stamps[indices])
-        for position, image in enumerate(decoded):
-            images[position] = image
+        for _ in in_parallel(decode_unchanged, images, self.paths[indices], self.stamps[indices]):
+            pass
         return images
 
     def file_digests(self) -> Iterator[bytes]:
@@ -107,7 +110,7 @@ def decode(path: Path, size: int) -> np.ndarray:
             # A JPEG decodes to a half, a quarter or an eighth at once: still at least twice `size`.
             image.draft(None, (2 * size, 2 * size))
             colour = _colour(_as_stored(image))
-        return np.asarray(ImageOps.fit(colour, (size, size), Image.Resampling.BILINEAR))
+            return np.asarray(ImageOps.fit(colour, (size, size), Image.Resampling.BILINEAR))
     except UnidentifiedImageError as error:
         raise _refused(path, "no image") from error
     # Pillow's decoders meet a damaged file with exceptions of many kinds.
@@ -117,8 +120,24 @@ def decode(path: Path, size: int) -> np.ndarray:
 
 def in_parallel(task: Callable[..., Result], *columns: np.ndarray) -> Iterator[Result]:
     """The task's result for each row of the columns, in order, computed by all cores."""
-    for start in range(0, len(columns[0]), _TASKS):
-        yield from _pool().map(task, *(column[start : start + _TASKS] for column in columns))
+    count = len(columns[0])
+    rows = max(1, min(_ROWS_PER_TASK, count // (_TASKS_PER_CORE * _num_cores())))
+
+    def some(start: int) -> list[Result]:
+        parts = [column[start : start + rows] for column in columns]
+        return [task(*row) for row in zip(*parts, strict=True)]
+
+    waiting: deque[Future[list[Result]]] = deque()
+    try:
+        for start in range(0, count, rows):
+            waiting.append(_pool().submit(some, start))
+            if len(waiting) * rows >= _ROWS_IN_WORK:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
@@ -156,7 +175,8 @@ def _colour(image: Image.Image) -> Image.Image:
     if image.mode == "P":
         # Transparency of a palette is only understood on the way to RGBA.
         image = image.convert("RGBA")
-    return image.convert("RGB")
+    # Pillow copies what is RGB already.
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _refused(path: Path, reason: str) -> DataError:
@@ -175,8 +195,12 @@ def _file_digest(path: Path) -> bytes:
 
 
 @cache
+def _num_cores() -> int:
+    available = getattr(os, "sched_getaffinity", None)
+    return len(available(0)) if available else os.cpu_count() or 1
+
+
+@cache
 def _pool() -> ThreadPoolExecutor:
     """Threads suffice: Pillow and hashlib let go of the interpreter while they work."""
-    available = getattr(os, "sched_getaffinity", None)
-    num_cores = len(available(0)) if available else os.cpu_count()
-    return ThreadPoolExecutor(num_cores, thread_name_prefix="decode")
+    return ThreadPoolExecutor(_num_cores(), thread_name_prefix="decode")
