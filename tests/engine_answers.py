@@ -315,8 +315,8 @@ def _rescue_in_evaluation(run: Run, step: int) -> int | None:
     run.engine.on_batch = leave
     # Marks at every segment, however short.
     with (
-        patch("bnrepro.training.run._SECONDS_BETWEEN_MARKS", 0.0),
-        patch("bnrepro.training.run._SHARE_OF_MARKS", math.inf),
+        patch("bnrepro.training.kept._SECONDS_BETWEEN_MARKS", 0.0),
+        patch("bnrepro.training.kept._SHARE_OF_MARKS", math.inf),
         suppress(_Left),
     ):
         run.begin()
