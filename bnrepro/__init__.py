@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bnrepro import sweep
     from bnrepro.api.calls import run
     from bnrepro.api.trained_model import load_engine, load_model
-    from bnrepro.records.record import load_curves, load_runs
+    from bnrepro.records.loading import load_curves, load_runs
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,10 +29,10 @@ __all__ = [
 
 _IMPORTED = time.perf_counter()
 _ROOM_OF = {
-    "load_curves": "bnrepro.records.record",
+    "load_curves": "bnrepro.records.loading",
     "load_engine": "bnrepro.api.trained_model",
     "load_model": "bnrepro.api.trained_model",
-    "load_runs": "bnrepro.records.record",
+    "load_runs": "bnrepro.records.loading",
     "run": "bnrepro.api.calls",
 }
 

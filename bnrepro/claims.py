@@ -12,7 +12,8 @@ from bnrepro.config import ConfigError, did_you_mean, first_few
 from bnrepro.exhibits import claims as studies
 from bnrepro.lab import exact
 from bnrepro.paper import CLAIMS, LABORATORY, LAWS, claim
-from bnrepro.records.record import reading_once, write_atomically
+from bnrepro.records.loading import reading_once
+from bnrepro.records.record import write_atomically
 from bnrepro.tables import markdown_table
 from bnrepro.verdicts.reasons import CAUTION, reason
 from bnrepro.verdicts.untested import without_verdict

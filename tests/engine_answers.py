@@ -41,9 +41,9 @@ from bnrepro.data import Split
 from bnrepro.data.streaming import StreamedImages
 from bnrepro.engine import Engine, build_probe
 from bnrepro.engine.batch import Assembler, read_images
-from bnrepro.engine.contract import locate_divergence
 from bnrepro.engine.loss import kernel_positions
 from bnrepro.engine.probe import Batch, Probe
+from bnrepro.engine.segment import locate_divergence
 from bnrepro.lab.exact import law_verdicts
 from bnrepro.measures import landscape
 from bnrepro.measures.evaluation import evaluate, evaluate_population
@@ -315,8 +315,8 @@ def _rescue_in_evaluation(run: Run, step: int) -> int | None:
     run.engine.on_batch = leave
     # Marks at every segment, however short.
     with (
-        patch("bnrepro.training.run._SECONDS_BETWEEN_MARKS", 0.0),
-        patch("bnrepro.training.run._SHARE_OF_MARKS", math.inf),
+        patch("bnrepro.training.kept._SECONDS_BETWEEN_MARKS", 0.0),
+        patch("bnrepro.training.kept._SHARE_OF_MARKS", math.inf),
         suppress(_Left),
     ):
         run.begin()

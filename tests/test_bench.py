@@ -21,7 +21,7 @@ from bnrepro.bench.measure import Member, attempt, play_rounds, refuse_other_los
 from bnrepro.bench.processes import Worker, WorkerError
 from bnrepro.bench.report import Measured
 from bnrepro.config import BACKENDS, ConfigError
-from bnrepro.records.record import load_runs
+from bnrepro.records.loading import load_runs
 
 ROOT = Path(__file__).parents[1]
 TODAY = datetime.date(2015, 2, 11)

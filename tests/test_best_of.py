@@ -11,7 +11,7 @@ from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose
 from bnrepro.config.overrides import read
 from bnrepro.config.study import plan
-from bnrepro.records.record import read_runs
+from bnrepro.records.loading import read_runs
 from bnrepro.tables import best_rendered, tabulate_best
 
 LENGTH = ("train_steps=400", "evaluate_every=100", "data.evaluation_split=tuning")

@@ -14,7 +14,8 @@ from bnrepro.config.composition import compose
 from bnrepro.drawing.style import build
 from bnrepro.exhibits.own_runs import figure
 from bnrepro.exhibits.own_runs.lines import lines, shortened
-from bnrepro.records.record import PUBLISHED, read_curves, read_runs
+from bnrepro.records.loading import read_curves, read_runs
+from bnrepro.records.record import PUBLISHED
 from bnrepro.report import own_runs
 from bnrepro.report.sections import Section
 

@@ -8,7 +8,7 @@ from hand_made_records import HandMade, write_run
 from bnrepro import cli
 from bnrepro.config import ConfigError, study
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
-from bnrepro.records.record import read_curves, read_runs
+from bnrepro.records.loading import read_curves, read_runs
 from bnrepro.verdicts.own_study import judge_study
 
 PLAIN, NORMALIZED = "mlp-digits-none-steps400-evaluate100", "mlp-digits-x1-steps400-evaluate100"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bnrepro import cli
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose
-from bnrepro.records.record import read_curves, read_runs
+from bnrepro.records.loading import read_curves, read_runs
 from bnrepro.statistics import holm, paired_effect_size
 from bnrepro.tables import paired_rendered, rendered, tabulate, tabulate_paired
 from bnrepro.tables.latex import escaped

@@ -19,7 +19,7 @@ COUNT = Path(__file__).with_name("count_programs.py")
 MLP = ("model=mlp", "data=digits", "bn=x1", "threads=1", "measures=[percentiles,norms]")
 # One each, all of them before the first step: the loop or the step, scoring, percentiles, norms;
 # whether the weights are finite, and a copy of the state.
-PREPARED = {"_infer", "tally", "watch", "_gradients_of_batch", "norms", "_all_finite", "_copy"}
+PREPARED = {"_infer", "tally", "watch", "_gradients_of_batch", "norms", "all_finite", "copied"}
 
 
 def counted(*words, cwd=ROOT, code=ROOT, **variables):

@@ -7,7 +7,8 @@ import yaml
 
 from bnrepro.config.composition import compose
 from bnrepro.config.overrides import overrides_of
-from bnrepro.records.record import FINISHED, find_runs, load_runs, read_record
+from bnrepro.records.loading import find_runs, load_runs
+from bnrepro.records.record import FINISHED, read_record
 from bnrepro.records.run_directory import find_finished
 
 ROOT = Path(__file__).resolve().parent.parent

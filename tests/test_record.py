@@ -13,15 +13,13 @@ from hand_made_records import RECORD as WHOLE
 from bnrepro import load_curves, load_runs
 from bnrepro.config.composition import run_directory
 from bnrepro.records import checksums
+from bnrepro.records.loading import read_curves, read_runs, reading_once
 from bnrepro.records.record import (
     CURVE_COLUMNS,
     RecordError,
     RunRecord,
-    read_curves,
     read_record,
     read_rows,
-    read_runs,
-    reading_once,
     write_atomically,
     write_record,
     write_rows,

@@ -18,7 +18,8 @@ from bnrepro.exhibits.smoothness.networks import BN, NOISE, NOISY, PLAIN, labell
 from bnrepro.measures.covariate_shift import CovariateShift
 from bnrepro.measures.distributions import BINS, Distributions
 from bnrepro.measures.landscape import Landscape
-from bnrepro.records.record import CURVE_COLUMNS, read_runs, write_rows
+from bnrepro.records.loading import read_runs
+from bnrepro.records.record import CURVE_COLUMNS, write_rows
 from bnrepro.report import why_it_works
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "published"

@@ -7,7 +7,7 @@ from hand_made_records import HandMade, write_run
 
 from bnrepro.config import ConfigError, study
 from bnrepro.records import study_records
-from bnrepro.records.record import read_runs
+from bnrepro.records.loading import read_runs
 
 
 def write_all(results: Path, statuses: list[str]) -> None:

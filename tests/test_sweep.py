@@ -20,15 +20,9 @@ from fake_sweep import completed_record, launcher
 from bnrepro.config import ConfigError
 from bnrepro.config.group import members
 from bnrepro.config.merging import merge
+from bnrepro.records.loading import load_curves, load_runs
 from bnrepro.records.lock import claim, run_lock
-from bnrepro.records.record import (
-    CURVE_COLUMNS,
-    load_curves,
-    load_runs,
-    read_record,
-    write_record,
-    write_rows,
-)
+from bnrepro.records.record import CURVE_COLUMNS, read_record, write_record, write_rows
 from bnrepro.sweep import run_sweep, show_folder, show_status
 from bnrepro.sweep.launcher import Process, start
 from bnrepro.sweep.outcome import Ending, _in_words

@@ -14,15 +14,8 @@ from hand_made_records import RECORD, HandMade, write_run
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose, run_directory
 from bnrepro.config.study import plan
-from bnrepro.records.record import (
-    CURVE_COLUMNS,
-    RecordError,
-    read_curves,
-    read_runs,
-    reading_once,
-    write_record,
-    write_rows,
-)
+from bnrepro.records.loading import read_curves, read_runs, reading_once
+from bnrepro.records.record import CURVE_COLUMNS, RecordError, write_record, write_rows
 from bnrepro.tables import (
     COLUMNS,
     printed_lines,

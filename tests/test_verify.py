@@ -16,7 +16,8 @@ from runs import START_SECONDS, finish, only_directory, wait_for
 from bnrepro import cli
 from bnrepro.config.composition import compose
 from bnrepro.records import checksums
-from bnrepro.records.record import PUBLISHED, read_record, read_runs, write_record
+from bnrepro.records.loading import read_runs
+from bnrepro.records.record import PUBLISHED, read_record, write_record
 from bnrepro.sweep import verification
 from bnrepro.sweep.verification import choice, page
 from bnrepro.sweep.verification.choice import Candidate

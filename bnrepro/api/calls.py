@@ -17,7 +17,7 @@ from bnrepro.config import ConfigError, study
 from bnrepro.config.composition import compose
 from bnrepro.config.overrides import Override, keys, read_all
 from bnrepro.config.overrides.values import spell
-from bnrepro.records.record import load_runs
+from bnrepro.records.loading import load_runs
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,8 @@ from bnrepro.config import ConfigError, DataConfig, backend
 from bnrepro.config.composition import compose
 from bnrepro.config.names import SPLITS
 from bnrepro.config.overrides import Override, overrides_of
-from bnrepro.records.record import left_out, read_record
+from bnrepro.records.loading import left_out
+from bnrepro.records.record import read_record
 from bnrepro.records.run_directory import read_config
 from bnrepro.screen import percent, printed
 from bnrepro.screen.foot import foot

@@ -13,11 +13,11 @@ from typing import NoReturn
 
 from bnrepro.bench import building
 from bnrepro.config.composition import compose, run_directory
+from bnrepro.records.loading import find_runs
 from bnrepro.records.record import (
     CURVE_COLUMNS,
     RecordError,
     RunRecord,
-    find_runs,
     read_record,
     write_record,
     write_rows,

@@ -41,11 +41,11 @@ def prepare_table(words: Words) -> Work:
 def _table(
     words: Words, overrides: list[Override], results_dir: str | None, target: float | None
 ) -> int:
-    from bnrepro.records import record, study_records
+    from bnrepro.records import loading, study_records
 
     if words.study is not None and results_dir is None:
         results_dir = study_records.folder_to_read([(words.study, overrides)])
-    with record.reading_once():
+    with loading.reading_once():
         return _tabulate(words, overrides, results_dir or RESULTS_DIR, target)
 
 
@@ -53,18 +53,18 @@ def _tabulate(
     words: Words, overrides: list[Override], results_dir: str, target: float | None
 ) -> int:
     from bnrepro import tables
-    from bnrepro.records import record, study_records
+    from bnrepro.records import loading, study_records
 
-    if words.study is None and not any(record.find_runs(results_dir)):
+    if words.study is None and not any(loading.find_runs(results_dir)):
         raise _no_run_yet(results_dir)
-    runs = record.read_runs(results_dir)
+    runs = loading.read_runs(results_dir)
     if words.study is not None:
         found = study_records.find(words.study, runs, results_dir, overrides)
         if found.missing:
             print(found.missing, file=sys.stderr)
         runs = found.runs
     chosen = tables.select(runs, words.plain)
-    curves, reference = record.read_curves(results_dir), words.flags.get("--reference")
+    curves, reference = loading.read_curves(results_dir), words.flags.get("--reference")
     form, width = words.flags.get("--format", "text"), tables.terminal_width()
     if "--best-of" in words.flags:
         best = tables.tabulate_best(chosen, words.flags["--best-of"])

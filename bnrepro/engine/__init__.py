@@ -7,7 +7,8 @@ import keras
 
 from bnrepro.config import ConfigError, Recipe, one_line
 from bnrepro.data import Dataset
-from bnrepro.engine.contract import Engine, Segment
+from bnrepro.engine.contract import Engine
+from bnrepro.engine.segment import Segment
 from bnrepro.models import Network
 
 if TYPE_CHECKING:

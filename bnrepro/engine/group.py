@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from bnrepro.config import DENSE_MODELS, ConfigError, Recipe
-from bnrepro.engine.contract import Inputs, Segment, locate_divergence
-from bnrepro.engine.jax import Constants, JaxEngine, State, repeat
+from bnrepro.engine.jax import JaxEngine
+from bnrepro.engine.jax_loop import Constants, State, repeat
 from bnrepro.engine.member import Member
+from bnrepro.engine.segment import Inputs, Segment, locate_divergence
 from bnrepro.engine.together import Together, stack
 
 

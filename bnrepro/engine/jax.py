@@ -5,48 +5,34 @@ compiled loop are ten times slower on a CPU than one jitted step per call: there
 Python's, over donated buffers.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
-from jax import lax
 
 from bnrepro.config import Recipe
-from bnrepro.data import Dataset, Split
+from bnrepro.data import Dataset
 from bnrepro.engine import processes
-from bnrepro.engine.batch import read_images
-from bnrepro.engine.contract import Arrays, Engine, Inputs
+from bnrepro.engine.contract import Engine
+from bnrepro.engine.jax_looking import JaxLooker
+from bnrepro.engine.jax_loop import Constants, State, all_finite, copied, repeat
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.engine.optimizers import momentum_of
 from bnrepro.engine.placement import place
+from bnrepro.engine.segment import Arrays, Inputs
 from bnrepro.models import Network
 from bnrepro.records.environment import processor
 
 _LOOP_SEGMENT_STEPS = 500
 _STEP_SEGMENT_STEPS = 25
 
-# (trainable, non-trainable, optimizer) variables, each a list of arrays.
-State = tuple[list[Any], list[Any], list[Any]]
 
-
-class Constants(NamedTuple):
-    """The numbers of a recipe that stand in its program, which a group's program is given."""
-
-    l2: Any
-    momentum: Any
-
-    @classmethod
-    def of(cls, config: Recipe) -> "Constants":
-        """Those of `config`."""
-        return cls(config.l2, config.optimizer.momentum)
-
-
-class JaxEngine(Engine):
+class JaxEngine(JaxLooker, Engine):
     """Keeps its state as arrays of its own; see `Engine` for the contract."""
 
     def __init__(
@@ -127,80 +113,14 @@ class JaxEngine(Engine):
                 done.result()
 
     def copy_state(self) -> State:
-        return _copy(self.state)
+        return copied(self.state)
 
     def restore_state(self, state: State) -> None:
         # The programs take the buffers of the state that they are given.
-        self.state = _copy(state)
+        self.state = copied(state)
 
     def is_finite(self) -> bool:
-        return bool(_all_finite(self.state[0]))
-
-    def forward(self, images: Any) -> Any:
-        return self._forward(self.state, self._placement.split(images))
-
-    def compile_scoring(self) -> None:
-        if self._scores_at_once(self.dataset.evaluation):
-            self.score(self.dataset.evaluation)
-        else:
-            super().compile_scoring()
-
-    def scores(self, split: Split) -> Iterator[tuple[np.ndarray, Any]]:
-        if not self._scores_at_once(split):
-            yield from super().scores(split)
-            return
-        rows = self.inference_batches(len(split.labels)).ravel()
-        yield rows, self._forward_all(self.state, self._evaluation_batches)
-
-    def _tallies(self, split: Split) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        if not self._scores_at_once(split):
-            yield from super()._tallies(split)
-            return
-        labels, counted = self._evaluation_targets
-        for _, scores in self.scores(split):
-            yield self.fetch(self._tally(labels, scores, counted))
-
-    def population_statistics(self, num_batches: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        if not (self.on_accelerator and self._table):
-            return super().population_statistics(num_batches)
-        rows = self._placement.split(self.population_batches(num_batches), axis=1)
-        averages = self.fetch(self._average_moments(self.state, rows, self._table[0]))
-        return [(mean, variance) for mean, variance in averages]
-
-    @cached_property
-    def _average_moments(self) -> Callable[..., list[tuple[Any, Any]]]:
-        """Algorithm 2's pass as one program."""
-        return self.compiled(self.average_moments)
-
-    def average_moments(self, state: State, rows: Any, table: Any) -> list[tuple[Any, Any]]:
-        """E[x] and Var[x] of `population_statistics` over the images at `rows` of `table`."""
-        terms = lax.map(lambda batch: self.watch_moments(state, table[batch]), rows)
-        return jax.tree.map(lambda term: term.mean(axis=0), terms)
-
-    def _scores_at_once(self, split: Split) -> bool:
-        """Whether the split lies on an accelerator, where one program goes over all of it.
-
-        A call for each batch costs an accelerator more time in copies and launches than in work.
-        """
-        return self._keeps(split)
-
-    @cached_property
-    def _evaluation_batches(self) -> Any:
-        """The evaluation split on the device, (batches, batch, height, width, channels) uint8."""
-        split = self.dataset.evaluation
-        rows = self.inference_batches(len(split.labels))
-        return jax.device_put(self._placement.split(read_images(split, rows), axis=1))
-
-    @cached_property
-    def _evaluation_targets(self) -> tuple[Any, Any]:
-        """Labels of `_evaluation_batches` one after the other, and which of them count."""
-        count = len(self.dataset.evaluation.labels)
-        rows = self.inference_batches(count).ravel()
-        labels = self.dataset.evaluation.labels[rows]
-        return self.to_device(labels), self.to_device(np.arange(len(rows)) < count)
-
-    def watch(self, program: Callable[..., list[Any]], images: Any) -> list[Any]:
-        return program(self.state, images)
+        return bool(all_finite(self.state[0]))
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return self._placement.jit(function)
@@ -318,16 +238,6 @@ class JaxEngine(Engine):
         l2 = self.config.l2
         return self._differentiate(state, table, labels, indices, distortions, l2)[0]
 
-    def _infer(self, state: State, images: Any) -> Any:
-        trainable, non_trainable, _ = state
-        batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
-        return self.network.model.stateless_call(trainable, non_trainable, batch, training=False)[0]
-
-    def infer_all(self, state: State, batches: Any) -> Any:
-        """Class scores of `_evaluation_batches`, one after the other."""
-        scores = lax.map(lambda images: self._infer(state, images), batches)
-        return scores.reshape(-1, scores.shape[-1])
-
     @cached_property
     def _train_segment(self) -> Callable[..., tuple[State, Any, Any]]:
         """The compiled loop, compiled ahead of time."""
@@ -353,58 +263,8 @@ class JaxEngine(Engine):
         here = {name: split(values[step]) for name, values in inputs.distortions.items()}
         return inputs.table, inputs.labels, split(inputs.indices[step]), inputs.rates[step], here
 
-    def watcher(
-        self, tensors: list[Any], reduce: Callable[[list[Any]], list[Any]]
-    ) -> Callable[[State, Any], list[Any]]:
-        """A program that computes inner values of the network in batch mode and reduces them."""
-        watched = keras.Model(self.network.model.inputs, tensors)
-
-        def watch(state: State, images: Any) -> list[Any]:
-            values = dict(zip(self._paths(), jax.tree.leaves(state), strict=True))
-            trainable = [values[f"model/{v.path}"] for v in watched.trainable_variables]
-            non_trainable = [values[f"model/{v.path}"] for v in watched.non_trainable_variables]
-            batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
-            inner, _ = watched.stateless_call(trainable, non_trainable, batch, training=True)
-            # Keras gives a single tensor without its list.
-            return reduce(keras.tree.flatten(inner))
-
-        return self.compiled(watch)
-
-
-def repeat(
-    advance: Callable[..., tuple[State, Any, Any]], state: State, rows: Any, steps: Any
-) -> tuple[State, Any, Any]:
-    """A loop of `steps` updates, each of them with its row of `rows`; all losses and hits.
-
-    They have a place for each row, whatever `steps` is.
-    """
-    length = len(rows[0])
-    _, *numbers = jax.eval_shape(advance, state, *_at(rows, 0))
-    empty = [jnp.zeros((length, *one.shape), one.dtype) for one in numbers]
-
-    def body(step: Any, carry: tuple[State, Any, Any]) -> tuple[State, Any, Any]:
-        state, losses, corrects = carry
-        state, loss, correct = advance(state, *_at(rows, step))
-        return state, losses.at[step].set(loss), corrects.at[step].set(correct)
-
-    return lax.fori_loop(0, steps, body, (state, *empty))
-
-
-def _at(rows: Any, step: Any) -> Any:
-    return jax.tree.map(lambda values: values[step], rows)
-
 
 def accelerator() -> str | None:
     """The name of the accelerator that trains, None on a CPU."""
     device = jax.devices()[0]
     return None if device.platform == "cpu" else device.device_kind
-
-
-@jax.jit
-def _all_finite(weights: list[Any]) -> Any:
-    return jnp.stack([jnp.isfinite(weight).all() for weight in weights]).all()
-
-
-@jax.jit
-def _copy(state: State) -> State:
-    return jax.tree.map(jnp.copy, state)

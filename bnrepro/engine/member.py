@@ -9,7 +9,8 @@ import numpy as np
 
 from bnrepro.config import Recipe
 from bnrepro.data import Split
-from bnrepro.engine.jax import Constants, JaxEngine, State
+from bnrepro.engine.jax import JaxEngine
+from bnrepro.engine.jax_loop import Constants, State
 from bnrepro.engine.tally import mean_score, norms, tally
 from bnrepro.engine.together import Question, Together
 from bnrepro.models import initial_random_state, initial_weights

@@ -20,8 +20,9 @@ import numpy as np
 from keras import ops
 
 from bnrepro.engine.batch import read_images
-from bnrepro.engine.contract import Arrays, Engine
+from bnrepro.engine.contract import Engine
 from bnrepro.engine.loss import cross_entropy
+from bnrepro.engine.segment import Arrays
 from bnrepro.engine.weights import Layout
 from bnrepro.models.graph import walk
 from bnrepro.normalization.moments import moments

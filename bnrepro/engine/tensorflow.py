@@ -17,8 +17,9 @@ from bnrepro.config import Recipe
 from bnrepro.config.fields import own_parts
 from bnrepro.data import Dataset
 from bnrepro.data.alignment import is_aligned
-from bnrepro.engine.contract import Arrays, Engine, Inputs
+from bnrepro.engine.contract import Engine
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
+from bnrepro.engine.segment import Arrays, Inputs
 from bnrepro.models import Network
 from bnrepro.records.environment import processor
 

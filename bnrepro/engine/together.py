@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from bnrepro.engine.jax import JaxEngine, State
+from bnrepro.engine.jax import JaxEngine
+from bnrepro.engine.jax_loop import State
 
 
 def _nothing(_: JaxEngine) -> tuple[()]:

@@ -29,7 +29,7 @@ from bnrepro.exhibits.smoothness import (
     landscape_claims,
 )
 from bnrepro.records import laboratory, study_records
-from bnrepro.records.record import read_runs
+from bnrepro.records.loading import read_runs
 from bnrepro.records.study_records import RESULTS
 from bnrepro.verdicts.comparison import without_records
 from bnrepro.verdicts.criteria import SeedCriterion

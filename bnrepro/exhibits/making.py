@@ -11,7 +11,8 @@ from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.exhibits import EXHIBITS, Entry, entry
 from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.records import laboratory, study_records
-from bnrepro.records.record import RESULTS, reading_once
+from bnrepro.records.loading import reading_once
+from bnrepro.records.record import RESULTS
 
 # The scale of the studies that have one of their own.
 _IN_PROPORTION = "proportional"

@@ -8,7 +8,7 @@ from bnrepro import statistics
 from bnrepro.config import ConfigError
 from bnrepro.experiments import EXPERIMENTS
 from bnrepro.records import study_records
-from bnrepro.records.record import read_curves, read_runs
+from bnrepro.records.loading import read_curves, read_runs
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def selection_of(
 ) -> Selection:
     """The finished ones among `runs`, judged, with theirs among `curves`.
 
-    Frames of `record.load_runs` and `record.load_curves`.
+    Frames of `loading.load_runs` and `loading.load_curves`.
     """
     judged = statistics.judged(runs).reset_index(drop=True)
     own = curves.merge(judged[["name", "seed"]])

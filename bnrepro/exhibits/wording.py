@@ -48,7 +48,7 @@ def _network(runs: pd.DataFrame) -> str:
 def made_on(runs: pd.DataFrame, study: str = "") -> str:
     """How many runs, of a study, took how long on which device: a sentence.
 
-    `runs` is a frame of `record.load_runs`.
+    `runs` is a frame of `loading.load_runs`.
     """
     of_study = f" of study={study}" if study else ""
     seconds, devices = runs["seconds.total"], runs["environment.device"]

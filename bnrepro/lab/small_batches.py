@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from bnrepro.config.composition import Composition, compose
 from bnrepro.engine import Engine
-from bnrepro.engine.contract import Arrays
+from bnrepro.engine.segment import Arrays
 from bnrepro.lab.setting import advance
 from bnrepro.lab.tables import write_table
 from bnrepro.models import initial_weights

@@ -18,7 +18,8 @@ from bnrepro.config import ConfigError, first_few, one_line
 from bnrepro.records import checksums
 from bnrepro.records.again import command
 from bnrepro.records.checking import AGAIN
-from bnrepro.records.record import RecordError, RunRecord, left_out, read_record, read_run
+from bnrepro.records.loading import left_out, read_run
+from bnrepro.records.record import RecordError, RunRecord, read_record
 
 FILE = "predictions.npz"
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)

@@ -10,12 +10,13 @@ import pandas as pd
 from bnrepro.config import ConfigError, first_few, study
 from bnrepro.config.composition import run_directory
 from bnrepro.config.overrides import Given
-from bnrepro.records.record import FINISHED, PUBLISHED, RESULTS, RecordError, find_runs, read_run
+from bnrepro.records.loading import find_runs, read_run
+from bnrepro.records.record import FINISHED, PUBLISHED, RESULTS, RecordError
 
 
 @dataclass(frozen=True)
 class StudyRecords:
-    """The rows of a frame of `record.load_runs` that belong to a study, whatever their status.
+    """The rows of a frame of `loading.load_runs` that belong to a study, whatever their status.
 
     `missing` says which runs have not finished and which command makes them, in one line that is
     empty where all have; `command` makes them in the usual folder.

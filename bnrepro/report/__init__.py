@@ -12,7 +12,8 @@ from markupsafe import Markup
 from bnrepro.config.study import DEFAULT_SCALE
 from bnrepro.drawing.inline import page
 from bnrepro.exhibits import EXHIBITS, making
-from bnrepro.records.record import reading_once, write_atomically
+from bnrepro.records.loading import reading_once
+from bnrepro.records.record import write_atomically
 from bnrepro.report import deviations, markup, own_runs, sections, tested_claims, why_it_works
 
 

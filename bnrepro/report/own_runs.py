@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from bnrepro.exhibits.own_runs import figure
-from bnrepro.records.record import FINISHED, PUBLISHED, RESULTS, find_runs, read_curves, read_runs
+from bnrepro.records.loading import find_runs, read_curves, read_runs
+from bnrepro.records.record import FINISHED, PUBLISHED, RESULTS
 from bnrepro.report import sections
 from bnrepro.report.sections import Section
 

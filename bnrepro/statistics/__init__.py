@@ -6,7 +6,7 @@
 experiments share. `effects`: how large they are, and many of them together. `shapley`: a total
 split among changes without an order.
 
-Data frames of curves are those of `record.load_curves`: one row per evaluation, with `label` and
+Data frames of curves are those of `loading.load_curves`: one row per evaluation, with `label` and
 `seed` saying which run it belongs to. Steps are updates of the weights, accuracies fractions.
 """
 

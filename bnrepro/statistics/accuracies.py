@@ -11,7 +11,7 @@ def judged(runs: pd.DataFrame) -> pd.DataFrame:
 
     `judged_best` and `judged_final` are by moving averages; `judged_population` is the final
     accuracy with population statistics (Algorithm 2), that of `judged_final` where nothing is
-    normalized by mini-batches. `runs` is a frame of `record.load_runs`.
+    normalized by mini-batches. `runs` is a frame of `loading.load_runs`.
     """
     results = counted(runs)
     chance = 1 / results["data.num_classes"].astype(float)

@@ -110,7 +110,7 @@ def steps_against_target(curves: pd.DataFrame, targets: Iterable[float]) -> pd.D
 def extend_diverged(curves: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """The curves, those of diverged runs carried on with NaN to the end that was planned.
 
-    `runs` is a frame of `record.load_runs`; the steps are those at which its config evaluates.
+    `runs` is a frame of `loading.load_runs`; the steps are those at which its config evaluates.
     """
     longer = [curves]
     diverged = runs[runs["status"] == "diverged"]

@@ -11,7 +11,8 @@ from bnrepro.config import RunConfig
 from bnrepro.config.device import expected
 from bnrepro.config.study import PlannedRun
 from bnrepro.records.environment import devices_here, is_gpu
-from bnrepro.records.record import FINISHED, RecordError, RunRecord, find_runs, read_record
+from bnrepro.records.loading import find_runs
+from bnrepro.records.record import FINISHED, RecordError, RunRecord, read_record
 
 # Two runs that agree in these take about as long a step.
 _ALIKE = (

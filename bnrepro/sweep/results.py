@@ -2,7 +2,8 @@
 
 from bnrepro.config import ConfigError
 from bnrepro.config.study import PlannedRun
-from bnrepro.records.record import RecordError, read_curves, read_runs
+from bnrepro.records.loading import read_curves, read_runs
+from bnrepro.records.record import RecordError
 
 
 def result_tables(done: list[PlannedRun]) -> list[str]:

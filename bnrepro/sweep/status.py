@@ -13,8 +13,9 @@ from bnrepro.config import ConfigError, RunConfig, flatten, to_flat, with_values
 from bnrepro.config.backend import available_threads
 from bnrepro.config.merging import merge
 from bnrepro.config.study import PlannedRun
+from bnrepro.records.loading import left_out
 from bnrepro.records.lock import is_claimed, is_held
-from bnrepro.records.record import FINISHED, RecordError, left_out, read_record
+from bnrepro.records.record import FINISHED, RecordError, read_record
 from bnrepro.records.run_directory import read_config
 from bnrepro.screen import duration, percent
 from bnrepro.sweep.announcement import Announced, announced_below

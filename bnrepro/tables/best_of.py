@@ -90,7 +90,7 @@ class BestTable:
 def tabulate_best(runs: pd.DataFrame, key: str) -> list[BestTable]:
     """The best value of `key` for each variant, with every value that was tried.
 
-    `runs` is a frame of `record.load_runs`. What counts is the median over seeds of the best
+    `runs` is a frame of `loading.load_runs`. What counts is the median over seeds of the best
     accuracy; a diverged run counts as chance.
 
     Raises:

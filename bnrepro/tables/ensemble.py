@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bnrepro.config import ConfigError, did_you_mean, first_few
 from bnrepro.records import predictions
-from bnrepro.records.record import find_runs
+from bnrepro.records.loading import find_runs
 
 
 def main(runs: list[str], results_dir: str = "results") -> int:

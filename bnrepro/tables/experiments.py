@@ -55,7 +55,7 @@ def tabulate(
 ) -> list[Table]:
     """Steps to the target and best accuracy of every experiment over its seeds, a table a data set.
 
-    `runs` and `curves` are frames of `record.load_runs` and `load_curves`; curves of other runs are
+    `runs` and `curves` are frames of `loading.load_runs` and `load_curves`; other runs' curves are
     ignored. An experiment's target is `target`, else the median over its reference's seeds of their
     best accuracy, which each resample of a speed-up's interval takes of its own seeds. Its
     reference is `reference` in the table that has it, else that of `references.references`; with

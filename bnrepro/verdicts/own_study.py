@@ -35,7 +35,7 @@ class OwnVerdict:
 def judge_study(
     criteria: Sequence[StudyCriterion], runs: pd.DataFrame, curves: pd.DataFrame
 ) -> list[OwnVerdict]:
-    """The verdicts on a study's claims; frames of `record.load_runs` and `load_curves`.
+    """The verdicts on a study's claims; frames of `loading.load_runs` and `load_curves`.
 
     As for the paper's claims: from `VERDICT_SEEDS` seeds on a verdict, from `HINT_SEEDS` on a hint.
 

@@ -36,7 +36,8 @@ from bnrepro.experiments import EXPERIMENTS
 from bnrepro.experiments.line import INK
 from bnrepro.records import checksums
 from bnrepro.records.checking import AGAIN
-from bnrepro.records.record import PERCENTILE_COLUMNS, RecordError, left_out
+from bnrepro.records.loading import left_out
+from bnrepro.records.record import PERCENTILE_COLUMNS, RecordError
 
 _CAPTION = (
     "(a) Line: mean over the seeds; band: from the lowest to the highest seed; the tables have "

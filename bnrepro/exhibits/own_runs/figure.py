@@ -29,7 +29,8 @@ from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, rows_of
 from bnrepro.exhibits.own_runs.lines import lines
 from bnrepro.experiments.line import Line
 from bnrepro.records import study_records
-from bnrepro.records.record import RESULTS, find_runs, read_curves, read_runs, reading_once
+from bnrepro.records.loading import find_runs, read_curves, read_runs, reading_once
+from bnrepro.records.record import RESULTS
 from bnrepro.screen import percent
 from bnrepro.tables.data_sets import OneDataSet, by_data_set
 from bnrepro.tables.rows import TableRow

@@ -12,7 +12,8 @@ from bnrepro.config.composition import compose
 from bnrepro.config.device import num_gpus
 from bnrepro.config.overrides import Override, overrides_of
 from bnrepro.records.environment import is_gpu
-from bnrepro.records.record import FINISHED, RecordError, RunRecord, read_record, read_runs
+from bnrepro.records.loading import read_runs
+from bnrepro.records.record import FINISHED, RecordError, RunRecord, read_record
 from bnrepro.records.variables import without_paths
 from bnrepro.screen import duration
 from bnrepro.screen.foot import foot
