@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from engine_process import ask
 
+from bnrepro import models
 from bnrepro.lab import depth_by_scale
+from bnrepro.models.initializers import initial_weights
 
 DEPTH = 12
 NETWORK = ("data=digits", "model=mlp", f"model.hidden_layers={DEPTH}", "activation=relu")
@@ -38,3 +40,14 @@ def test_the_study_draws_kernels_of_the_deviation_that_it_says():
         config = depth_by_scale.recipe("relu", "plain", 2, 0, scale, ("data=digits",))
         assert 2 * config.initializer.scale == pytest.approx(scale**2)
         assert config.initializer.name == "he"
+
+
+@pytest.mark.parametrize("distribution", ["normal", *depth_by_scale.OTHERS])
+def test_kernels_of_every_distribution_have_the_deviation_that_the_study_says(distribution):
+    config = depth_by_scale.recipe("relu", "plain", 2, 0, 2.0, ("data=mnist",), distribution)
+    model = models.build(config, (28, 28, 1), 10).model
+    weights = [each for each in initial_weights(model, config) if each.ndim == 2]
+    assert [kernel.shape for kernel in weights] == [(784, 64), (64, 64), (64, 10)]
+    for kernel in weights:
+        assert kernel.std() == pytest.approx(2 / np.sqrt(len(kernel)), rel=0.1)
+        assert (np.abs(kernel).max() < 1.8 * kernel.std()) == (distribution == "uniform")

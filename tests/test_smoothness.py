@@ -1,6 +1,8 @@
 """A1 to A3 from hand-made records: what is measured and drawn where the answer is known."""
 
 import csv
+import html
+import re
 import shutil
 import subprocess
 import sys
@@ -209,9 +211,17 @@ def test_the_exhibit_of_two_studies_asks_for_what_is_absent(results, capsys):
 def test_the_report_tells_them_in_order_with_what_both_studies_cost(results, tmp_path):
     shutil.copytree(results, tmp_path, dirs_exist_ok=True)
     shutil.copytree(PUBLISHED / "laboratory", tmp_path / "laboratory")
-    body = why_it_works.section(str(tmp_path)).body
+    body = html.unescape(why_it_works.section(str(tmp_path)).body)
     places = [body.index(f'<h3 id="{name}">') for name in ORDER]
     assert places == sorted(places)
+    # The argument before them names five of their drawings, in the order in which they stand.
+    argument = body[: places[0]]
+    linked = re.findall(r'<li>[^<]+ <a href="#([\w-]+)">', argument)
+    assert len(linked) == 5
+    anchors = [body.index(f'<h4 id="{anchor}">') for anchor in linked]
+    assert anchors == sorted(anchors) and places[0] < anchors[0]
+    (smooth,) = making.exhibit("smoothness", str(tmp_path)).drawings
+    assert f'"#smoothness-landscape">{smooth.title}</a>' in argument
     shift = body[places[2] : places[3]]
     assert "min of a core, on" in shift and "12 runs, " in shift
     for name in ORDER:

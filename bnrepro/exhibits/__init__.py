@@ -109,6 +109,9 @@ EXHIBITS = {
         computed="descent_by_batch",
         part="why it works",
     ),
+    "descent_paths": Entry(
+        "descent_paths", "Their paths", computed="descent_paths", part="why it works"
+    ),
     "rate_decay": Entry(
         "rate_decay.figure",
         "Rates that decay, and the effective rate",

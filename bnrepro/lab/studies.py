@@ -27,6 +27,7 @@ STUDIES = {
     "rate_sensitivity": "float32",
     "depth_by_scale": "float32",
     "descent_by_batch": "float32",
+    "descent_paths": "float64",
     "rate_decay": "float32",
 }
 # Those of grids of small networks, which train as one program: the JAX engine's.

@@ -97,6 +97,17 @@ def _he(
     return random.standard_normal(shape) * math.sqrt(config.scale * 2 / fans[0])
 
 
+def _he_uniform(
+    config: InitializerConfig,
+    random: np.random.Generator,
+    shape: tuple[int, ...],
+    fans: tuple[int, int],
+) -> np.ndarray:
+    """Uniform around 0, variance `scale * 2 / fan_in`."""
+    limit = math.sqrt(3 * config.scale * 2 / fans[0])
+    return random.uniform(-limit, limit, shape)
+
+
 def _orthogonal(
     config: InitializerConfig, random: np.random.Generator, shape: tuple[int, ...], _: Any
 ) -> np.ndarray:
@@ -117,5 +128,6 @@ _INITIALIZERS: dict[str, Draw] = {
     "uniform": _uniform,
     "glorot": _glorot,
     "he": _he,
+    "he_uniform": _he_uniform,
     "orthogonal": _orthogonal,
 }

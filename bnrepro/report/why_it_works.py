@@ -1,7 +1,12 @@
 """The part of the page that asks why batch normalization works: the laboratory's exhibits, told.
 
 Each leads from a paragraph to a drawing and on to the next; verdicts and tables stand at its end.
+Before them stands the argument as a whole: five of the drawings in order, a sentence on each, and
+what it shows in its own words, which are made of the records.
 """
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from bnrepro.config import ConfigError
 from bnrepro.exhibits import EXHIBITS, making
@@ -12,8 +17,59 @@ from bnrepro.report.sections import Section, short_or_folded
 _TITLE = "Why it works"
 _LEAD = (
     "The paper gives one reason, internal covariate shift: each layer must follow the changes of "
-    "those before it. Is that it? Before any network is trained there is a simpler thing to see, "
-    "which can be worked out with pencil and paper and then counted."
+    "those before it. Is that it? Five pictures lead from there to the answer that is given today, "
+    "a smoother error surface, and to what must be held against it."
+)
+
+
+class _Picture(NamedTuple):
+    """A drawing of an exhibit, and why one looks at it."""
+
+    exhibit: str
+    drawing: str
+    asks: str
+
+
+_ARGUMENT = (
+    _Picture(
+        "error_surface",
+        "paths",
+        "Before any network is trained there is a simpler thing to see, with pencil and paper: "
+        "normalizing the features of one linear unit makes a long valley a rounder one, and "
+        "descent arrives in fewer steps.",
+    ),
+    _Picture(
+        "noisy_batch",
+        "accuracy",
+        "Now a deep network, and the paper's own reason: if what helps are distributions that "
+        "hold still, it must be gone when every unit is moved and scaled at random in every step, "
+        "behind its normalization.",
+    ),
+    _Picture(
+        "covariate_shift",
+        "vgg",
+        "Perhaps not distributions but gradients should hold still: let the layers before a layer "
+        "make their step, and see whether its own gradient still points where it did.",
+    ),
+    _Picture(
+        "covariate_shift",
+        "deep_linear",
+        "The same where no activation can be blamed, in 25 matrices one after the other: which "
+        "network has the steadier gradients, and which one learns sooner?",
+    ),
+    _Picture(
+        "smoothness",
+        "landscape",
+        "What is left is the surface itself: walk along the gradient, and see whether loss and "
+        "gradient at the other end are what the step relied on. The reservation is in the same "
+        "picture: multiply the kernels by ten, which changes nothing that the network computes, "
+        "and the surface looks smoother (dashed); where nothing is learned it is flat; so believe "
+        "the panel without units, from when the loss falls.",
+    ),
+)
+_AFTERWARDS = (
+    "The exhibits below tell it at length. Those after the fifth picture ask what follows from it, "
+    "for rates, initial weights, mini-batches, averages, decay and depth."
 )
 
 
@@ -24,19 +80,32 @@ def section(results_dir: str) -> Section:
         RecordError: if a record cannot be read.
     """
     names = [name for name, one in EXHIBITS.items() if one.part == "why it works"]
-    bodies = [markup.paragraph(_LEAD, "lead")]
-    findings: list[str] = []
+    made: dict[str, Exhibit] = {}
+    bodies, findings = [], []
     for name in names:
-        title = f'<h3 id="{name}">{markup.escape(EXHIBITS[name].title)}</h3>'
+        bodies.append(f'<h3 id="{name}">{markup.escape(EXHIBITS[name].title)}</h3>')
         try:
-            made = making.exhibit(name, results_dir)
+            made[name] = making.exhibit(name, results_dir)
         except ConfigError as error:
-            bodies += [title, markup.missing(str(error))]
+            bodies.append(markup.missing(str(error)))
             continue
-        made.write(results_dir)
-        bodies += [title, _told(made, name)]
-        findings += made.findings
-    return Section("why-it-works", _TITLE, "\n".join(bodies), findings=findings)
+        made[name].write(results_dir)
+        bodies.append(_told(made[name], name))
+        findings += made[name].findings
+    body = "\n".join([markup.paragraph(_LEAD, "lead"), _argument(made), *bodies])
+    return Section("why-it-works", _TITLE, body, findings=findings)
+
+
+def _argument(made: Mapping[str, Exhibit]) -> str:
+    """The five pictures in order, each linked to where it stands; those that there are."""
+    drawings = {(name, one.name): one for name in made for one in made[name].drawings}
+    items = [
+        f'<li>{markup.escape(asks)} <a href="#{name}-{drawing}">'
+        f"{markup.escape(drawings[name, drawing].title)}</a>.</li>"
+        for name, drawing, asks in _ARGUMENT
+        if (name, drawing) in drawings
+    ]
+    return f"<ol>{''.join(items)}</ol>{markup.paragraph(_AFTERWARDS)}" if items else ""
 
 
 def _told(made: Exhibit, identifier: str) -> str:
@@ -68,6 +137,6 @@ def _drawing(drawing: Drawing, identifier: str) -> str:
         markup.panel(panel, f"{identifier}-{drawing.name}") for panel in drawing.panels
     )
     return (
-        f"{lead}<h4>{markup.escape(drawing.title)}</h4>"
+        f'{lead}<h4 id="{identifier}-{drawing.name}">{markup.escape(drawing.title)}</h4>'
         f'<div class="panels">{panels}</div>{markup.paragraph(drawing.caption, "note")}'
     )
