@@ -70,6 +70,8 @@ def instead(line):
         return "true"  # of a run that is only planned here
     if words[:1] == ["sweep"] and (long or absent):
         return f"{command} --status"
+    if words[:1] == ["plan"] and (long or absent):
+        return f"{command.replace(' plan ', ' sweep ', 1)} --status"
     if words[:1] == ["run"] and (long or absent):
         return f"{command} --cfg job"
     return command

@@ -20,7 +20,7 @@ from bnrepro.cli.exhibits import (
 )
 from bnrepro.cli.laboratory import prepare_laboratory
 from bnrepro.cli.runs import STATES, prepare_evaluate, prepare_runs
-from bnrepro.cli.training import prepare_run, prepare_sweep, prepare_verify
+from bnrepro.cli.training import prepare_plan, prepare_run, prepare_sweep, prepare_verify
 from bnrepro.cli.words import Command, Flag, Words, Work
 from bnrepro.config import KEYS, NORMALIZATIONS, ConfigError, did_you_mean, shown
 from bnrepro.config.names import INFERENCES, SPLITS
@@ -111,6 +111,28 @@ COMMANDS = {
                 ("bnrepro sweep experiment=inception,bn_x5 scale=cpu seed=0,1,2", "a small table"),
                 ("bnrepro sweep study=figure_2 scale=cpu --dry-run", "what a study would take"),
                 ("bnrepro sweep --status", "what is going on, from another terminal"),
+            ),
+        ),
+        Command(
+            "plan",
+            "measure how long runs would take, what limits them, and their disk",
+            "[study=NAME] [group=a,b ...] [key=1,2 ...]",
+            prepare_plan,
+            (
+                Flag("--workers", "runs at the same time (default: what the machine bears)", "N"),
+                Flag("--gpus", "the GPUs to use (default: all), each run sees one", "0,1"),
+                Flag("--per-gpu", "runs at the same time on one GPU (default: 1)", "N"),
+                _CONFIG_DIR,
+            ),
+            keys=None,
+            takes_study=True,
+            examples=(
+                ("bnrepro plan experiment=bn_x5 scale=cpu", "a run of half an hour, in a minute"),
+                (
+                    "bnrepro plan experiment=bn_x5 scale=paper data.root=FOLDER",
+                    "decoding photographs, and a few steps on them",
+                ),
+                ("bnrepro plan study=figure_2 scale=gpu backend=jax", "a study"),
             ),
         ),
         Command(

@@ -1,4 +1,4 @@
-"""The commands that train: `run`, `sweep` and `verify`."""
+"""The commands that train: `run`, `sweep`, `plan` and `verify`."""
 
 import os
 import sys
@@ -241,6 +241,22 @@ def _folder_status(words: Words) -> Work:
     results_dir = words.value("results_dir", RESULTS_DIR)
     check_results_directory(results_dir)
     return partial(show_folder, results_dir)
+
+
+def prepare_plan(words: Words) -> Work:
+    """Measure how long runs would take."""
+    from bnrepro.sweep import plan, show_plan
+
+    for run in plan(words.overrides, words.study):
+        _check_surroundings(run.composition.config)
+    return partial(
+        show_plan,
+        words.overrides,
+        words.study,
+        words.number("--workers"),
+        words.flags.get("--gpus"),
+        words.number("--per-gpu") or 1,
+    )
 
 
 def prepare_verify(words: Words) -> Work:

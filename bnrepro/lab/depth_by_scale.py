@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from bnrepro.config import Recipe
 from bnrepro.lab import grid
+from bnrepro.lab.tables import write_table
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 
 QUESTION = (

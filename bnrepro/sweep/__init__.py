@@ -6,7 +6,8 @@ alone until `retry_failed`. Two sweeps over the same results folder share the wo
 `slots`: where runs go. `jobs`: what one process trains. `launcher`: how it is started. `outcome`:
 what became of a run. `scheduler`: the loop. `announcement`: what others see of it. `estimate`,
 `probe`: how long runs take. `display`, `results`: what a person sees. `dry_run`, `status`: what one
-is told without starting anything. `slurm`: the same on a cluster.
+is told without starting anything. `forecast`: how long runs take, measured now. `slurm`: a sweep on
+a cluster.
 """
 
 import signal
@@ -26,6 +27,7 @@ from bnrepro.sweep import slurm
 from bnrepro.sweep.display import Board, Snapshot, States, failures, print_line, take_snapshot
 from bnrepro.sweep.dry_run import Surroundings, preview, to_start
 from bnrepro.sweep.estimate import Speeds
+from bnrepro.sweep.forecast import forecast_lines
 from bnrepro.sweep.jobs import jobs_of
 from bnrepro.sweep.launcher import Launcher, local
 from bnrepro.sweep.outcome import Outcome
@@ -197,6 +199,26 @@ def plan(overrides: Iterable[Given], study_name: str | None = None) -> list[Plan
     if study_name is None:
         return study.plan(overrides)
     return sorted(study.planned_runs(study_name, overrides), key=lambda run: run.seed)
+
+
+def show_plan(
+    overrides: Iterable[Given],
+    study_name: str | None = None,
+    workers: int | None = None,
+    gpus: str | None = None,
+    per_gpu: int = 1,
+) -> int:
+    """Measure a few steps of each kind of run, and show how long all would take.
+
+    The arguments are those of `run_sweep`.
+
+    Raises:
+        ConfigError: on bad input or bad data.
+        OSError: if a run's first steps could not be made.
+    """
+    planned = plan(overrides, study_name)
+    places = choose_slots(len(planned), workers, gpus, per_gpu, _device_of(overrides, planned))
+    return _print(forecast_lines(planned, places, threads_per_run(len(places))))
 
 
 def _device_of(overrides: Iterable[Given], planned: list[PlannedRun]) -> str:

@@ -72,14 +72,15 @@ class Run(KeptRun):
 
         Segments end at fixed steps, so that a resumed run has the same ones.
         """
-        return self._end_of_segment(self.progress.step)
+        return self.end_of_segment(self.progress.step)
 
     def read_ahead(self, stop: int) -> None:
         """Begin to read what is needed after the segment that ends at `stop`."""
         if stop < self._config.train_steps:
-            self.engine.read_ahead(stop, self._end_of_segment(stop))
+            self.engine.read_ahead(stop, self.end_of_segment(stop))
 
-    def _end_of_segment(self, step: int) -> int:
+    def end_of_segment(self, step: int) -> int:
+        """The end of the segment that begins at `step`."""
         config = self._config
         grids = self.engine.segment_steps, config.checkpoint_every
         ends = [(step // every + 1) * every for every in grids]
