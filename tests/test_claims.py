@@ -6,7 +6,7 @@ import pytest
 from exact_criteria import EXACT, failures, outcomes
 from keras import ops
 
-from bnrepro.engine import contract as engine
+from bnrepro.engine import looking as engine
 from bnrepro.lab import (
     feature_maps,
     identities,
