@@ -7,7 +7,7 @@ import pytest
 from bnrepro.config.composition import compose
 from bnrepro.exhibits import making
 from bnrepro.exhibits.descent_by_batch import claims, curves
-from bnrepro.lab import descent_paths
+from bnrepro.lab import descent_by_batch, descent_paths
 from bnrepro.lab.descent_by_batch import COLUMNS
 from bnrepro.records.laboratory import SMOKE
 
@@ -56,6 +56,19 @@ def test_the_target_is_met_between_two_observations():
     # 2 * 0.5^(n / 10) = 0.3 at n = 27.4, between 16 and 32.
     one = descents({1: 10}, FALLING).query("seed == 0")
     assert claims.to_target(one, "updates") == pytest.approx(27.4, rel=0.06)
+
+
+def test_a_trend_is_no_fluctuation():
+    falling = np.linspace(3, 1, 100)
+    assert descent_by_batch._fluctuation(falling) == pytest.approx(0, abs=1e-12)
+    # Of the last tenth alone, and of differences: up and down by 0.2.
+    shaken = np.r_[np.zeros(90), np.tile([0.0, 0.2], 5)]
+    assert descent_by_batch._fluctuation(shaken) == pytest.approx(0.2, rel=0.01)
+
+
+def test_descents_are_observed_before_the_first_update_and_after_the_last():
+    steps = descent_by_batch._steps(1000)
+    assert steps[:3] == [0, 1, 2] and steps[-1] == 1000 and steps == sorted(set(steps))
 
 
 @pytest.fixture(scope="module")

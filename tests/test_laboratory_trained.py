@@ -13,7 +13,7 @@ from bnrepro.exhibits.depth import claims as depth_claims
 from bnrepro.exhibits.effective_rate import claims as rate_claims
 from bnrepro.exhibits.moving_averages import claims as average_claims
 from bnrepro.exhibits.small_batches import claims as batch_claims
-from bnrepro.lab import adaptation, effective_rate, moving_averages, setting, small_batches
+from bnrepro.lab import adaptation, depth, effective_rate, moving_averages, setting, small_batches
 from bnrepro.records.laboratory import SMOKE
 from bnrepro.training import build_engine
 from bnrepro.verdicts.reasons import reason
@@ -203,6 +203,34 @@ def test_a_cell_is_judged_after_ten_time_constants():
     # 10 (1 - mu) / (4 eta lambda) steps: 5,000, 1,667 and 2,500.
     assert list(rate_claims.is_in_equilibrium(cells, 2000)) == [False, True, False]
     assert list(rate_claims.is_in_equilibrium(cells, 2500)) == [False, True, True]
+
+
+def test_images_of_the_replicas_have_mean_0_and_unit_variance(rates):
+    _, (images, labels), (test, _) = rates
+    assert images.mean() == pytest.approx(0, abs=1e-9) and images.std() == pytest.approx(1)
+    assert test.std() == pytest.approx(1, abs=0.1) and len(images) == len(labels)
+
+
+def test_a_curve_is_of_the_steps_since_the_point_before(rates):
+    size = rates[0]
+    nothing = np.zeros((2, 1))
+    seen = [
+        effective_rate.Watched(np.array([step, 10 * step]), *[nothing[:, 0]], *[nothing] * 3)
+        for step in range(100)
+    ]
+    rows = list(effective_rate._curves("one", size, seen, np.array([0.5, 0.6]), [1, 0]))
+    assert [(row.seed, row.step, row.loss, row.accuracy) for row in rows] == [
+        (0, 50, 245.0, 0.6), (1, 50, 24.5, 0.5), (0, 100, 745.0, 0.6), (1, 100, 74.5, 0.5)
+    ]  # fmt: skip
+
+
+def test_gradients_grow_backward_in_shares_of_the_last_layers():
+    with setting.double_precision():
+        rows = list(depth._layers(0, "BN", "linear", 8))
+    squares = [row.squared_gradient for row in rows]
+    assert squares[-1] == 1 and [row.layer for row in rows] == [*range(1, len(rows) + 1)]
+    # (B - 2) / (B - 3) a layer.
+    assert (squares[0] / squares[-2]) ** (1 / (len(rows) - 2)) == pytest.approx(1.2, rel=0.03)
 
 
 def test_statistics_of_negatives_make_the_opposite_of_every_first_feature():

@@ -7,6 +7,7 @@ from engine_process import ask
 
 from bnrepro.exhibits.rate_sensitivity import claims
 from bnrepro.exhibits.rate_sensitivity.widths import width, widths
+from bnrepro.lab import rate_sensitivity
 
 DECADES = np.arange(-3, 1.5, 0.5)
 # Accuracy lost a decade away from the best rate.
@@ -85,6 +86,12 @@ def test_widths_are_of_one_network_each():
     found = widths(rates(dict.fromkeys(claims.OPTIMIZERS, 0.0)))
     assert len(found) == 2 * 6 * 2 * 6
     assert found["width"].to_numpy() == pytest.approx(1)
+
+
+def test_rates_are_half_decades_from_the_smallest_on():
+    found = rate_sensitivity.rates("adam")
+    assert found[0] == 1e-4 and found[2] == 1e-3 and found[-1] == 1
+    assert np.diff(np.log10(found)) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_a_grid_trains_what_an_engine_trains():

@@ -4,6 +4,10 @@ Fully connected layers `y = x W`, batch normalization over the mini-batch with g
 and at the end logits. Every array has the replicas as its first axis. Descent with momentum,
 `v <- mu v + g + lambda w`, `w <- w - eta v`; only kernels before a normalization decay (lambda),
 neither gamma and beta nor the last layer.
+
+`grid` trains what runs train, by the engine's own program; here every single step is looked into
+(gradients, lengths, angles of the kernels), kernels are rescaled between two steps, and layers add
+their inputs, which that program does not do.
 """
 
 from collections.abc import Sequence
