@@ -190,7 +190,7 @@ def test_every_figure_names_what_the_full_plan_measures():
         f"{workload.name}/{'with' if normalized else 'without'}/{framework}/{contender}"
         for workload in workloads.WORKLOADS
         for framework in ("tensorflow", "jax", "torch")
-        for contender, normalized in plan.FULL.members(framework, workload, [], True)
+        for contender, normalized in plan.FULL.members(framework, workload, [], True, 2)
     }
     commands_measured = {
         "command/help", "command/table", "sweep/two_workers", "sweep/one_process",
@@ -260,6 +260,27 @@ def test_only_what_is_named_is_measured():
     assert plan.choose(False, "gpu", rounds=3).rounds == 3
     with pytest.raises(ConfigError, match=r"--only=nobody: expected one of .*mnist_network"):
         plan.choose(False, "engine,nobody")
+
+
+def test_a_batch_is_split_where_there_are_several_devices_that_can_have_equal_parts():
+    inception, dense_network = map(workloads.find, ("inception_1_128", "mnist_network"))
+    split = ("engine_all", True)
+    named = plan.choose(quick=False, only="engine,engine_all")
+
+    def offered(chosen, workload, accelerated, num_devices):
+        return split in chosen.members("jax", workload, [], accelerated, num_devices)
+
+    assert offered(plan.FULL, inception, True, 8)
+    assert not offered(plan.FULL, inception, True, 1)
+    assert not offered(plan.FULL, inception, True, 3)
+    # 60 examples a batch.
+    assert offered(plan.FULL, dense_network, True, 4)
+    assert not offered(plan.FULL, dense_network, True, 8)
+    # A processor that plays several devices has no more cores than before.
+    assert not offered(plan.FULL, inception, False, 8)
+    assert offered(named, inception, False, 8)
+    assert not offered(named, inception, False, 1)
+    assert split not in plan.FULL.members("tensorflow", inception, [], True, 1)
 
 
 def test_what_needs_an_accelerator_is_measured_there_alone():

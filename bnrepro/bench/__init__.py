@@ -30,6 +30,9 @@ from bnrepro.records.environment import mps_daemon_runs, processor, software
 
 __all__ = ["main"]
 
+# Whatever devices there may be: it is not known before a framework is loaded.
+_SOME_DEVICES = 2
+
 
 def main(overrides: list[str], *, plan: Plan, results_dir: str) -> int:
     """Measure, write `results_dir`/bench/<device>-<date>.json and .md, and print the table.
@@ -109,12 +112,12 @@ def _measure_workload(
         workers = [
             stack.enter_context(closing(Worker(framework, workload.name, overrides)))
             for framework in frameworks
-            if measured.plan.members(framework, workload, frameworks, accelerated=True)
+            if measured.plan.members(framework, workload, frameworks, True, _SOME_DEVICES)
         ]
         members = []
         for worker in workers:
-            accelerated = _look_at_device(measured, worker)
-            mine = measured.plan.members(worker.framework, workload, frameworks, accelerated)
+            found = _look_at_device(measured, worker)
+            mine = measured.plan.members(worker.framework, workload, frameworks, *found)
             members += [Member(worker, worker.framework, *choice) for choice in mine]
         measured.workloads.append((workload, members))
         first = len(measured.workloads) == 1
@@ -132,16 +135,18 @@ def _measure_workload(
             _say(f"{member.label}: refused: {member.refused}")
 
 
-def _look_at_device(measured: Measured, worker: Worker) -> bool:
-    """Whether the framework computes on an accelerator; its name is the report's."""
+def _look_at_device(measured: Measured, worker: Worker) -> tuple[bool, int]:
+    """Whether the framework computes on an accelerator, whose name is the report's; how many."""
     try:
-        accelerator = worker.ask("device")["accelerator"]
+        answer = worker.ask("device")
     except WorkerError as error:
         measured.failures[f"{worker.framework}: its device"] = str(error)
-        return False
+        return False, 1
+    accelerator = answer["accelerator"]
     if accelerator is not None:
         measured.accelerator = measured.device = accelerator
-    return accelerator is not None
+    measured.num_devices = max(measured.num_devices, answer["count"])
+    return accelerator is not None, answer["count"]
 
 
 def _look_at_peaks(measured: Measured, workers: list[Worker]) -> None:

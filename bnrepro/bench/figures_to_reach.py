@@ -239,4 +239,10 @@ ON_ONE_GPU = (
         )
         for count in (2, 4, 8)
     ),
+    # The more examples a device has in a batch, the less it waits for the others.
+    Figure(
+        "small Inception, width 1, batch 128: each batch over all devices / one device, steps/s",
+        "inception_1_128/with/jax/engine_all",
+        "inception_1_128/with/jax/engine",
+    ),
 )

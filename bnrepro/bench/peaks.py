@@ -37,6 +37,15 @@ def device() -> tuple[str | None, bool]:
     return None, False
 
 
+def num_devices() -> int:
+    """How many devices one program of the backend can use: under JAX all that it finds."""
+    if keras.config.backend() != "jax":
+        return 1
+    import jax
+
+    return jax.device_count()
+
+
 def matrix_product_flops(dtype: str) -> float:
     """The most floating-point operations per second of a product of square matrices."""
     sizes = _GPU_SIZES if device()[1] else _CPU_SIZES

@@ -18,12 +18,16 @@ class Choice:
     loops_only: bool = False
     # Where there is no accelerator it is not offered.
     accelerated_only: bool = False
+    # Where there is one device it is not offered, nor on a processor that plays several, unless it
+    # is asked for by name: these share its cores.
+    several_only: bool = False
     # Without batch normalization only where its cost is asked for.
     without: bool = False
 
 
 CONTENDERS = (
     Choice("engine", "bnrepro's engine as `bnrepro run` uses it", BACKENDS, without=True),
+    Choice("engine_all", "the engine, each batch over all devices", ("jax",), several_only=True),
     Choice("keras_loop", "bare compiled loop over Keras's layers", BACKENDS, without=True),
     Choice("keras_fit", "Keras `fit`", BACKENDS),
     # It saves Python between two steps, which is nothing beside a step of convolutions.
@@ -73,7 +77,12 @@ class Plan:
         return GPU in self.only or not (self.only or self.quick)
 
     def members(
-        self, framework: str, workload: Workload, frameworks: list[str], accelerated: bool
+        self,
+        framework: str,
+        workload: Workload,
+        frameworks: list[str],
+        accelerated: bool,
+        num_devices: int = 1,
     ) -> list[tuple[str, bool]]:
         """(contender, with batch normalization) of one of the frameworks that are measured."""
         # Of a second backend a quick call shows only that it works.
@@ -87,6 +96,8 @@ class Plan:
             and (workload.is_dense or not choice.dense_only)
             and (workload.is_dense or accelerated or not choice.loops_only)
             and (accelerated or not choice.accelerated_only)
+            and (not choice.several_only or accelerated or choice.name in self.only)
+            and (not choice.several_only or _can_be_split(workload, num_devices))
         ]
         if self.quick and second:
             chosen = chosen[:1] if workload.is_dense else []
@@ -100,6 +111,12 @@ class Plan:
             if (choice.name in named or not named)
             and (choice.name == "engine" or not workload.engine_only)
         ]
+
+
+def _can_be_split(workload: Workload, num_devices: int) -> bool:
+    """Whether there are several devices, and as many examples of a batch for each."""
+    batch_size = workload.compose(True, []).config.batch_size
+    return num_devices > 1 and int(batch_size) % num_devices == 0
 
 
 def choose(quick: bool, only: str | None, rounds: int | None = None) -> Plan:

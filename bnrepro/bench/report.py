@@ -40,6 +40,7 @@ class Measured:
     commit: str | None
     dirty: bool | None  # whether files differ from the commit
     cuda_mps: bool = False  # whether processes share a GPU through CUDA's multi-process service
+    num_devices: int = 1  # that one program can use
     workloads: list[tuple[Workload, list[Member]]] = field(default_factory=list)
     peaks: dict[str, float] = field(default_factory=dict)
     commands: dict[str, float] = field(default_factory=dict)
@@ -108,6 +109,7 @@ def to_json(measured: Measured, today: datetime.date) -> dict[str, Any]:
         "date": today.isoformat(),
         "quick": measured.plan.quick,
         "device": measured.device,
+        "num_devices": measured.num_devices,
         "threads": measured.threads,
         "versions": measured.versions,
         "commit": measured.commit,
@@ -173,8 +175,8 @@ def to_markdown(measured: Measured, today: datetime.date) -> str:
     lines = [
         f"# {measured.device}, {today.isoformat()}",
         "",
-        f"{measured.threads} threads; {versions}; {measured.plan.rounds} rounds of about "
-        f"{measured.plan.seconds_per_round:g} s. {_CONDITIONS}"
+        f"{measured.threads} threads;{_devices(measured)} {versions}; {measured.plan.rounds} "
+        f"rounds of about {measured.plan.seconds_per_round:g} s. {_CONDITIONS}"
         + (" CUDA's multi-process service runs." if measured.cuda_mps else ""),
         "",
         _figures_table(measured),
@@ -192,6 +194,10 @@ def to_markdown(measured: Measured, today: datetime.date) -> str:
         rows = [[what, why] for what, why in measured.failures.items()]
         lines += ["", "## Not measured", "", markdown_table(("what", "why"), rows)]
     return "\n".join(lines) + "\n"
+
+
+def _devices(measured: Measured) -> str:
+    return f" {measured.num_devices} devices;" if measured.num_devices > 1 else ""
 
 
 def _figures_table(measured: Measured) -> str:

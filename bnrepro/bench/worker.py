@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -29,18 +29,18 @@ class Server:
         self._contenders: dict[str, Any] = {}
 
     def device(self) -> dict[str, Any]:
-        """The accelerator's name, if there is one."""
+        """The accelerator's name, if there is one, and how many devices there are."""
         from bnrepro.bench import peaks
 
         name, accelerated = peaks.device()
-        return {"accelerator": name if accelerated else None}
+        return {"accelerator": name if accelerated else None, "count": peaks.num_devices()}
 
     def build(self, member: str, contender: str, normalized: bool) -> dict[str, Any]:
         """Make a contender, its data on the device and its weights drawn."""
         from bnrepro.bench import contenders, flops
 
         started = time.perf_counter()
-        task = self._task(normalized)
+        task = self._task(normalized, ["devices=all"] if contender == "engine_all" else [])
         self._contenders[member] = contenders.build(contender, self._framework, task)
         seconds = time.perf_counter() - started
         layers = flops.products(task.network().model)
@@ -82,14 +82,14 @@ class Server:
 
         return scale(self._composition(True).config, self._dataset)
 
-    def _task(self, normalized: bool) -> Any:
+    def _task(self, normalized: bool, further: Sequence[str]) -> Any:
         from bnrepro.bench.contenders import Task
 
-        return Task(self._composition(normalized), self._dataset, self._scaled)
+        return Task(self._composition(normalized, further), self._dataset, self._scaled)
 
-    def _composition(self, normalized: bool) -> Any:
+    def _composition(self, normalized: bool, further: Sequence[str] = ()) -> Any:
         chosen = [f"backend={self._framework}"] if self._framework in BACKENDS else []
-        return self._workload.compose(normalized, [*self._overrides, *chosen])
+        return self._workload.compose(normalized, [*self._overrides, *chosen, *further])
 
     def load(self) -> None:
         """Import the framework, its threads chosen before."""

@@ -10,7 +10,7 @@ __all__ = ["Contender", "Task", "build"]
 
 def build(name: str, framework: str, task: Task) -> Contender:
     """The contender of that name, its weights the task's initial weights."""
-    if name == "engine":
+    if name in ("engine", "engine_all"):
         from bnrepro.bench.contenders.engine import EngineRun
 
         return EngineRun(task)
