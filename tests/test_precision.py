@@ -106,7 +106,7 @@ def narrow_tensorflow(engine, inputs):
 def narrow_jax(engine, inputs):
     import jax
 
-    program = jax.make_jaxpr(engine._step)(engine.state, *engine._row(inputs, 0))
+    program = jax.make_jaxpr(engine.step)(engine.state, *engine._row(inputs, 0))
     return [str(value) for value in values_of(program.jaxpr) if is_narrow(value)]
 
 
