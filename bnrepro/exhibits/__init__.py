@@ -103,6 +103,12 @@ EXHIBITS = {
         computed="depth_by_scale",
         part="why it works",
     ),
+    "initial_weights": Entry(
+        "initial_weights",
+        "Initial weights in a network of many branches",
+        "initial_weights",
+        part="why it works",
+    ),
     "descent_by_batch": Entry(
         "descent_by_batch.figure",
         "One example, some, or all at once",
