@@ -91,6 +91,9 @@ EXHIBITS = {
         "smoothness",
         part="why it works",
     ),
+    "largest_rate": Entry(
+        "largest_rate", "The largest rate that trains", "largest_rate", part="why it works"
+    ),
     "rate_sensitivity": Entry(
         "rate_sensitivity.figure",
         "How wide the window of good rates is",

@@ -56,10 +56,10 @@ def counts(cells: pd.DataFrame) -> str:
     """How many cells train with each distribution, of how many, in words."""
     place = ["distribution", "activation", "network", "depth", "scale"]
     trained = cells.groupby(place)["accuracy"].median() > TRAINED
-    each = trained.groupby("distribution").agg(["sum", "size"])
+    by_name = trained.groupby("distribution")
+    counted, of_all = by_name.sum(), by_name.size()
     return ", ".join(
-        f"{each.loc[name, 'sum']} of {each.loc[name, 'size']} with {name} weights"
-        for name in _LOOKS
+        f"{int(counted[name])} of {int(of_all[name])} with {name} weights" for name in _LOOKS
     )
 
 
