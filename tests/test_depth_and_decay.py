@@ -41,17 +41,7 @@ def outcomes(module, tables):
     return {key: verdict.verdict for key, verdict in verdicts}
 
 
-def test_a_plain_network_that_trains_around_msra_alone_bears_the_claims_out():
-    found = cells(narrow, lambda at, scale: 0.95)
-    assert set(outcomes(depth, {"cells": found}).values()) == {"hint: holds"}
-    assert heat.count_trained(found[found["activation"] == "relu"], "plain") == "7 of 15"
-
-
-def test_plain_networks_that_train_everywhere_contradict_them():
-    found = outcomes(depth, {"cells": cells(lambda *_: 0.95, lambda *_: 0.95)})
-    assert found["F2.cells_relu"] == found["F2.msra"] == "hint: does not hold"
-    # Spreads of 0 and 0: neither is smaller.
-    assert found["F2.spread_relu"] == "inconclusive"
+SAME = {"uniform": lambda own: own, "orthogonal": lambda own: own + 0.01}
 
 
 def distributions(found, change):
@@ -63,15 +53,27 @@ def distributions(found, change):
     return {"cells": found, "distributions": pd.concat(others)}
 
 
+def test_a_plain_network_that_trains_around_msra_alone_bears_the_claims_out():
+    found = cells(narrow, lambda at, scale: 0.95)
+    assert set(outcomes(depth, distributions(found, SAME)).values()) == {"hint: holds"}
+    assert heat.count_trained(found[found["activation"] == "relu"], "plain") == "7 of 15"
+
+
+def test_plain_networks_that_train_everywhere_contradict_them():
+    found = outcomes(depth, distributions(cells(lambda *_: 0.95, lambda *_: 0.95), SAME))
+    assert found["F2.cells_relu"] == found["F2.msra"] == "hint: does not hold"
+    # Spreads of 0 and 0: neither is smaller.
+    assert found["F2.spread_relu"] == "inconclusive"
+
+
 def measured_of_distributions(tables, seed=0):
-    found = depth.distribution_measures(tables)
+    found = {key: depth._measures(tables)[key] for key in ("F2.uniform", "F2.orthogonal")}
     return {key: measure(rows[rows["seed"] == seed]) for key, (rows, measure) in found.items()}
 
 
 def test_distributions_are_compared_cell_by_cell_and_at_the_best_scale():
     found = cells(narrow, lambda at, scale: 0.95)
-    same = distributions(found, {"uniform": lambda own: own, "orthogonal": lambda own: own + 0.01})
-    assert measured_of_distributions(same) == {
+    assert measured_of_distributions(distributions(found, SAME)) == {
         "F2.uniform": 0, "F2.orthogonal": pytest.approx(0.01)
     }  # fmt: skip
     # Of 60 cells 46 train; uniform kernels would train in none.

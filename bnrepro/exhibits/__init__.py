@@ -91,6 +91,9 @@ EXHIBITS = {
         "smoothness",
         part="why it works",
     ),
+    "largest_rate": Entry(
+        "largest_rate", "The largest rate that trains", "largest_rate", part="why it works"
+    ),
     "rate_sensitivity": Entry(
         "rate_sensitivity.figure",
         "How wide the window of good rates is",
@@ -101,6 +104,12 @@ EXHIBITS = {
         "depth_by_scale.figure",
         "Depth and the scale of the initial weights",
         computed="depth_by_scale",
+        part="why it works",
+    ),
+    "initial_weights": Entry(
+        "initial_weights",
+        "Initial weights in a network of many branches",
+        "initial_weights",
         part="why it works",
     ),
     "descent_by_batch": Entry(

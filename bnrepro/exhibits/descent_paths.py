@@ -97,7 +97,7 @@ def _draw(
     axes: Axes, path: pd.DataFrame, surface: pd.DataFrame, pass_ends: int, color: str
 ) -> None:
     losses = surface.pivot_table("loss", index="weight_2", columns="weight_1")
-    least = surface.loc[surface["loss"].idxmin()]
+    least = surface.sort_values("loss").iloc[0]
     excess = losses.to_numpy() - min(least["loss"], path["loss"].min())
     levels = path["loss"].iloc[0] - path["loss"].min()
     axes.contour(

@@ -47,7 +47,7 @@ class Setting(NamedTuple):
 
 SETTINGS = {
     PUBLISHED_SCALE: Setting((0, 1, 2), (1, 4, 16, 32), ("data=mnist", "train_steps=400"), (4, 16)),
-    SMOKE: Setting((0,), (1, 4, 16), ("data=digits", "train_steps=60"), (4,)),
+    SMOKE: Setting((0,), (1, 4, 16), ("data=digits", "train_steps=60"), (4, 16)),
 }
 # Chose the number of steps: after 300 few networks of 4 layers were above 90 %. `pilot.csv`.
 PILOT = Setting((100,), (4, 32), ("data=mnist", "train_steps=300"))

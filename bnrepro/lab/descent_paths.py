@@ -158,8 +158,8 @@ def _points(problem: Problem, walked: Walked) -> Iterator[Point]:
     for size, _, weights in walked:
         last = len(weights) - 1
         for update in sorted({*range(0, last, -(-last // _MOST_POINTS)), last}):
-            place = weights[update]
-            yield Point(size, update, *map(float, place), problem.loss(place))
+            first, second = map(float, weights[update])
+            yield Point(size, update, first, second, problem.loss(weights[update]))
 
 
 def _surface(problem: Problem, points: Sequence[Point]) -> Iterator[tuple[float, float, float]]:

@@ -81,7 +81,8 @@ def section(results_dir: str) -> Section:
     """
     names = [name for name, one in EXHIBITS.items() if one.part == "why it works"]
     made: dict[str, Exhibit] = {}
-    bodies, findings = [], []
+    bodies: list[str] = []
+    findings: list[str] = []
     for name in names:
         bodies.append(f'<h3 id="{name}">{markup.escape(EXHIBITS[name].title)}</h3>')
         try:

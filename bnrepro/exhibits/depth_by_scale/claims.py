@@ -1,7 +1,7 @@
 """F2: cells of depth by initial scale, by criteria that were committed before their runs.
 
 The bounds are those of the laboratory's specification. On three seeds they give hints, no verdicts.
-Those on uniform and orthogonal kernels (`DISTRIBUTIONS`) are ours: the specification asks for the
+Those on uniform and orthogonal kernels are ours: the specification asks for the
 networks without saying what is expected. That the distribution does not matter is what the laws on
 expected lengths say (He et al. 2015, Glorot and Bengio 2010); that orthogonal kernels help deep
 networks near the identity, Saxe et al. 2013 (arXiv 1312.6120).
@@ -14,7 +14,7 @@ from bnrepro.exhibits.computed import ComputedClaims, Measure, Measures, Tables
 from bnrepro.verdicts.criteria import SeedCriterion
 
 STUDY = "depth_by_scale"
-TABLES = ("cells", "setting")
+TABLES = ("cells", "distributions", "setting")
 ACTIVATIONS = {"tanh": "tanh", "relu": "ReLU"}
 # A network with this training accuracy trains.
 TRAINED = 0.9
@@ -48,10 +48,6 @@ CRITERIA = {
         )
         for activation, name in ACTIVATIONS.items()
     },
-}
-
-
-DISTRIBUTIONS = {
     "F2.uniform": SeedCriterion(
         "F2",
         "uniform weights of the same variance train where normal ones do",
@@ -77,8 +73,7 @@ def by_distribution(found: Tables) -> pd.DataFrame:
     return both.fillna({"accuracy": 0})
 
 
-def distribution_measures(found: Tables) -> Measures:
-    """What is measured for `DISTRIBUTIONS`."""
+def _distribution_measures(found: Tables) -> dict[str, tuple[pd.DataFrame, Measure]]:
     cells = by_distribution(found)
     deep = (cells["depth"] == _DEEP) & (cells["activation"] == "tanh")
     return {
@@ -110,7 +105,7 @@ def _measures(found: Tables) -> Measures:
         measures[f"F2.cells_{activation}"] = (rows, _ratio_of_cells)
         shallow = rows[rows["depth"] == _SHALLOW]
         measures[f"F2.spread_{activation}"] = (shallow, _difference_of_spreads)
-    return measures
+    return measures | _distribution_measures(found)
 
 
 def _ratio_of_cells(rows: pd.DataFrame) -> float:
@@ -139,5 +134,5 @@ JUDGED = ComputedClaims(
     TABLES,
     CRITERIA,
     _measures,
-    in_points=tuple(f"F2.spread_{name}" for name in ACTIVATIONS),
+    in_points=("F2.orthogonal", *(f"F2.spread_{name}" for name in ACTIVATIONS)),
 )

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from bnrepro.exhibits.computed import Tables, Told, images_of
-from bnrepro.exhibits.depth_by_scale import heat
-from bnrepro.exhibits.depth_by_scale.claims import ACTIVATIONS, JUDGED, TRAINED
+from bnrepro.exhibits.depth_by_scale import distributions, heat
+from bnrepro.exhibits.depth_by_scale.claims import ACTIVATIONS, JUDGED, TRAINED, by_distribution
 from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.records.laboratory import LaboratoryRecord
 
@@ -27,8 +27,14 @@ def _told(_record: LaboratoryRecord, found: Tables) -> Told:
             f"{images_of(found['setting'])}, after {shared['train_steps']:,} steps of "
             f"{shared['batch_size']} examples, n = {cells['seed'].nunique()} seeds"
         ),
-        findings=[_finding(activation, cells) for activation in ACTIVATIONS],
-        drawings=[heat.drawing(activation, cells) for activation in ACTIVATIONS],
+        findings=[
+            *(_finding(activation, cells) for activation in ACTIVATIONS),
+            f"Of the same depths and scales train: {distributions.counts(by_distribution(found))}.",
+        ],
+        drawings=[
+            *(heat.drawing(activation, cells) for activation in ACTIVATIONS),
+            distributions.drawing(by_distribution(found)),
+        ],
     )
 
 
