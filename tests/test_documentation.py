@@ -59,7 +59,9 @@ def planned(words):
     """The same words with nothing to start: data and GPU need not be there."""
     if words[0] == "run":
         return [*words, "--cfg", "job"] if "--cfg" not in words else words
-    return [*words, "--status"] if words[0] == "sweep" else words
+    if words[0] in ("sweep", "plan"):  # a plan looks whether the data is there
+        return ["sweep", *words[1:], "--status"]
+    return words
 
 
 @pytest.mark.parametrize(("line", "page"), commands())

@@ -134,14 +134,18 @@ def test_what_a_run_would_refuse_a_plan_refuses(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_plan_comes_true_to_a_fifth(backend, tmp_path):
-    """Between one plan and the next the machine may have become another one."""
-    words = (f"backend={backend}", "model=cnn", "bn=x1", "train_steps=3000", "evaluate_every=250",
+    """Of three tries one must: where others compute beside it, a minute is not as the next."""
+    words = (f"backend={backend}", "model=cnn", "bn=x1", "train_steps=2000", "evaluate_every=250",
              "threads=1")  # fmt: skip
-    first = planned_seconds(tmp_path / "first", *words)
-    finish(tmp_path, *words)
-    plans = first, planned_seconds(tmp_path / "second", *words)
-    took = json.loads((only_directory(tmp_path) / "record.json").read_text())["seconds"]["total"]
-    assert 0.8 * min(plans) < took < 1.2 * max(plans), (plans, took)
+    tries = []
+    for number in range(3):
+        planned = planned_seconds(tmp_path / f"planned_{number}", *words)
+        finish(tmp_path / f"run_{number}", *words)
+        record = only_directory(tmp_path / f"run_{number}") / "record.json"
+        tries.append((planned, json.loads(record.read_text())["seconds"]["total"]))
+        if 0.8 * tries[-1][1] < planned < 1.2 * tries[-1][1]:
+            return
+    pytest.fail(f"planned and taken: {tries}")
 
 
 def planned_seconds(folder, *words):
