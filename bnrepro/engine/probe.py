@@ -23,7 +23,7 @@ from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Arrays, Engine
 from bnrepro.engine.loss import cross_entropy
 from bnrepro.engine.weights import Layout
-from bnrepro.models.graph import walk
+from bnrepro.models.graph import undisturbed, walk
 from bnrepro.normalization.moments import moments
 
 MODES = ("batch", "frozen", "population")
@@ -72,7 +72,7 @@ class Probe:
         self._engine = engine
         self._calculus = calculus
         self._population_batches = population_batches
-        graph = walk(engine.network.model)
+        graph = walk(engine.network.model, undisturbed)
         self._model = graph.model
         inputs = graph.model.inputs
         normalized = graph.inputs_of(keras.layers.BatchNormalization)
