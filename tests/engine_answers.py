@@ -194,6 +194,41 @@ def watched(
     return answer
 
 
+def begun(overrides: Sequence[str]) -> Answer:
+    """An engine's weights before its first step, and the inputs of its activations on the batch of
+    that step, as it is distorted."""
+    engine = _engine(overrides)
+    ((rows,), inputs) = engine.order.indices(0, 1), engine.inputs(0, 1)
+    distortions = {name: values[0] for name, values in inputs.distortions.items()}
+    split = engine.dataset.train
+    batch = engine.assembler.assemble(read_images(split, rows), np.arange(len(rows)), distortions)
+    model, pre_activations = engine.model(), engine.network.pre_activations
+    graph = keras.Model(model.inputs, list(pre_activations.values()))
+    weights = _weights(engine)
+    seen = [np.asarray(each) for each in graph(batch, training=True)]
+    return {"weights": weights, "seen": dict(zip(pre_activations, seen, strict=True))}
+
+
+def curved(overrides: Sequence[str], mode: str) -> Answer:
+    """A Hessian's product at a trained engine's weights, and the slope of its gradients."""
+    engine = _engine(overrides)
+    engine.train(0, 3)
+    before = engine.variables()
+    probe = build_probe(engine)
+    split, rows = engine.dataset.train, np.arange(20)
+    batch = Batch(read_images(split, rows), split.labels[rows])
+    point = probe.point
+    direction = point * np.resize([1.0, -1.0], len(point))
+    product = probe.hessian_products(point[None], direction[None], batch, mode)[0]
+    points = np.stack([point + 1e-4 * direction, point - 1e-4 * direction])
+    _, (ahead, behind) = probe.gradients(points, batch, mode)
+    return {
+        "product": product,
+        "slope": (ahead - behind) / 2e-4,
+        "undisturbed": _same(before, engine.variables()),
+    }
+
+
 def rescaled(overrides: Sequence[str], factor: float, lengths: Sequence[float]) -> Answer:
     """What moves of the kernels before batch normalization say, at the weights and far from them.
 

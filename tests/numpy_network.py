@@ -40,6 +40,62 @@ class Dense(Layer):
         return dy @ self.weights["kernel"].T
 
 
+class WeightNormalized(Layer):
+    """Weights `gain * v / |v|` for another layer: v is `kernel` (arXiv 1602.07868, equation 3)."""
+
+    def __init__(self, plain):
+        super().__init__(plain.name)
+        self.plain = plain
+
+    def forward(self, x, training):
+        v = self.weights["kernel"]
+        self.axes = tuple(range(v.ndim - 1))
+        self.norm = np.sqrt((v**2).sum(self.axes))
+        kernel = self.weights["gain"] * v / self.norm
+        self.plain.weights = {**self.weights, "kernel": kernel}
+        return self.plain.forward(x, training)
+
+    def backward(self, dy):
+        dx = self.plain.backward(dy)
+        v, gain, by_kernel = self.weights["kernel"], self.weights["gain"], self.plain.gradients
+        by_gain = (by_kernel["kernel"] * v).sum(self.axes) / self.norm
+        by_v = gain / self.norm * by_kernel["kernel"] - gain * by_gain / self.norm**2 * v
+        self.gradients = {**by_kernel, "kernel": by_v, "gain": by_gain}
+        return dx
+
+
+class SpectrallyNormalized(Layer):
+    """Weights `W / s` for another layer, u being one power iteration further in each step.
+
+    arXiv 1802.05957, equations 8 and 12.
+    """
+
+    def __init__(self, plain):
+        super().__init__(plain.name)
+        self.plain = plain
+
+    def forward(self, x, training):
+        kernel = self.weights["kernel"]
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        if training:
+            u = matrix.T @ (matrix @ self.statistics["singular_vector"])
+            self.statistics = {"singular_vector": u / np.linalg.norm(u)}
+        self.u = self.statistics["singular_vector"]
+        v = matrix @ self.u
+        self.v = v / np.linalg.norm(v)
+        self.s = self.v @ matrix @ self.u
+        self.plain.weights = {**self.weights, "kernel": kernel / self.s}
+        return self.plain.forward(x, training)
+
+    def backward(self, dy):
+        dx = self.plain.backward(dy)
+        upstream, unit = self.plain.gradients["kernel"], self.plain.weights["kernel"]
+        outer = np.outer(self.v, self.u).reshape(unit.shape)
+        by_kernel = (upstream - (upstream * unit).sum() * outer) / self.s
+        self.gradients = {**self.plain.gradients, "kernel": by_kernel}
+        return dx
+
+
 class Convolution(Layer):
     """Stride 1, an odd window, zeros around the image."""
 
@@ -195,6 +251,31 @@ class BatchNormalization(Normalization):
         return self.mean.ravel(), m / (m - 1) * self.variance.ravel()
 
 
+class MeanOnlyNormalization(Layer):
+    """`x - mean + beta`, over all axes but the last (arXiv 1602.07868, section 2.3)."""
+
+    def __init__(self, name, momentum):
+        super().__init__(name)
+        self.momentum = momentum
+
+    def forward(self, x, training):
+        self.x, self.axes = x, tuple(range(x.ndim - 1))
+        self.mean = x.mean(self.axes)
+        if not training:
+            return x - self.statistics["moving_mean"] + self.weights["beta"]
+        moved = self.momentum * self.statistics["moving_mean"] + (1 - self.momentum) * self.mean
+        self.statistics = {**self.statistics, "moving_mean": moved}
+        return x - self.mean + self.weights["beta"]
+
+    def backward(self, dy):
+        self.gradients = {"beta": dy.sum(self.axes)}
+        return dy - dy.mean(self.axes)
+
+    def population_terms(self):
+        m = self.x.size / self.x.shape[-1]
+        return self.mean, m / (m - 1) * self.x.var(self.axes)
+
+
 class BatchRenormalization(Normalization):
     """Algorithm 1 of https://arxiv.org/abs/1702.03275, over all axes but the last."""
 
@@ -303,7 +384,7 @@ class Network:
         for path, value in variables.items():
             owner, _, name = path.rpartition("/")
             if owner in layers:
-                learned = name in ("kernel", "bias", "gamma", "beta")
+                learned = name in ("kernel", "bias", "gain", "gamma", "beta")
                 kind = layers[owner].weights if learned else layers[owner].statistics
                 kind[name] = np.array(value, float)
 
@@ -343,9 +424,18 @@ def vgg_a(config):
     return layers
 
 
+REPARAMETRIZATIONS = {
+    None: lambda plain: plain,
+    "weight": WeightNormalized,
+    "weight_from_data": WeightNormalized,
+    "spectral": SpectrallyNormalized,
+}
+
+
 def unit(config, weights, size):
     """Weights, normalization and activation in the order that the config asks for."""
     # Of one's own, `module:name@digest`, it is the name that says which.
+    weights = REPARAMETRIZATIONS[config.reparametrization](weights)
     activation = Activation(config.activation.partition("@")[0].rpartition(":")[2])
     if config.placement == "none":
         return [weights, activation]
@@ -360,6 +450,8 @@ def normalization_of(config, name, size):
     maps = round(size * config.model.width)
     if config.normalization == "batch":
         return BatchNormalization(name, epsilon, config.batch_normalization.momentum)
+    if config.normalization == "mean_only":
+        return MeanOnlyNormalization(name, config.batch_normalization.momentum)
     if config.normalization == "batch_renorm":
         return BatchRenormalization(name, epsilon, config.train_steps)
     if ":RMSNorm" in config.normalization:

@@ -113,11 +113,7 @@ class Training:
     def population(self):
         """Algorithm 2, step 10: statistics by path over the first undistorted mini-batches."""
         count = min(self.config.batch_normalization.population_batches, self.order.steps_per_epoch)
-        layers = [
-            layer
-            for layer in self.network.layers
-            if isinstance(layer, numpy_network.BatchNormalization)
-        ]
+        layers = [layer for layer in self.network.layers if hasattr(layer, "population_terms")]
         kept = [layer.statistics for layer in layers]
         terms = []
         for indices in self.order.indices(0, count):

@@ -89,6 +89,7 @@ distributions.every 100                         distributions100
 distributions.measurements 20                   distribution_pairs20
 population.every 50                             population50
 batch_normalization.statistics_batch 16         statistics_batch16
+reparametrization spectral                      spectral_normalization
 """
 
 
@@ -134,6 +135,9 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("distributions.every", 0, "no_distributions"),
         ("population.every", 0, "no_population"),
         ("batch_normalization.statistics_batch", None, "whole_batch"),
+        ("reparametrization", None, "plain_weights"),
+        ("reparametrization", "weight", "weight_normalization"),
+        ("reparametrization", "weight_from_data", "weight_normalization_from_data"),
         ("measures", [], "no_measure"),
         ("snapshots", [], "no_snapshots"),
         ("normalization", None, "unnormalized"),

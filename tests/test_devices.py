@@ -10,10 +10,13 @@ from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose
 
 DEVICES = 8
+MEAN_ONLY = "normalization=mean_only"
 NETWORKS = {
     "mlp": ("model=mlp", "batch_size=64"),
     "cnn": ("model=cnn", "bn=x5", "dropout=0.2", "distortion=0.5", "l2=0.001"),
     "ghost": ("model=mlp", "batch_size=64", "batch_normalization.statistics_batch=16"),
+    "spectral": ("model=mlp", "batch_size=64", "reparametrization=spectral", MEAN_ONLY),
+    "weight": ("model=mlp", "batch_size=64", "reparametrization=weight_from_data", MEAN_ONLY),
     "noise": ("model=mlp", "normalization=noisy_batch", "batch_size=64"),
 }
 SLOW = {"inception": ("model=inception", "bn=x5", "lrn=true", "batch_size=16")}

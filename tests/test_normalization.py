@@ -586,6 +586,37 @@ def test_a_bias_before_batch_normalization_is_redundant(kind):
     close(by_bias, 0)
 
 
+# Mean-only batch normalization.
+
+MEAN_ONLY = ("normalization=mean_only", "batch_normalization.momentum=0.8")
+
+
+@PRECISIONS
+@pytest.mark.parametrize("shape", [DENSE, CONVOLUTION])
+def test_mean_only_takes_the_mean_from_values_and_from_gradients(shape, precision, tolerance):
+    """By its formula, with the backward pass that follows from it."""
+    use(precision)
+    layer, values, upstream = layer_of(MEAN_ONLY, shape), random(shape), random(shape, 1)
+    (beta,) = map(array, layer.trainable_variables)
+    axes = tuple(range(len(shape) - 1))
+    close(run(layer, values, True), values - values.mean(axes) + beta, tolerance)
+    by_inputs, by_beta = gradients(layer_of(MEAN_ONLY, shape), values, upstream)
+    close(by_inputs, upstream - upstream.mean(axes), tolerance)
+    close(by_beta, upstream.sum(axes), tolerance)
+
+
+@pytest.mark.parametrize("shape", [DENSE, CONVOLUTION])
+def test_mean_only_infers_with_its_moving_mean(shape):
+    layer, values, axes = layer_of(MEAN_ONLY, shape), random(shape), tuple(range(len(shape) - 1))
+    run(layer, values, True)
+    close(layer.moving_mean, 0.2 * values.mean(axes))
+    layer.moving_variance.assign(np.full(shape[-1], 7.0))
+    fresh = random(shape, 2)
+    expected = fresh - 0.2 * values.mean(axes) + array(layer.beta)
+    close(run(layer, fresh, False), expected)
+    close(layer.moving_mean, 0.2 * values.mean(axes))
+
+
 # Ghost batches: parts of a mini-batch with statistics of their own.
 
 CONVOLUTION_OF_12 = (12, 3, 2, 6)

@@ -11,8 +11,8 @@ import pytest
 # What is computed; laws that follow from it, names and sizes are left to the other backend.
 COMPUTED = (
     "(algorithm or six_equations or infers or formula or plain_mean or half_precision "
-    "or nothing_is_updated or population or ghost or update_rules or bfloat16-mlp or keeps_a_share)"
-    " and not float32"
+    "or nothing_is_updated or population or ghost or mean_only or update_rules or bfloat16-mlp "
+    "or keeps_a_share) and not float32"
 )
 
 

@@ -15,6 +15,7 @@ from scipy.special import erf
 from bnrepro import data
 from bnrepro.config import ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS
 from bnrepro.config.composition import compose
+from bnrepro.config.names import REPARAMETRIZATIONS
 from bnrepro.config.randomness import generator
 
 # Constants that no float32 can hold.
@@ -39,6 +40,8 @@ SLOW = tuple(rule for rule in TRAINED if rule not in QUICK)
 PARTS = [
     *(["model=cnn", "model.width=0.05", f"normalization={name}"] for name in NORMALIZATIONS
       if name != "instance"),
+    *(["model=cnn", "model.width=0.05", f"reparametrization={name}"]
+      for name in REPARAMETRIZATIONS),
     # A fully connected layer, which the CNN has, is refused with it.
     ["model=inception", "model.width=0.05", "normalization=instance"],
     ["model=cnn", "model.width=0.05", "data=digits", "data.flip=true", "data.crop_padding=1",

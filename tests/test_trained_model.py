@@ -43,6 +43,8 @@ def test_what_there_is_to_use_is_what_is_shown():
         ["model=inception", "bn=none", "lrn=true"],
         ["model=inception", "batch_normalization.statistics=per_activation_last"],
         ["model=cnn", "batch_normalization.statistics_batch=4"],
+        ["model=cnn", "reparametrization=weight", "normalization=mean_only"],
+        ["model=cnn", "reparametrization=spectral", "bn=none"],
     ],
 )
 def test_every_layer_is_known(words, tmp_path):

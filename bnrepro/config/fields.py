@@ -24,6 +24,7 @@ from bnrepro.config.names import (
     OPTIMIZERS,
     PLACEMENTS,
     PRECISIONS,
+    REPARAMETRIZATIONS,
     SCHEDULES,
     SHUFFLES,
     SPLITS,
@@ -401,7 +402,7 @@ class RunConfig(LaunchConfig):
     )
     normalization: str | None = field(
         metadata=about(
-            "batch, batch_renorm, noisy_batch, layer, group, instance, or noise alone; null: batch",
+            "batch (null), batch_renorm, noisy_batch, mean_only, layer, group, instance, or noise",
             word=itself(3, (None, "unnormalized")),
             choices=NORMALIZATIONS,
             takes_own=True,
@@ -412,6 +413,21 @@ class RunConfig(LaunchConfig):
             "feature maps per group of normalization=group, or the largest divisor below",
             at_least(1, 10**6),
             number(4, "group_size"),
+            ours=True,
+        )
+    )
+    reparametrization: str | None = field(
+        metadata=about(
+            "of hidden layers: weight (g v / |v|), weight_from_data, spectral (W / s(W)), or null",
+            word=itself(
+                64,
+                (None, "plain_weights"),
+                ("weight", "weight_normalization"),
+                ("weight_from_data", "weight_normalization_from_data"),
+                ("spectral", "spectral_normalization"),
+            ),
+            choices=REPARAMETRIZATIONS,
+            absent=None,
             ours=True,
         )
     )

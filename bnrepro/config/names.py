@@ -7,7 +7,17 @@ DENSE_MODELS = ("mlp",)
 # Those that have hidden units with one value per example.
 MODELS_WITH_DENSE_UNITS = (*DENSE_MODELS, "cnn", "vgg_a")
 PLACEMENTS = ("before", "after", "none")
-NORMALIZATIONS = ("batch", "batch_renorm", "noisy_batch", "layer", "group", "instance", "noise")
+NORMALIZATIONS = (
+    "batch",
+    "batch_renorm",
+    "noisy_batch",
+    "mean_only",
+    "layer",
+    "group",
+    "instance",
+    "noise",
+)
+REPARAMETRIZATIONS = ("weight", "weight_from_data", "spectral")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "elu", "gelu", "linear")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 SCHEDULES = ("constant", "exponential", "inverse_time", "step", "cosine")

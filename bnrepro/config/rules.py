@@ -19,6 +19,7 @@ def validate(config: RunConfig) -> None:
     _check_numbers(config)
     _check_snapshots(config)
     _check_normalization(config)
+    _check_reparametrization(config)
     _check_model(config)
 
 
@@ -98,11 +99,11 @@ def _check_normalization(config: RunConfig) -> None:
             "normalization=layer"
         )
     _check_statistics_batch(config)
-    over_the_batch = config.normalization in ("batch", "batch_renorm", "noisy_batch")
+    over_the_batch = config.normalization in ("batch", "batch_renorm", "noisy_batch", "mean_only")
     if over_the_batch and config.batch_size == 1 and config.model.name in DENSE_MODELS:
         raise ConfigError(
             f"batch_size=1 with normalization={config.normalization} and "
-            f"model={config.model.name}: the variance of one value is 0, so that the network sees "
+            f"model={config.model.name}: one value is its own mean, so that the network sees "
             "nothing; use batch_size=2 or more, or normalization=layer"
         )
     if config.batch_normalization.statistics != "per_feature_map" and config.batch_size == 1:
@@ -136,6 +137,16 @@ def _check_statistics_batch(config: RunConfig) -> None:
         raise ConfigError(
             f"{given} with model={config.model.name}: the variance of one value is 0, so that the "
             "network sees nothing; use 2 or more"
+        )
+
+
+def _check_reparametrization(config: RunConfig) -> None:
+    from_data = config.reparametrization == "weight_from_data"
+    if from_data and config.batch_size == 1 and config.model.name in DENSE_MODELS:
+        raise ConfigError(
+            f"batch_size=1 with reparametrization=weight_from_data and model={config.model.name}: "
+            "the first mini-batch has no variance to begin from; use batch_size=2 or more, or "
+            "reparametrization=weight"
         )
 
 

@@ -20,10 +20,11 @@ from bnrepro.data import Dataset
 from bnrepro.data.distortion import draw
 from bnrepro.data.order import BatchOrder, batch_order
 from bnrepro.engine.ahead import ReadAhead
-from bnrepro.engine.batch import Assembler
+from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.looking import Looker
 from bnrepro.engine.segment import Inputs, Segment, locate_divergence
-from bnrepro.models import Network, from_pixels
+from bnrepro.models import Network, from_pixels, initial_weights
+from bnrepro.models.from_batch import from_batch
 from bnrepro.models.host import on_the_host
 
 # The most that the streamed images of a segment take; those of the next one lie beside them.
@@ -62,6 +63,27 @@ class Engine(Looker):
         self._table: tuple[Any, Any] | None = None
         if isinstance(dataset.train.images, np.ndarray):
             self._table = self.to_device(dataset.train.images), self.to_device(dataset.train.labels)
+        if config.reparametrization == "weight_from_data":
+            weights = network.model.trainable_variables
+            for variable, value in zip(weights, self.initial_weights(), strict=True):
+                variable.assign(value)
+
+    def initial_weights(self) -> list[np.ndarray]:
+        """Values of the trainable variables before the first step of the config.
+
+        Computed on the host; those that the first mini-batch decides, too, as it is trained on.
+        """
+        model, config = self.network.model, self.config
+        weights = initial_weights(model, config)
+        if config.reparametrization != "weight_from_data":
+            return weights
+        (rows,) = self.order.indices(0, 1)
+        drawn = draw(config, config.seed, 0, 1, len(rows))
+        distortions = {name: values[0] for name, values in drawn.items()}
+        images = read_images(self.dataset.train, rows)
+        with on_the_host():
+            batch = self.assembler.assemble(images, np.arange(len(rows)), distortions)
+            return from_batch(model, weights, batch)
 
     @abstractmethod
     def compile(self) -> None:

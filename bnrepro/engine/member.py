@@ -13,7 +13,7 @@ from bnrepro.engine.jax import JaxEngine
 from bnrepro.engine.jax_loop import Constants, State
 from bnrepro.engine.tally import mean_score, norms, tally
 from bnrepro.engine.together import Question, Together
-from bnrepro.models import initial_random_state, initial_weights
+from bnrepro.models import initial_states
 
 # Side by side, with labels that all members share, XLA for CPUs gives wrong losses for 10,000
 # images (JAX 0.10.2).
@@ -33,7 +33,7 @@ class Member(JaxEngine):
         self.config = config
         self.order = first.build_order(config)
         self.compile_gradients()
-        self.state = _beginning(first, config)
+        self.state = self._beginning(first)
         self._together = together
 
     def compile_scoring(self) -> None:
@@ -101,6 +101,20 @@ class Member(JaxEngine):
         found: np.ndarray = self._ask(question)
         return found
 
+    def _beginning(self, first: JaxEngine) -> State:
+        """The state in which a run of its config begins; what has no seed is as in `first`."""
+        _, non_trainable, optimizer = first.state
+        model = self.network.model
+        states = initial_states(model, self.config.seed)
+        return (
+            [jnp.asarray(value) for value in self.initial_weights()],
+            [
+                jnp.asarray(states[each.path]) if each.path in states else jnp.copy(value)
+                for each, value in zip(model.non_trainable_variables, non_trainable, strict=True)
+            ],
+            jax.tree.map(jnp.copy, optimizer),
+        )
+
     @property
     def _is_asked_together(self) -> bool:
         return self._together.holds(self.state)
@@ -142,20 +156,3 @@ def _inputs_of_loss(engine: JaxEngine, step: int) -> tuple[Any, Any, Any]:
     distortions = {name: values[0] for name, values in inputs.distortions.items()}
     l2 = np.asarray(Constants.of(engine.config).l2, engine.assembler.dtype)
     return inputs.indices[0], distortions, l2
-
-
-def _beginning(first: JaxEngine, config: Recipe) -> State:
-    """The state in which a run of `config` begins."""
-    trainable, non_trainable, optimizer = first.state
-    model = first.network.model
-    random = {state.path for state in first.network.random_states}
-    return (
-        [jnp.asarray(value) for value in initial_weights(model, config)],
-        [
-            jnp.asarray(initial_random_state(each.path, config.seed))
-            if each.path in random
-            else jnp.copy(value)
-            for each, value in zip(model.non_trainable_variables, non_trainable, strict=True)
-        ],
-        jax.tree.map(jnp.copy, optimizer),
-    )

@@ -24,7 +24,7 @@ from bnrepro.engine.contract import Engine
 from bnrepro.engine.loss import cross_entropy
 from bnrepro.engine.segment import Arrays
 from bnrepro.engine.weights import Layout
-from bnrepro.models.graph import walk
+from bnrepro.models.graph import undisturbed, walk
 from bnrepro.normalization.moments import moments
 
 MODES = ("batch", "frozen", "population")
@@ -73,7 +73,7 @@ class Probe:
         self._engine = engine
         self._calculus = calculus
         self._population_batches = population_batches
-        graph = walk(engine.network.model)
+        graph = walk(engine.network.model, undisturbed)
         self._model = graph.model
         inputs = graph.model.inputs
         normalized = graph.inputs_of(keras.layers.BatchNormalization)

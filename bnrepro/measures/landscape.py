@@ -184,7 +184,7 @@ def _values(
 
 def normalized_kernels(engine: Engine) -> list[str]:
     """The paths of the kernels whose outputs batch normalization takes, whatever their scale is."""
-    if engine.config.placement != "before":
+    if engine.config.placement != "before" or engine.config.normalization == "mean_only":
         return []
     units = [
         layer.name.removesuffix("_normalization") for layer in engine.network.batch_normalizations

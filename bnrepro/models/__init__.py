@@ -16,13 +16,20 @@ from bnrepro.models import cnn, inception_paper, inception_small, mlp, vgg_a
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.graph import walk_as_it_is
 from bnrepro.models.host import on_the_host
-from bnrepro.models.initializers import initial_random_state, initial_weights
+from bnrepro.models.initializers import initial_random_state, initial_states, initial_weights
 from bnrepro.models.scaling import from_pixels
 from bnrepro.models.unit import UNDRAWN, Units
 from bnrepro.own import networks
 from bnrepro.paper.settings import PAPER_IMAGE_SIZE
 
-__all__ = ["Network", "build", "from_pixels", "initial_random_state", "initial_weights"]
+__all__ = [
+    "Network",
+    "build",
+    "from_pixels",
+    "initial_random_state",
+    "initial_states",
+    "initial_weights",
+]
 
 _ACTIVATION_LAYERS = (
     keras.layers.Activation,
@@ -63,7 +70,7 @@ class Network:
 
     @property
     def random_states(self) -> list[Any]:
-        """The variables from which layers draw at random, as `initial_random_state` has them."""
+        """The variables from which layers draw at random, as `initial_states` has them."""
         variables = self.model.non_trainable_variables
         return [each for each in variables if each.name == "seed_generator_state"]
 
@@ -88,8 +95,10 @@ def _with_initial_weights(
     weights = network.model.trainable_variables
     for variable, value in zip(weights, initial_weights(network.model, config), strict=True):
         variable.assign(value)
-    for state in network.random_states:
-        state.assign(initial_random_state(state.path, config.seed))
+    states = initial_states(network.model, config.seed)
+    for variable in network.model.non_trainable_variables:
+        if variable.path in states:
+            variable.assign(states[variable.path])
     return network
 
 

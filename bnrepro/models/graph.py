@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from bnrepro.models.spectral_normalization import SpectrallyNormalized
+from bnrepro.normalization.mean_only import MeanOnlyBatchNormalization
 from bnrepro.normalization.moments import TwiceDifferentiable
 
 Call = Callable[..., Any]
@@ -23,36 +25,39 @@ class Walk:
         return [(layer, tensor) for layer, tensor in self.calls if isinstance(layer, kinds)]
 
 
-def walk(model: keras.Model) -> Walk:
+class AsAtInference(keras.layers.Layer):
+    """A layer as it infers, also where the network around it is in training mode."""
+
+    def __init__(self, layer: keras.layers.Layer) -> None:
+        super().__init__(name=f"{layer.name}_as_at_inference")
+        self.layer = layer
+
+    def call(self, inputs: Any) -> Any:
+        return self.layer(inputs, training=False)
+
+
+def undisturbed(layer: keras.layers.Layer) -> Call | None:
+    """What computes as a layer does and neither draws nor updates anything; None for nothing.
+
+    Layers that draw at random and have no weights (dropout, noise) are left out, batch
+    normalization is put in a form that can be differentiated twice, and spectral normalization
+    keeps its singular vectors.
+    """
+    if _only_draws(layer):
+        return None
+    if isinstance(layer, SpectrallyNormalized):
+        return AsAtInference(layer)
+    return TwiceDifferentiable(layer) if _differentiates_once(layer) else layer
+
+
+def walk(model: keras.Model, called: Callable[[keras.layers.Layer], Call | None]) -> Walk:
     """Go through a functional model, calling its own layers again: the variables are shared.
 
-    Layers that draw at random and have no weights (dropout, noise) are left out, and batch
-    normalization is put in a form that can be differentiated twice.
+    `called` says what is called in place of a layer, None for nothing.
 
     Raises:
         ValueError: if the model is not functional, so that Keras does not know its graph.
     """
-
-    def called(layer: keras.layers.Layer) -> Call | None:
-        if _only_draws(layer):
-            return None
-        is_batch = isinstance(layer, keras.layers.BatchNormalization)
-        return TwiceDifferentiable(layer) if is_batch else layer
-
-    return _walk(model, called)
-
-
-def walk_as_it_is(model: keras.Model) -> Walk:
-    """Go through a functional model as `walk`, leaving nothing out.
-
-    Raises:
-        ValueError: if the model is not functional, so that Keras does not know its graph.
-    """
-    return _walk(model, lambda layer: layer)
-
-
-def _walk(model: keras.Model, called: Callable[[keras.layers.Layer], Call | None]) -> Walk:
-    """`called` says what is called in place of a layer, None for nothing."""
     calls: list[tuple[keras.layers.Layer, Any]] = []
 
     def call(layer: keras.layers.Layer, *args: Any, **options: Any) -> Any:
@@ -64,6 +69,20 @@ def _walk(model: keras.Model, called: Callable[[keras.layers.Layer], Call | None
 
     again = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
     return Walk(again, calls)
+
+
+def walk_as_it_is(model: keras.Model) -> Walk:
+    """Go through a functional model as `walk`, leaving nothing out.
+
+    Raises:
+        ValueError: if the model is not functional, so that Keras does not know its graph.
+    """
+    return walk(model, lambda layer: layer)
+
+
+def _differentiates_once(layer: keras.layers.Layer) -> bool:
+    is_batch = isinstance(layer, keras.layers.BatchNormalization)
+    return is_batch and not isinstance(layer, MeanOnlyBatchNormalization)
 
 
 def _only_draws(layer: keras.layers.Layer) -> bool:

@@ -12,15 +12,34 @@ import numpy as np
 
 from bnrepro.config import InitializerConfig, Recipe
 from bnrepro.config.randomness import generator
+from bnrepro.models.spectral_normalization import SINGULAR_VECTOR
+from bnrepro.models.weight_normalization import WeightNormalized, lengths
 
 
 def initial_weights(model: keras.Model, config: Recipe) -> list[np.ndarray]:
     """Values of `model.trainable_variables` before the first step, for the seed of `config`.
 
-    Kernels are drawn; gamma is 1; beta and biases are 0; what has another name is of a layer of
-    somebody's own, and as that layer made it.
+    Kernels are drawn; gamma is 1; beta and biases are 0; the gains of weight normalization are as
+    long as what was drawn. What has another name is of a layer of somebody's own, and as that layer
+    made it.
     """
-    return [_initial_value(variable, config) for variable in model.trainable_variables]
+    values = {each.path: _initial_value(each, config) for each in model.trainable_variables}
+    for layer in model.layers:
+        if isinstance(layer, WeightNormalized):
+            values[layer.gain.path] = lengths(values[layer.direction.path])
+    return list(values.values())
+
+
+def initial_states(model: keras.Model, seed: int) -> dict[str, np.ndarray]:
+    """By path, what those variables begin with that are not trained and follow from the seed.
+
+    States from which layers draw at random, and the singular vectors of spectral normalization.
+    """
+    return {
+        variable.path: _DRAWN[variable.name](variable, seed)
+        for variable in model.non_trainable_variables
+        if variable.name in _DRAWN
+    }
 
 
 def initial_random_state(path: str, seed: int) -> np.ndarray:
@@ -32,6 +51,16 @@ def initial_random_state(path: str, seed: int) -> np.ndarray:
     return np.array([seed if path == _DROPOUT else own, 0], np.uint32)
 
 
+def _unit_vector(variable: Any, seed: int) -> np.ndarray:
+    """Of length 1, every direction as likely."""
+    drawn = generator(seed, f"singular_vector/{variable.path}").standard_normal(variable.shape)
+    return (drawn / np.linalg.norm(drawn)).astype(variable.dtype)
+
+
+_DRAWN: dict[str, Callable[[Any, int], np.ndarray]] = {
+    "seed_generator_state": lambda state, seed: initial_random_state(state.path, seed),
+    SINGULAR_VECTOR: _unit_vector,
+}
 _DROPOUT = "dropout_seed/seed_generator_state"
 _BEGINNINGS = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}
 
@@ -39,7 +68,7 @@ _BEGINNINGS = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}
 def _initial_value(variable: Any, config: Recipe) -> np.ndarray:
     if not variable.name.endswith("kernel"):
         if variable.name not in _BEGINNINGS:
-            return np.asarray(keras.ops.convert_to_numpy(variable.value))
+            return np.asarray(keras.ops.convert_to_tensor(variable))
         return np.full(variable.shape, _BEGINNINGS[variable.name], variable.dtype)
     draw = _INITIALIZERS[config.initializer.name]
     random = generator(config.seed, f"kernel/{variable.path}")

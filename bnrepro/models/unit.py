@@ -5,12 +5,30 @@ from typing import Any
 import keras
 
 from bnrepro import normalization, own
-from bnrepro.config import RunConfig
+from bnrepro.config import ConfigError, RunConfig
 from bnrepro.config.own import parse
 from bnrepro.models.gelu import gelu
 from bnrepro.models.local_response import LocalResponseNormalization
+from bnrepro.models.spectral_normalization import (
+    SpectrallyNormalizedConv2D,
+    SpectrallyNormalizedDense,
+)
+from bnrepro.models.weight_normalization import WeightNormalizedConv2D, WeightNormalizedDense
 from bnrepro.own import activations
 
+# By `reparametrization`.
+_DENSE: dict[str | None, type[keras.layers.Dense]] = {
+    None: keras.layers.Dense,
+    "weight": WeightNormalizedDense,
+    "weight_from_data": WeightNormalizedDense,
+    "spectral": SpectrallyNormalizedDense,
+}
+_CONVOLUTIONS: dict[str | None, type[keras.layers.Conv2D]] = {
+    None: keras.layers.Conv2D,
+    "weight": WeightNormalizedConv2D,
+    "weight_from_data": WeightNormalizedConv2D,
+    "spectral": SpectrallyNormalizedConv2D,
+}
 # `models.build` sets all weights from the seed; what Keras would draw, layer by layer, is waste.
 UNDRAWN = "zeros"
 
@@ -32,7 +50,8 @@ class Units:
 
     def dense(self, inputs: Any, size: int, name: str, last_hidden: bool = False) -> Any:
         """A fully connected layer of `size` units at width 1, (batch, units)."""
-        weights = keras.layers.Dense(
+        dense = _DENSE[self._config.reparametrization]
+        weights = dense(
             self._scaled(size), use_bias=self._use_bias, kernel_initializer=UNDRAWN, name=name
         )
         return self._complete(weights(inputs), name, last_hidden)
@@ -48,7 +67,8 @@ class Units:
     ) -> Any:
         """A convolution to `maps` feature maps at width 1, padded to (height / strides, ...)."""
         self.is_dense = False
-        weights = keras.layers.Conv2D(
+        convolution = _CONVOLUTIONS[self._config.reparametrization]
+        weights = convolution(
             self._scaled(maps),
             kernel_size,
             strides,
@@ -68,7 +88,12 @@ class Units:
         strides: int,
         name: str,
     ) -> Any:
-        """A convolution within each channel, then one across them, without anything in between."""
+        """A convolution within each channel, then one across them, without anything in between.
+
+        Raises:
+            ConfigError: under a reparametrization, which is of one kernel.
+        """
+        self._refuse_two_kernels(name)
         self.is_dense = False
         weights = keras.layers.SeparableConv2D(
             self._scaled(maps),
@@ -86,6 +111,14 @@ class Units:
     def local_response(self, inputs: Any) -> Any:
         """Local response normalization, where the recipe has it."""
         return LocalResponseNormalization(name="lrn")(inputs) if self._config.lrn else inputs
+
+    def _refuse_two_kernels(self, name: str) -> None:
+        if self._config.reparametrization is not None:
+            raise ConfigError(
+                f"reparametrization={self._config.reparametrization} with {name}, a separable "
+                "convolution: expected layers of one kernel; leave it out, or use another model "
+                "(below 96 pixels, model=inception has none)"
+            )
 
     def _scaled(self, size: int) -> int:
         return max(1, round(self._config.model.width * size))

@@ -37,7 +37,7 @@ def constructor(config: RunConfig, last_hidden: bool = False) -> Maker | None:
         return layers.maker(_own_part(config), shared)
     layer, options = _CHOSEN[config.normalization or "batch"].choose(config, last_hidden)
     shared = {} if config.normalization in _WITHOUT_WEIGHTS else shared
-    return lambda name: layer(name=name, **shared, **options)
+    return lambda name: layer(name=name, **{**shared, **options})
 
 
 def has_shift(config: RunConfig) -> bool:

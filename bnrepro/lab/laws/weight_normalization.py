@@ -10,6 +10,7 @@ from keras import ops
 
 from bnrepro.lab.laws.calculus import gradient
 from bnrepro.lab.setting import random
+from bnrepro.models.weight_normalization import weights
 from bnrepro.verdicts.criteria import ROUNDING_BOUND, Criterion
 from bnrepro.verdicts.verdict import Verdict, judge
 
@@ -49,11 +50,6 @@ def verdicts() -> list[Verdict]:
         judge(CRITERIA["X10.initial_variance"], np.abs(np.array(variances) - 1).max()),
         judge(CRITERIA["X10.mean_only"], mean_only_error()),
     ]
-
-
-def weights(gain: Any, v: Any) -> Any:
-    """g v / |v|, (inputs, units)."""
-    return gain * v / ops.sqrt(ops.sum(v * v, axis=0))
 
 
 def loss(kernel: Any) -> Any:
