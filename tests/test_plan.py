@@ -1,11 +1,13 @@
 """`bnrepro plan`: what is counted from a few steps, how it is said, and whether it comes true."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
-from runs import finish, only_directory
+from runs import finish, only_directory, stop, wait_for
 
 from bnrepro import cli
 from bnrepro.api.trial import _times
@@ -119,6 +121,16 @@ def test_a_plan_leaves_nothing_but_its_lines(tmp_path, monkeypatch):
     assert lines[-1].startswith("4 runs, ")
     assert not (tmp_path / "results").exists()
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_plan_that_is_stopped_has_ended_what_it_started(tmp_path):
+    words = [sys.executable, "-m", "bnrepro", "plan", "train_steps=100000", "backend=jax"]
+    surroundings = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=surroundings)
+    wait_for(lambda: any(tmp_path.glob("bnrepro-plan-*/runs")), process)
+    assert stop(process, signal.SIGTERM) == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
