@@ -79,6 +79,18 @@ def test_every_number_of_a_resumed_runs_record_follows_the_formulas(backend):
 
 
 @BACKENDS
+def test_algorithm_2_of_the_mean_alone_follows_the_formulas(backend):
+    words = ("normalization=mean_only", "reparametrization=weight_from_data", FEW_BATCHES)
+    answer = recorded(backend, *words)
+    training = training_of((*RUN, *words), answer["before"])
+    curve = expected_curve(training, numpy_training.Training.evaluation)
+    assert_is_recorded(answer, curve)
+    population = training.population_evaluation()[1]
+    assert answer["record"]["final_accuracy_population"] == pytest.approx(population, abs=1e-12)
+    assert population != curve[-1][4]
+
+
+@BACKENDS
 def test_a_curve_with_population_statistics_follows_the_formulas(backend):
     answer = recorded(backend, FEW_BATCHES, POPULATION)
     training = training_of((*RUN, FEW_BATCHES), answer["before"])
