@@ -61,10 +61,11 @@ class Standardize(keras.layers.Layer):
         self._centers = centers
 
     def call(self, inputs: Any) -> tuple[Any, Any, Any]:
-        rows = ops.reshape(ops.cast(inputs, self.variable_dtype), (-1, inputs.shape[-1]))
+        values = ops.cast(inputs, self.variable_dtype)
+        rows = ops.reshape(values, (-1, inputs.shape[-1]))
         mean, variance = (each[0] for each in moments(rows, (0,)))
         deviation = ops.sqrt(ops.where(variance > 0, variance, 1.0))
-        outputs = ((inputs - mean) if self._centers else inputs) / deviation
+        outputs = ((values - mean) if self._centers else values) / deviation
         return ops.cast(outputs, self.compute_dtype), mean, deviation
 
     def compute_output_spec(self, inputs: Any) -> tuple[Any, Any, Any]:
