@@ -97,7 +97,7 @@ def _draw(
     axes: Axes, path: pd.DataFrame, surface: pd.DataFrame, pass_ends: int, color: str
 ) -> None:
     losses = surface.pivot_table("loss", index="weight_2", columns="weight_1")
-    least = surface.sort_values("loss").iloc[0]
+    least = surface.sort_values("loss", kind="stable").iloc[0]
     excess = losses.to_numpy() - min(least["loss"], path["loss"].min())
     levels = path["loss"].iloc[0] - path["loss"].min()
     axes.contour(
@@ -126,7 +126,7 @@ def _finding(ends: pd.DataFrame) -> str:
 
 
 def _excesses(ends: pd.DataFrame) -> str:
-    medians = ends.groupby("batch_size")["excess"].median().sort_index(ascending=False)
+    medians = ends.groupby("batch_size")["excess"].median().sort_index(ascending=False, kind="stable")
     return ", ".join(f"{value:.2g} ({_name(size, ends)})" for size, value in medians.items())
 
 

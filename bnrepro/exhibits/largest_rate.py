@@ -54,7 +54,7 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
 def _ends(chosen: Selection) -> pd.DataFrame:
     """A row a run: its training accuracy over the mini-batches since the evaluation before."""
     keys = ["name", "seed"]
-    last = chosen.curves.sort_values("step").groupby(keys, as_index=False).last()
+    last = chosen.curves.sort_values("step", kind="stable").groupby(keys, as_index=False).last()
     runs = chosen.runs.merge(last[[*keys, "train_accuracy"]], on=keys)
     has_diverged = runs["status"] == "diverged"
     ends = pd.DataFrame(
