@@ -126,7 +126,9 @@ def _finding(ends: pd.DataFrame) -> str:
 
 
 def _excesses(ends: pd.DataFrame) -> str:
-    medians = ends.groupby("batch_size")["excess"].median().sort_index(ascending=False, kind="stable")
+    medians = (
+        ends.groupby("batch_size")["excess"].median().sort_index(ascending=False, kind="stable")
+    )
     return ", ".join(f"{value:.2g} ({_name(size, ends)})" for size, value in medians.items())
 
 
