@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from terminal import terminal
 
 from bnrepro.config import BACKENDS
 from bnrepro.records.record import read_record
+from bnrepro.screen import signals
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGUSR1": 138, "SIGUSR2": 140}
 EACH = pytest.mark.parametrize("name", CODES)
@@ -62,6 +63,13 @@ def test_a_signal_is_answered_while_a_library_computes(name):
     with deaf() as process:
         process.send_signal(getattr(signal, name))
         assert process.wait(seconds_allowed()) == CODES[name]
+
+
+def test_a_stop_that_python_lets_out_of_nothing_is_raised_at_the_end():
+    """As in what it calls while a process is started."""
+    with pytest.raises(signals.Stopped) as stopped, signals.raised(), suppress(signals.Stopped):
+        signal.raise_signal(signal.SIGTERM)
+    assert stopped.value.code == 143
 
 
 def test_a_hangup_that_is_ignored_from_the_start_stays_ignored():

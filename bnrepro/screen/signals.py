@@ -77,11 +77,20 @@ def raised() -> Iterator[None]:
     the main thread can open it.
 
     Raises:
-        Stopped: at every one but SIGINT, which stays a KeyboardInterrupt.
+        Stopped: at every one but SIGINT, which stays a KeyboardInterrupt; at the end for one that
+            was raised where Python lets nothing out, in what it calls while a process is started.
     """
     numbers = [number for number in heeded() if number is not signal.SIGINT]
-    with _handled(numbers, _raise):
+    heard: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
+        raise Stopped(number)
+
+    with _handled(numbers, stop):
         yield
+    if heard:
+        raise Stopped(heard[0])
 
 
 @contextmanager
@@ -107,10 +116,6 @@ def _handled(numbers: Sequence[signal.Signals], handler: _Handler) -> Iterator[N
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
-
-
-def _raise(number: int, _frame: FrameType | None) -> None:
-    raise Stopped(number)
 
 
 def end_process(number: signal.Signals, last_words: str = "") -> None:
