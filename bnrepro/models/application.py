@@ -92,11 +92,11 @@ class _Rebuilding:
     def __init__(self, original: keras.Model, config: Recipe) -> None:
         layers = original.layers
         self._config = config
-        with_kernel = [each for each in layers if hasattr(each, "kernel")]
-        self._classifier = with_kernel[-1]
+        self._classifier = [each for each in layers if hasattr(each, "kernel")][-1]
         self._output = layers[layers.index(self._classifier) :]
         self._normalizations = sum(map(_is_batch_normalization, layers))
-        self._named: Counter[str] = Counter()
+        self._made: Counter[str] = Counter()  # how many of each kind
+        self._weighted: dict[int, str] = {}  # by tensor, the layer with a kernel that gives it
         # Before a beta a bias is one too many (section 3.2), and the families have none there.
         self._needs_bias = config.placement == "none" or not normalization.has_shift(config)
 
@@ -117,52 +117,61 @@ class _Rebuilding:
         if layer is self._classifier and self._config.dropout > 0:
             dropout = Dropout(self._config.dropout, self._config.seed, name="dropout")
             inputs = (dropout(inputs[0]),)
-        return self._again(layer)(*inputs, **options)
+        again, activation = self._again(layer)
+        values = again(*inputs, **options)
+        if again.weights:
+            self._weighted[id(values)] = again.name
+        return values if activation is None else activation(values)
 
-    def _again(self, layer: keras.layers.Layer) -> Callable[..., Any]:
-        """A fresh layer; an activation within it becomes a layer behind it, to be watched."""
+    def _again(
+        self, layer: keras.layers.Layer
+    ) -> tuple[keras.layers.Layer, keras.layers.Layer | None]:
+        """A fresh layer, and the activation within it as one behind it, which can be watched."""
         config = {**layer.get_config(), "name": self._name(layer)}
         if layer in self._output:
             config["dtype"] = keras.config.floatx()  # logits are never of less than 32 bits
         if self._needs_bias and config.get("use_bias") is False:
             config["use_bias"] = True
         if type(layer).__name__ == "LayerScale":
-            return LayerScale(layer.init_values, name=config["name"])
-        activation = config.get("activation")
-        if isinstance(layer, keras.layers.Activation) or activation in (None, "linear"):
-            return type(layer).from_config(config)
-        plain = type(layer).from_config({**config, "activation": None})
-        behind = keras.layers.Activation(activation)
-        behind = keras.layers.Activation(activation, name=self._name(behind))
-        return lambda *inputs, **options: behind(plain(*inputs, **options))
+            return LayerScale(layer.init_values, name=config["name"]), None
+        function = config.get("activation")
+        if isinstance(layer, keras.layers.Activation) or function in (None, "linear"):
+            return type(layer).from_config(config), None
+        behind = keras.layers.Activation(function, name=self._numbered("activation"))
+        return type(layer).from_config({**config, "activation": None}), behind
 
     def _normalized(self, original: keras.layers.BatchNormalization, values: Any) -> Any:
         """The values behind what stands in the place of a batch normalization of the family.
 
-        It has a gamma or a beta where both the family and the config do.
+        It has a gamma or a beta where both the family and the config do, and is named after the
+        weights before it, as in `Units`.
         """
-        self._named["normalization"] += 1
-        place = self._named["normalization"]
+        self._made["place"] += 1
         ours = self._config.batch_normalization
         ours = replace(
             ours, gamma=ours.gamma and original.scale, beta=ours.beta and original.center
         )
         config = replace(self._config, batch_normalization=ours)
-        make = normalization.constructor(config, last_hidden=place == self._normalizations)
+        is_last = self._made["place"] == self._normalizations
+        make = normalization.constructor(config, last_hidden=is_last)
         if make is None:
             return values
-        if place == 1 and normalization.is_own(config):
+        if self._made["place"] == 1 and normalization.is_own(config):
             normalization.check_own(config, values.shape)
-        return make(f"normalization_{place}")(values)
+        before = self._weighted.pop(id(values), None)
+        name = f"{before}_normalization" if before else self._numbered("normalization")
+        return make(name)(values)
 
     def _name(self, layer: keras.Operation) -> str:
-        kind = re.sub("(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
         if layer is self._classifier:
             return "logits"
         if isinstance(layer, keras.layers.Normalization):
-            kind = "input_normalization"
-        self._named[kind] += 1
-        return f"{kind}_{self._named[kind]}"
+            return self._numbered("input_normalization")
+        return self._numbered(re.sub("(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower())
+
+    def _numbered(self, kind: str) -> str:
+        self._made[kind] += 1
+        return f"{kind}_{self._made[kind]}"
 
 
 def _is_batch_normalization(layer: Any) -> bool:
