@@ -53,7 +53,7 @@ def test_groups_and_keys():
 
 def test_choices_and_values():
     assert words("bnrepro run model=") == [
-        f"model={name}" for name in ("cnn", "inception", "mlp", "vgg_a")
+        f"model={name}" for name in ("application", "cnn", "inception", "mlp", "vgg_a")
     ]
     assert words("bnrepro run bn=x1 model=in") == ["model=inception"]
     assert words("bnrepro run tensorboard=") == ["tensorboard=true", "tensorboard=false"]
@@ -114,7 +114,7 @@ def in_bash(line):
 @needs("bash")
 def test_bash():
     assert in_bash("bnrepro sw") == ["sweep"]
-    assert in_bash("bnrepro run model=") == ["cnn", "inception", "mlp", "vgg_a"]
+    assert in_bash("bnrepro run model=c") == ["cnn"]
     assert in_bash("bnrepro run bn=x5 model=inc") == ["inception"]
     assert in_bash("bnrepro run learning_rate_") == ["learning_rate_multiplier="]
 

@@ -90,6 +90,7 @@ distributions.measurements 20                   distribution_pairs20
 population.every 50                             population50
 batch_normalization.statistics_batch 16         statistics_batch16
 reparametrization spectral                      spectral_normalization
+model.application ResNet50V2                    ResNet50V2
 """
 
 
@@ -136,6 +137,7 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("population.every", 0, "no_population"),
         ("batch_normalization.statistics_batch", None, "whole_batch"),
         ("reparametrization", None, "plain_weights"),
+        ("model.application", None, "no_application"),
         ("reparametrization", "weight", "weight_normalization"),
         ("reparametrization", "weight_from_data", "weight_normalization_from_data"),
         ("measures", [], "no_measure"),

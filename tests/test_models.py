@@ -19,6 +19,8 @@ from bnrepro.models.local_response import LocalResponseNormalization
 
 DIGITS, CIFAR, IMAGENET = (8, 8, 1), (28, 28, 3), (224, 224, 3)
 PLACEMENTS = ("none", "before", "after")
+# Those of Keras's are in `test_application.py`.
+OF_UNITS = [name for name in MODELS if name != "application"]
 
 
 def build(*words, shape=DIGITS, classes=10):
@@ -51,7 +53,7 @@ def tap(network, tensors, batch):
 
 
 def test_a_network_knows_whether_it_convolves_and_what_draws_at_random():
-    for model in MODELS:
+    for model in OF_UNITS:
         network = build(f"model={model}", "model.width=0.1", "dropout=0.4")
         convolutions = [layer for layer in network.model.layers if "Conv" in type(layer).__name__]
         assert network.is_dense == (not convolutions) == (model in DENSE_MODELS)
@@ -133,7 +135,7 @@ def test_the_number_of_hidden_layers_is_the_configs():
     assert list(network.pre_activations) == [f"hidden_{layer}" for layer in range(1, 6)]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", OF_UNITS)
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "float64"])
 def test_logits_are_of_full_precision(model, precision):
     keras.config.set_floatx("float64" if precision == "float64" else "float32")
@@ -154,7 +156,7 @@ def test_logits_are_of_full_precision(model, precision):
 # Order.
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", OF_UNITS)
 def test_normalization_stands_before_the_activation(model):
     network = build(f"model={model}", "model.width=0.1", "activation=relu")
     assert len(network.batch_normalizations) == len(network.pre_activations)
@@ -192,7 +194,7 @@ def test_there_is_no_normalization_without_placement():
     ],
 )
 def test_only_a_beta_directly_after_the_weights_replaces_their_bias(words, biased):
-    for model in MODELS:
+    for model in OF_UNITS:
         network = build(f"model={model}", "model.width=0.1", *words)
         hidden = [network.model.get_layer(name) for name in network.pre_activations]
         assert {layer.use_bias for layer in hidden} == {biased}
@@ -238,7 +240,7 @@ def test_every_convolution_is_per_activation_where_that_is_asked():
 # Paths, dropout, files.
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", OF_UNITS)
 def test_a_network_built_again_has_the_same_paths(model):
     words = (f"model={model}", "model.width=0.1", "dropout=0.4", "normalization=batch_renorm")
     first, second = (build(*words).model.variables for _ in range(2))
@@ -355,13 +357,14 @@ def test_orthogonal_kernels_are_orthogonal():
 
 def test_the_fans_of_a_depthwise_kernel_are_those_of_one_channel():
     network = build("model=inception", "model.width=0.1", shape=(96, 96, 3))
-    kernel = network.model.get_layer("convolution_1").depthwise_kernel  # (7, 7, 3, 8)
-    assert initializers._fans(kernel) == (49, 49 * 8)
+    kernel = network.model.get_layer("convolution_1").depthwise_kernel
+    assert initializers._depthwise_kernels(network.model) == {kernel.path}
+    assert initializers._fans((7, 7, 3, 8), is_depthwise=True) == (49, 49 * 8)
 
 
 def test_names_in_the_config_are_the_implementations():
     assert set(initializers._INITIALIZERS) == set(INITIALIZERS)
-    assert set(models._FEATURES) == set(MODELS)
+    assert set(models._FEATURES) == set(OF_UNITS)
 
 
 # Local response normalization.

@@ -15,6 +15,7 @@ from bnrepro.config.messages import ConfigError
 from bnrepro.config.names import (
     ACCELERATIONS,
     ACTIVATIONS,
+    APPLICATIONS,
     BACKENDS,
     DATA,
     INFERENCES,
@@ -92,6 +93,16 @@ class ModelConfig:
     )
     hidden_layers: int = field(
         metadata=about("how many hidden layers", at_least(1, 1000), number(20, "layers"))
+    )
+    application: str | None = field(
+        default=None,
+        metadata=about(
+            "of model=application: the family of keras.applications, as in ResNet50V2",
+            word=itself(65, (None, "no_application")),
+            choices=APPLICATIONS,
+            absent=None,
+            ours=True,
+        ),
     )
 
 

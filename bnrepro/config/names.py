@@ -1,11 +1,57 @@
 """The closed sets of names that keys may be set to, and the groups of files."""
 
 DATA = ("digits", "mnist", "fashion_mnist", "cifar10", "image_folder")
-MODELS = ("mlp", "cnn", "vgg_a", "inception")
+MODELS = ("mlp", "cnn", "vgg_a", "inception", "application")
 # Those without a convolution, where no network is at hand to be asked (`models.Network.is_dense`).
 DENSE_MODELS = ("mlp",)
 # Those that have hidden units with one value per example.
 MODELS_WITH_DENSE_UNITS = (*DENSE_MODELS, "cnn", "vgg_a")
+# The families of `keras.applications`: those without batch normalization, then the others.
+APPLICATIONS_WITHOUT_BATCH_NORMALIZATION = (
+    "ConvNeXtBase",
+    "ConvNeXtLarge",
+    "ConvNeXtSmall",
+    "ConvNeXtTiny",
+    "ConvNeXtXLarge",
+    "VGG16",
+    "VGG19",
+)
+APPLICATIONS = (
+    *APPLICATIONS_WITHOUT_BATCH_NORMALIZATION,
+    "DenseNet121",
+    "DenseNet169",
+    "DenseNet201",
+    "EfficientNetB0",
+    "EfficientNetB1",
+    "EfficientNetB2",
+    "EfficientNetB3",
+    "EfficientNetB4",
+    "EfficientNetB5",
+    "EfficientNetB6",
+    "EfficientNetB7",
+    "EfficientNetV2B0",
+    "EfficientNetV2B1",
+    "EfficientNetV2B2",
+    "EfficientNetV2B3",
+    "EfficientNetV2L",
+    "EfficientNetV2M",
+    "EfficientNetV2S",
+    "InceptionResNetV2",
+    "InceptionV3",
+    "MobileNet",
+    "MobileNetV2",
+    "MobileNetV3Large",
+    "MobileNetV3Small",
+    "NASNetLarge",
+    "NASNetMobile",
+    "ResNet101",
+    "ResNet101V2",
+    "ResNet152",
+    "ResNet152V2",
+    "ResNet50",
+    "ResNet50V2",
+    "Xception",
+)
 PLACEMENTS = ("before", "after", "none")
 NORMALIZATIONS = (
     "batch",

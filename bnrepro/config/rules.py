@@ -5,8 +5,21 @@ import math
 from bnrepro.config.device import check_name
 from bnrepro.config.fields import CHOICES, RANGES, TAKES_OWN, RunConfig, to_flat
 from bnrepro.config.messages import ConfigError, one_of
-from bnrepro.config.names import DENSE_MODELS, MODELS_WITH_DENSE_UNITS
+from bnrepro.config.names import (
+    APPLICATIONS_WITHOUT_BATCH_NORMALIZATION,
+    DENSE_MODELS,
+    MODELS_WITH_DENSE_UNITS,
+)
 from bnrepro.config.own import parse
+
+# What a family of keras.applications has of its own.
+_OF_EVERY_APPLICATION = {
+    "activation": "relu",
+    "model.width": 1.0,
+    "model.hidden_layers": 1,
+    "lrn": False,
+    "reparametrization": None,
+}
 
 
 def validate(config: RunConfig) -> None:
@@ -21,6 +34,7 @@ def validate(config: RunConfig) -> None:
     _check_normalization(config)
     _check_reparametrization(config)
     _check_model(config)
+    _check_application(config)
 
 
 def _check_names(config: RunConfig) -> None:
@@ -160,4 +174,38 @@ def _check_model(config: RunConfig) -> None:
         raise ConfigError(
             "data=image_folder without data.root: expected a folder with train/<class>/ and "
             "val/<class>/, or <class>/; add data.root=FOLDER"
+        )
+
+
+def _check_application(config: RunConfig) -> None:
+    family = config.model.application
+    if config.model.name != "application":
+        if family is not None:
+            raise ConfigError(
+                f"model.application={family} with model={config.model.name}: expected "
+                "model=application; add it, or leave model.application out"
+            )
+        return
+    if family is None:
+        raise ConfigError(
+            "model=application without model.application: expected a family of "
+            "keras.applications; add model.application=ResNet50V2, or another name"
+        )
+    flat = to_flat(config)
+    for key, only in _OF_EVERY_APPLICATION.items():
+        if flat[key] != only:
+            expected = "null" if only is None else str(only).lower()
+            raise ConfigError(
+                f"{key}={flat[key]} with model=application: expected {expected}, since "
+                "families have layers of their own; leave it out"
+            )
+    if config.placement == "after":
+        raise ConfigError(
+            "placement=after with model=application: expected the family's own places; use "
+            "placement=before, or bn=none"
+        )
+    if config.placement == "before" and family in APPLICATIONS_WITHOUT_BATCH_NORMALIZATION:
+        raise ConfigError(
+            f"placement=before with model.application={family}, which has no batch normalization "
+            "to keep or replace: expected bn=none, or another family"
         )

@@ -12,7 +12,7 @@ import keras
 from bnrepro import own
 from bnrepro.config import Recipe
 from bnrepro.config.own import parse
-from bnrepro.models import cnn, inception_paper, inception_small, mlp, vgg_a
+from bnrepro.models import application, cnn, inception_paper, inception_small, mlp, vgg_a
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.graph import walk_as_it_is
 from bnrepro.models.host import on_the_host
@@ -126,7 +126,9 @@ def _network(config: Recipe, input_shape: tuple[int, int, int], num_classes: int
 
 
 def _features(images: Any, units: Units, config: Recipe, num_classes: int) -> Any:
-    """The last hidden layer, or the whole model of somebody who made one."""
+    """The last hidden layer, or the whole model where one was made elsewhere."""
+    if config.model.name == "application":
+        return application.model(images, config, num_classes)
     if parse(config.model.name) is None:
         return _FEATURES[config.model.name](images, units, config)
     given = {

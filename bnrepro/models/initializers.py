@@ -23,7 +23,11 @@ def initial_weights(model: keras.Model, config: Recipe) -> list[np.ndarray]:
     long as what was drawn. What has another name is of a layer of somebody's own, and as that layer
     made it.
     """
-    values = {each.path: _initial_value(each, config) for each in model.trainable_variables}
+    depthwise = _depthwise_kernels(model)
+    values = {
+        each.path: _initial_value(each, config, each.path in depthwise)
+        for each in model.trainable_variables
+    }
     for layer in model.layers:
         if isinstance(layer, WeightNormalized):
             values[layer.gain.path] = lengths(values[layer.direction.path])
@@ -65,24 +69,38 @@ _DROPOUT = "dropout_seed/seed_generator_state"
 _BEGINNINGS = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}
 
 
-def _initial_value(variable: Any, config: Recipe) -> np.ndarray:
+def _depthwise_kernels(model: keras.Model) -> set[str]:
+    """The paths of the kernels (..., channels, maps of each channel) of convolutions within one."""
+    kinds = {
+        "kernel": (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D),
+        "depthwise_kernel": (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D),
+    }
+    return {
+        getattr(layer, name).path
+        for layer in model.layers
+        for name, layers in kinds.items()
+        if isinstance(layer, layers)
+    }
+
+
+def _initial_value(variable: Any, config: Recipe, is_depthwise: bool) -> np.ndarray:
     if not variable.name.endswith("kernel"):
         if variable.name not in _BEGINNINGS:
             return np.asarray(keras.ops.convert_to_tensor(variable))
         return np.full(variable.shape, _BEGINNINGS[variable.name], variable.dtype)
     draw = _INITIALIZERS[config.initializer.name]
     random = generator(config.seed, f"kernel/{variable.path}")
-    kernel = draw(config.initializer, random, variable.shape, _fans(variable))
+    kernel = draw(config.initializer, random, variable.shape, _fans(variable.shape, is_depthwise))
     if len(variable.shape) == 4:
         kernel = kernel * config.initializer.convolution_gain
     return kernel.astype(variable.dtype)
 
 
-def _fans(kernel: Any) -> tuple[int, int]:
+def _fans(shape: tuple[int, ...], is_depthwise: bool) -> tuple[int, int]:
     """(fan_in, fan_out): how many inputs an output sums, how many outputs an input reaches."""
-    *window, inputs, outputs = kernel.shape
+    *window, inputs, outputs = shape
     positions = math.prod(window)
-    if kernel.name == "depthwise_kernel":  # (height, width, channels, maps of each channel)
+    if is_depthwise:
         return positions, positions * outputs
     return positions * inputs, positions * outputs
 
