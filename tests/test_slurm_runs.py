@@ -176,9 +176,9 @@ def preempt(sweeps: Sweeps) -> None:
 
 
 def without_times(directory: Path) -> tuple[dict[str, object], list[dict[str, str]]]:
-    """A run's record and curve, but for how long it took."""
+    """A run's record and curve, but for how long it took and the memory that it had."""
     record = json.loads((directory / "record.json").read_text())
-    del record["environment"]["started"]
+    del record["environment"]["started"], record["peak_memory"]
     with (directory / "curve.csv").open() as stream:
         curve = list(csv.DictReader(stream))
     for row in curve:
