@@ -20,6 +20,10 @@ from bnrepro.engine.segment import Arrays
 from bnrepro.engine.summary import Summary
 from bnrepro.engine.tally import mean_score, norms, tally
 from bnrepro.normalization.population import batch_moments
+from bnrepro.screen.foot import foot
+
+# What is said to be done while Algorithm 2's statistics are computed.
+POPULATION_PASS = "computing population statistics"
 
 # The most images of one call of a compiled inference program: as few calls as possible for a dense
 # network; feature maps of more would take memory without saving time.
@@ -116,7 +120,9 @@ class Looker(Access):
 
     def population_score(self, num_batches: int) -> tuple[float, float]:
         """`score` of the evaluation split by Algorithm 2's statistics over so many mini-batches."""
-        with self.inferring_with(self.population_statistics(num_batches)):
+        with foot().doing(POPULATION_PASS):
+            statistics = self.population_statistics(num_batches)
+        with self.inferring_with(statistics):
             return self.score(self.dataset.evaluation)
 
     @contextmanager

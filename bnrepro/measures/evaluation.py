@@ -9,6 +9,7 @@ import numpy as np
 from bnrepro.config import RunConfig
 from bnrepro.data import Split
 from bnrepro.engine import Engine
+from bnrepro.engine.looking import POPULATION_PASS
 from bnrepro.screen.foot import foot
 
 
@@ -22,14 +23,13 @@ def evaluate(engine: Engine, config: RunConfig) -> tuple[float, float]:
 
 def evaluate_population(engine: Engine, config: RunConfig) -> tuple[float, float]:
     """(mean cross-entropy, accuracy) of the inference network of Algorithm 2."""
-    with foot().doing("computing population statistics"):
-        return engine.population_score(config.batch_normalization.population_batches)
+    return engine.population_score(config.batch_normalization.population_batches)
 
 
 @contextmanager
 def population_statistics(engine: Engine, config: RunConfig) -> Iterator[None]:
     """Let batch normalization infer with Algorithm 2's statistics while the context is open."""
-    with foot().doing("computing population statistics"):
+    with foot().doing(POPULATION_PASS):
         statistics = engine.population_statistics(config.batch_normalization.population_batches)
     with engine.inferring_with(statistics):
         yield
