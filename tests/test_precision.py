@@ -91,9 +91,8 @@ def narrow_tensorflow(engine, inputs):
         tf.constant(1),
     )
     graph = program.graph.as_graph_def()
-    nodes = [*graph.node]
-    for function in graph.library.function:
-        nodes += function.node_def
+    (functions,) = [each for field, each in graph.ListFields() if field.name == "library"]
+    nodes = [*graph.node, *(node for one in functions.function for node in one.node_def)]
     # Keras's argmax looks at signs, which a cast keeps, by their bits.
     bits = [node for node in nodes if node.op == "Bitcast"]
     signs = {source.split(":")[0] for node in bits for source in node.input}

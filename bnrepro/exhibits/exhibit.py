@@ -116,6 +116,16 @@ def folder(name: str, scale: str) -> str:
     return name if scale == DEFAULT_SCALE else f"{name}-{scale}"
 
 
+def name_at(exhibit: str, scale: str | None) -> str:
+    """The exhibit's name, by which its folder is called."""
+    return exhibit if scale is None else f"{exhibit}-{scale}"
+
+
+def command_at(exhibit: str, scale: str | None) -> str:
+    """The command line that draws it."""
+    return f"bnrepro figure {exhibit}" + ("" if scale is None else f" scale={scale}")
+
+
 def rows_of(frame: pd.DataFrame) -> list[list[Any]]:
     """The rows of a data frame for a `Table`; what is not a number is None."""
     return frame.astype(object).where(frame.notna(), None).to_numpy().tolist()

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.curves import Label, label_ends, percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
+from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, command_at, name_at
 from bnrepro.exhibits.selection import Selection, select
 from bnrepro.exhibits.wording import percent, setting
 from bnrepro.experiments.line import BLUE, VERMILLION, Line
@@ -37,15 +37,14 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         ConfigError: if none of the runs is there.
         RecordError: if a record or a curve cannot be read.
     """
-    words = [] if scale is None else [f"scale={scale}"]
-    chosen = select(_STUDY, results_dir, tuple(words))
+    chosen = select(_STUDY, results_dir, () if scale is None else (f"scale={scale}",))
     curves = _curves(chosen)
     return Exhibit(
-        name="-".join([_STUDY, *([] if scale is None else [scale])]),
+        name=name_at(_STUDY, scale),
         title="Xavier and MSRA on many branches",
         setting=setting(chosen.runs),
         findings=[_finding(network, curves) for network in _NETWORKS],
-        commands=[chosen.command, " ".join(["bnrepro figure", _STUDY, *words])],
+        commands=[chosen.command, command_at(_STUDY, scale)],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=[_drawing(curves)],
         tables=[_table(curves)],

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, rows_of
+from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, command_at, name_at, rows_of
 from bnrepro.exhibits.selection import Selection, select
 from bnrepro.exhibits.smoothness.networks import BN, LINES, PLAIN
 from bnrepro.exhibits.wording import setting
@@ -34,15 +34,14 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         ConfigError: if none of the runs is there.
         RecordError: if a record or a curve cannot be read.
     """
-    words = [] if scale is None else [f"scale={scale}"]
-    chosen = select(_STUDY, results_dir, tuple(words))
+    chosen = select(_STUDY, results_dir, () if scale is None else (f"scale={scale}",))
     rows, bound = _ends(chosen), _TRAINED / chosen.num_classes
     return Exhibit(
-        name="-".join([_STUDY, *words]).replace("scale=", ""),
+        name=name_at(_STUDY, scale),
         title="The largest rate",
         setting=setting(chosen.runs),
         findings=[f"{_largest(rows, bound)} (by the median over the seeds)."],
-        commands=[chosen.command, " ".join(["bnrepro figure", _STUDY, *words])],
+        commands=[chosen.command, command_at(_STUDY, scale)],
         missing=[chosen.missing] if chosen.missing else [],
         drawings=[_drawing(rows, bound)],
         tables=[Table("ends", list(rows.columns), rows_of(rows), "The end of every training.")],

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from bnrepro.normalization.moments import mean_of_parts, moments, statistics_rows
+from bnrepro.normalization.moments import mean_of_parts, moments, statistics_rows, transformed
 
 
 @keras.saving.register_keras_serializable("bnrepro")
@@ -34,11 +34,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         mean, variance = moments(rows, (1,))
         self._move(self.moving_mean, mean)
         self._move(self.moving_variance, variance)
-        outputs = (rows - mean) * ops.rsqrt(variance + self.epsilon)
-        if self.scale:
-            outputs = outputs * self.gamma
-        if self.center:
-            outputs = outputs + self.beta
+        outputs = transformed(self, rows, mean, variance)
         return ops.cast(ops.reshape(outputs, (-1, *inputs.shape[1:])), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -44,6 +44,14 @@ def mean_of_parts(each: Any) -> Any:
     return ops.sum(each, (0, 1)) / count
 
 
+def transformed(layer: keras.layers.Layer, rows: Any, mean: Any, variance: Any) -> Any:
+    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta` with a batch normalization's own."""
+    outputs = (rows - mean) * ops.rsqrt(variance + layer.epsilon)
+    if layer.scale:
+        outputs = outputs * layer.gamma
+    return outputs + layer.beta if layer.center else outputs
+
+
 class TwiceDifferentiable(keras.layers.Layer):
     """A batch normalization's own formula over its own variables, without updates of any.
 
@@ -64,9 +72,5 @@ class TwiceDifferentiable(keras.layers.Layer):
             mean, variance = moments(rows, (1,))
         else:
             mean, variance = layer.moving_mean, layer.moving_variance
-        outputs = (rows - mean) * ops.rsqrt(variance + layer.epsilon)
-        if layer.scale:
-            outputs = outputs * layer.gamma
-        if layer.center:
-            outputs = outputs + layer.beta
+        outputs = transformed(layer, rows, mean, variance)
         return ops.cast(ops.reshape(outputs, (-1, *inputs.shape[1:])), layer.compute_dtype)

@@ -7,18 +7,16 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import verdict_table
-from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
+from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, command_at, name_at
 from bnrepro.exhibits.smoothness.covariate_shift_claims import LINEAR, RATE, verdicts
 from bnrepro.exhibits.smoothness.networks import (
     BN,
     PLAIN,
     chosen,
-    command,
     describe,
     draw_networks,
     labelled,
     measured,
-    name_at,
     steps_axis,
 )
 from bnrepro.exhibits.wording import setting
@@ -74,7 +72,7 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         commands=[
             found.command,
             laboratory.command(LINEAR.study, scale=computed.scale),
-            command("covariate_shift", scale),
+            command_at("covariate_shift", scale),
         ],
         missing=[found.missing] if found.missing else [],
         drawings=[_vgg(rows), _linear(tables)],

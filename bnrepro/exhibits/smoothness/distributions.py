@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import verdict_table
-from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, rows_of
+from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, command_at, name_at, rows_of
 from bnrepro.exhibits.smoothness.distributions_claims import changes, train_accuracy, verdicts
 from bnrepro.exhibits.smoothness.networks import (
     BN,
@@ -19,11 +19,9 @@ from bnrepro.exhibits.smoothness.networks import (
     NOISY,
     PLAIN,
     chosen,
-    command,
     draw_networks,
     labelled,
     measured,
-    name_at,
 )
 from bnrepro.exhibits.wording import percent, points, setting
 from bnrepro.verdicts.reasons import reasons_for
@@ -69,7 +67,7 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         title="Noisy batch normalization",
         setting=setting(runs),
         findings=_findings(accuracy, rows, runs),
-        commands=[found.command, command("noisy_batch", scale)],
+        commands=[found.command, command_at("noisy_batch", scale)],
         missing=[found.missing] if found.missing else [],
         drawings=[_accuracies(accuracy, rows), _ridges(rows)],
         tables=[verdict_table(judged), _gap_table(accuracy), _changes_table(rows)],

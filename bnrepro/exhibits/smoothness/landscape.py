@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import verdict_table
-from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
+from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, command_at, name_at
 from bnrepro.exhibits.smoothness.landscape_claims import (
     RELATIVE,
     late,
@@ -23,13 +23,11 @@ from bnrepro.exhibits.smoothness.networks import (
     LINES,
     PLAIN,
     chosen,
-    command,
     describe,
     draw_networks,
     draw_over_steps,
     labelled,
     measured,
-    name_at,
     plain_ticks,
     steps_axis,
 )
@@ -83,7 +81,7 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
         title="A smoother error surface",
         setting=setting(runs),
         findings=_findings(rows),
-        commands=[found.command, command("smoothness", scale)],
+        commands=[found.command, command_at("smoothness", scale)],
         missing=[found.missing] if found.missing else [],
         drawings=[_drawing(rows)],
         tables=[verdict_table(judged), _table(rows)],

@@ -36,16 +36,6 @@ def chosen(results_dir: str, scale: str | None) -> Selection:
     return select(STUDY, results_dir, () if scale is None else (f"scale={scale}",))
 
 
-def name_at(exhibit: str, scale: str | None) -> str:
-    """The exhibit's name, by which its folder is called."""
-    return exhibit if scale is None else f"{exhibit}-{scale}"
-
-
-def command(exhibit: str, scale: str | None) -> str:
-    """The command line that draws it."""
-    return f"bnrepro figure {exhibit}" + ("" if scale is None else f" scale={scale}")
-
-
 def labelled(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs of a `Selection` with their network's name as `label`."""
     normalized = runs["config.normalization"].map(_BY_NORMALIZATION)
