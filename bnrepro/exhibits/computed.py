@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from functools import partial
 
 import pandas as pd
 
@@ -30,6 +31,10 @@ class Told:
     drawings: list[Drawing]
     tables: Sequence[Table] = ()
     pages: Mapping[str, str] = field(default_factory=dict)
+
+
+# What a study's record and tables tell.
+Tell = Callable[[LaboratoryRecord, Tables], Told]
 
 
 @dataclass(frozen=True)
@@ -63,15 +68,15 @@ class ComputedClaims:
             name: laboratory.read_table(results_dir, self.study, name) for name in self.table_names
         }
 
-    def exhibit(
-        self, results_dir: str, tell: Callable[[LaboratoryRecord, Tables], Told]
-    ) -> Exhibit:
-        """The study's exhibit, as `tell` has it from its record and tables.
+    def exhibited(self, tell: Tell) -> Callable[[str], Exhibit]:
+        """A decorator: what an exhibit's file tells becomes its `exhibit(results_dir)`.
 
-        Raises:
-            ConfigError: if it was not computed below `results_dir`.
-            RecordError: if its record or a table cannot be read.
+        That one raises `ConfigError` if the study was not computed below `results_dir`, and
+        `RecordError` if its record or a table cannot be read.
         """
+        return partial(self._exhibit, tell)
+
+    def _exhibit(self, tell: Tell, results_dir: str) -> Exhibit:
         record, found = laboratory.read(results_dir, self.study), self.tables(results_dir)
         told, verdicts = tell(record, found), self.verdicts(found)
         computed = laboratory.command(self.study, scale=record.scale)

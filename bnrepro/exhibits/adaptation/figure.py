@@ -9,7 +9,7 @@ from bnrepro.drawing.curves import Label, label_ends, percent_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.adaptation.claims import IMAGES, JUDGED, SOURCE, TARGETS, accuracies
 from bnrepro.exhibits.computed import Tables, Told, made_on
-from bnrepro.exhibits.exhibit import Drawing, Exhibit
+from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.wording import listed, percent, points
 from bnrepro.experiments.line import BLUE, GRAY, GREEN, ORANGE, VERMILLION, Line
 from bnrepro.records.laboratory import LaboratoryRecord
@@ -46,17 +46,9 @@ _LEAD = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """C24 from the table below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or the table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
+    """C24, from the study's tables."""
     rows = found["adaptation"]
     return Told(
         title="Adaptation",

@@ -21,7 +21,7 @@ from bnrepro.exhibits.depth.claims import (
     growth,
     law,
 )
-from bnrepro.exhibits.exhibit import Drawing, Exhibit
+from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.experiments.line import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILLION, Line
 from bnrepro.records.laboratory import LaboratoryRecord
 
@@ -57,17 +57,9 @@ _LEAD = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """D5 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
+    """D5, from the study's tables."""
     gradients, trained = found["gradients"], found["trained"]
     return Told(
         title="Depth",

@@ -5,21 +5,12 @@ import pandas as pd
 from bnrepro.exhibits.computed import Tables, Told, images_of
 from bnrepro.exhibits.depth_by_scale import distributions, heat
 from bnrepro.exhibits.depth_by_scale.claims import ACTIVATIONS, JUDGED, TRAINED, by_distribution
-from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.records.laboratory import LaboratoryRecord
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """F2 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(_record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
+    """F2, from the study's tables."""
     cells, shared = found["cells"], found["setting"].iloc[0]
     return Told(
         title="Depth by initial scale",

@@ -3,21 +3,12 @@
 from bnrepro.exhibits.computed import Tables, Told, images_of
 from bnrepro.exhibits.descent_by_batch import curves
 from bnrepro.exhibits.descent_by_batch.claims import JUDGED, TARGET
-from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.records.laboratory import LaboratoryRecord
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """F3 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(_record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
+    """F3, from the study's tables."""
     descents = found["descents"]
     return Told(
         title="Descent by batch",

@@ -17,7 +17,7 @@ from bnrepro.exhibits.effective_rate.claims import (
     is_in_equilibrium,
     law,
 )
-from bnrepro.exhibits.exhibit import Drawing, Exhibit
+from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.wording import percent
 from bnrepro.experiments.line import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, Line
 from bnrepro.records.laboratory import LaboratoryRecord
@@ -57,17 +57,9 @@ _LEAD = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """D3 and C3 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
+    """D3 and C3, from the study's tables."""
     return Told(
         title="Effective rate",
         setting=f"mlp of ReLU, {made_on(record, found['grid'])}",

@@ -5,24 +5,15 @@ from importlib import resources
 from bnrepro.exhibits.computed import Tables, Told
 from bnrepro.exhibits.error_surface import correlation, optimizers, paths, scales
 from bnrepro.exhibits.error_surface.claims import JUDGED
-from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.records.laboratory import LaboratoryRecord
 
 # In the order in which the argument is told.
 _PICTURES = (scales, correlation, paths, optimizers)
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """E1 to E3 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(_record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
+    """E1 to E3, from the study's tables."""
     seeds = found["scales"]["seed"].nunique()
     return Told(
         title="Error surface",

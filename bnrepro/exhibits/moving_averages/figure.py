@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from bnrepro.drawing.curves import Label, label_ends, percent_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import Tables, Told, made_on
-from bnrepro.exhibits.exhibit import Drawing, Exhibit
+from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.moving_averages.claims import (
     BEGINNING,
     CONSTANT,
@@ -54,17 +54,9 @@ _LEAD = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """D2 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
+    """D2, from the study's tables."""
     return Told(
         title="Moving averages",
         setting=f"mlp of sigmoids, mini-batches of 60, {made_on(record, found['accuracies'])}",

@@ -3,23 +3,14 @@
 import pandas as pd
 
 from bnrepro.exhibits.computed import Tables, Told, images_of
-from bnrepro.exhibits.exhibit import Exhibit
 from bnrepro.exhibits.rate_decay import curves
 from bnrepro.exhibits.rate_decay.claims import JUDGED, NETWORKS, effective
 from bnrepro.records.laboratory import LaboratoryRecord
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """F4 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(_record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
+    """F4, from the study's tables."""
     decays, shared = effective(found["decays"]), found["setting"].iloc[0]
     return Told(
         title="Decays",

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bnrepro.exhibits.computed import Tables, Told, images_of
-from bnrepro.exhibits.exhibit import Exhibit, Table
+from bnrepro.exhibits.exhibit import Table
 from bnrepro.exhibits.rate_sensitivity import curves
 from bnrepro.exhibits.rate_sensitivity.claims import ACTIVATIONS, JUDGED, OPTIMIZERS
 from bnrepro.exhibits.rate_sensitivity.widths import widths
@@ -15,17 +15,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """F1 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(_record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
+    """F1, from the study's tables."""
     rates, all_widths = found["rates"], widths(found["rates"])
     return Told(
         title="Sensitivity to the rate",

@@ -9,7 +9,7 @@ from matplotlib.ticker import MultipleLocator, NullLocator
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import Tables, Told
-from bnrepro.exhibits.exhibit import Drawing, Exhibit
+from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.small_batches.claims import JUDGED, LARGE, PAIRS, SHUFFLED, SMALL, STUDY
 from bnrepro.exhibits.wording import percent
 from bnrepro.experiments.line import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, VERMILLION, Line
@@ -44,17 +44,9 @@ _LEAD = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """D1 and D1b from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
+    """D1 and D1b, from the study's tables."""
     sizes, orders = found["sizes"], found["orders"]
     small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
     return Told(
