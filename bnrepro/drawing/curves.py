@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from bnrepro.drawing.style import SURFACE
-from bnrepro.experiments.line import INK, Line
+from bnrepro.experiments.line import FINE, INK, Line
 
 # Of the labels beside lines, in points: height of a line, width of a letter.
 _LINE_POINTS, _LETTER_POINTS, _SPACE_POINTS = 10.5, 4.6, 8
@@ -68,7 +68,7 @@ def draw_mean(
 
 def draw_target(axes: Axes, target: float) -> None:
     """The dotted line of an accuracy to reach."""
-    axes.axhline(target, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+    axes.axhline(target, color=INK, linewidth=0.7, linestyle=FINE)
 
 
 def draw_diamonds(axes: Axes, reached: Sequence[tuple[float, float, Line]]) -> None:

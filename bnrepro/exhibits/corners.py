@@ -24,7 +24,7 @@ from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder
 from bnrepro.exhibits.selection import Selection, select_optional
 from bnrepro.exhibits.wording import listed, made_on, percent, setting
-from bnrepro.experiments.line import BLUE, GRAY, INK
+from bnrepro.experiments.line import BLUE, FINE, GRAY, INK
 from bnrepro.statistics.shapley import contributions
 
 CHANGES = ("normalization", "rate", "recipe")
@@ -308,7 +308,7 @@ def _draw_split(axes: Axes, divided: Split) -> None:
         axes.plot(orders, [height] * 2, color=GRAY, linewidth=5, alpha=0.4)
         axes.plot(own, [height] * len(own), "o", color=BLUE, ms=5)
         write_beside(axes, f"{row.factor:.2f}", height, 34)
-    axes.axvline(1, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+    axes.axvline(1, color=INK, linewidth=0.7, linestyle=FINE)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda factor, _: f"{factor:g}"))
     axes.set_xticks([0.5, 1, 2, 4, 8])

@@ -10,12 +10,12 @@ from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, command_at, name_at
 from bnrepro.exhibits.selection import Selection, select
 from bnrepro.exhibits.wording import percent, setting
-from bnrepro.experiments.line import BLUE, VERMILLION, Line
+from bnrepro.experiments.line import BLUE, DASHED, VERMILLION, Line
 
 _STUDY = "initial_weights"
 _RULES = {
     "glorot": Line("Xavier", BLUE, "-", "s"),
-    "he": Line("MSRA", VERMILLION, (0, (5, 2)), "o"),
+    "he": Line("MSRA", VERMILLION, DASHED, "o"),
 }
 _NETWORKS = {"none": "without batch normalization", "before": "with it"}
 _CAPTION = (

@@ -11,6 +11,7 @@ from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, command_at, name_a
 from bnrepro.exhibits.selection import Selection, select
 from bnrepro.exhibits.smoothness.networks import BN, LINES, PLAIN
 from bnrepro.exhibits.wording import setting
+from bnrepro.experiments.line import DOTTED
 
 _STUDY = "largest_rate"
 # In multiples of chance: a training accuracy above it counts as trained.
@@ -93,7 +94,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, bound: float) -> None:
         axes.plot(kept["rate"], kept["accuracy"], line.marker, color=line.color, markersize=4)
         if not lost.empty:
             axes.plot(lost["rate"], [0.0] * len(lost), "x", color=line.color, clip_on=False)
-    axes.axhline(bound, color="gray", linestyle=(0, (1, 1.3)), linewidth=1)
+    axes.axhline(bound, color="gray", linestyle=DOTTED, linewidth=1)
     axes.set_xscale("log")
     axes.set_ylim(0, 1.05 * max(bound, rows["accuracy"].max()))
     percent_axis(axes.yaxis)

@@ -19,7 +19,7 @@ from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder
 from bnrepro.exhibits.selection import Selection, select, select_optional
 from bnrepro.exhibits.wording import listed, made_on, percent, points, setting
-from bnrepro.experiments.line import BLUE, INK
+from bnrepro.experiments.line import BLUE, FINE, INK
 
 _WHOLE = "bn_x5"
 _TARGET = 0.72
@@ -211,7 +211,7 @@ def _draw(
         axes.plot(known, [height] * len(known), "o", color=BLUE, ms=5)
         median = words(float(pd.Series(known).median())) if known else "never"
         write_beside(axes, median, height, 40)
-    axes.axvline(0, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+    axes.axvline(0, color=INK, linewidth=0.7, linestyle=FINE)
     axes.set_yticks(range(len(each), 0, -1), [_TAKEN_BACK[change] for change in each], fontsize=8)
     axes.set_ylim(0.4, len(each) + 0.6)
     axes.grid(visible=False, axis="y")

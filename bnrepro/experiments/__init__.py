@@ -8,6 +8,9 @@ from bnrepro import paper
 from bnrepro.experiments.line import (
     BLUE,
     BROWN,
+    DASH_DOTTED,
+    DASHED,
+    DOTTED,
     GRAY,
     GREEN,
     INK,
@@ -17,13 +20,13 @@ from bnrepro.experiments.line import (
     VERMILLION,
     WINE,
     Line,
+    Style,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # As in the paper's figures, networks without batch normalization are dashed.
-_DASHED, _DOTTED, _DASH_DOTTED = (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5))
 # Of an experiment that is not listed below: markers and styles that none of these has, and colours.
 _FREE_MARKERS = ("h", "*", "<", ">", "d", "H", "8")
 _FREE_COLORS = (ORANGE, GREEN, BLUE, VERMILLION, PURPLE)
@@ -69,9 +72,7 @@ class Experiments(dict[str, Experiment]):
         return Experiment(name, _FREE_COLORS[color], style, _FREE_MARKERS[marker])
 
 
-def _of_figure_3(
-    label: str, color: str, style: str | tuple[int, tuple[float, ...]], marker: str
-) -> Experiment:
+def _of_figure_3(label: str, color: str, style: Style, marker: str) -> Experiment:
     """A network that the paper lists in figure 3 and draws in figure 2, under its label there."""
     return Experiment(label, color, style, marker, paper.row(label), ("fig2", label))
 
@@ -79,18 +80,18 @@ def _of_figure_3(
 # The paper's first, in its order.
 EXPERIMENTS = Experiments(
     {
-        "inception": _of_figure_3("Inception", INK, _DASHED, "o"),
-        "bn_baseline": _of_figure_3("BN-Baseline", VERMILLION, _DASH_DOTTED, "s"),
+        "inception": _of_figure_3("Inception", INK, DASHED, "o"),
+        "bn_baseline": _of_figure_3("BN-Baseline", VERMILLION, DASH_DOTTED, "s"),
         "bn_x5": _of_figure_3("BN-x5", BLUE, "-", "^"),
         "bn_x30": _of_figure_3("BN-x30", GREEN, (0, (9, 1.5)), "D"),
-        "bn_x5_sigmoid": _of_figure_3("BN-x5-Sigmoid", PURPLE, _DOTTED, "v"),
+        "bn_x5_sigmoid": _of_figure_3("BN-x5-Sigmoid", PURPLE, DOTTED, "v"),
         "figure_1_plain": Experiment(
-            "without BN", VERMILLION, _DASHED, "o", paper_series=("fig1a", "without_bn")
+            "without BN", VERMILLION, DASHED, "o", paper_series=("fig1a", "without_bn")
         ),
         "figure_1_bn": Experiment("with BN", BLUE, "-", "s", paper_series=("fig1a", "with_bn")),
         "inception_tuned": Experiment("Inception, tuned rate", ORANGE, "-", "p"),
-        "inception_x5": Experiment("Inception x5", WINE, _DOTTED, "X"),
-        "bn_baseline_x5": Experiment("BN-Baseline x5", BROWN, _DASH_DOTTED, "s"),
+        "inception_x5": Experiment("Inception x5", WINE, DOTTED, "X"),
+        "bn_baseline_x5": Experiment("BN-Baseline x5", BROWN, DASH_DOTTED, "s"),
         "inception_accelerated": Experiment("Inception, accelerated", OLIVE, (0, (9, 1.5)), "P"),
         "inception_sigmoid": Experiment("Inception, sigmoid", GRAY, (0, (3, 1, 1, 1, 1, 1)), "v"),
     }

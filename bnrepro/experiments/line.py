@@ -23,6 +23,13 @@ _TEXT = {
 }
 PALETTE = (*_TEXT, *_TEXT.values())
 
+# As (offset, lengths of strokes and gaps), in widths of the line; `FINE` is for bounds and zeros.
+Style = str | tuple[int, tuple[float, ...]]
+DASHED: Style = (0, (5, 2))
+DOTTED: Style = (0, (1, 1.3))
+DASH_DOTTED: Style = (0, (6, 1.5, 1, 1.5))
+FINE: Style = (0, (1, 2))
+
 
 @dataclass(frozen=True)
 class Line:
@@ -30,7 +37,7 @@ class Line:
 
     label: str
     color: str
-    style: str | tuple[int, tuple[float, ...]]
+    style: Style
     marker: str
 
     @property

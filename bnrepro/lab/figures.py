@@ -10,20 +10,19 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bnrepro.drawing.curves import Label, label_ends, percent_axis, step_axis
 from bnrepro.drawing.style import Panel, build, write
-from bnrepro.experiments.line import BLUE, GREEN, INK, ORANGE, VERMILLION, Line
+from bnrepro.experiments.line import BLUE, DASHED, DOTTED, GREEN, INK, ORANGE, VERMILLION, Line
 
-_DASHED, _DOTTED = (0, (5, 2)), (0, (1, 1.3))
 _NAIVE = (
-    Line("mean outside the gradient", VERMILLION, _DASHED, "o"),
-    Line("mean and variance outside", ORANGE, _DOTTED, "^"),
+    Line("mean outside the gradient", VERMILLION, DASHED, "o"),
+    Line("mean and variance outside", ORANGE, DOTTED, "^"),
     Line("batch normalization", BLUE, "-", "s"),
 )
 _JACOBIAN = (
     Line("BN linear", BLUE, "-", "s"),
     Line("BN ReLU", VERMILLION, "-", "o"),
-    Line("BN linear orthogonal", GREEN, _DASHED, "D"),
-    Line("no BN linear", ORANGE, _DOTTED, "^"),
-    Line("no BN ReLU", INK, _DOTTED, "v"),
+    Line("BN linear orthogonal", GREEN, DASHED, "D"),
+    Line("no BN linear", ORANGE, DOTTED, "^"),
+    Line("no BN ReLU", INK, DOTTED, "v"),
 )
 
 # Columns of the tables, as the axes call them.

@@ -11,14 +11,14 @@ from bnrepro.exhibits.adaptation.claims import IMAGES, JUDGED, SOURCE, TARGETS, 
 from bnrepro.exhibits.computed import Tables, Told, made_on
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.wording import listed, percent, points
-from bnrepro.experiments.line import BLUE, GRAY, GREEN, ORANGE, VERMILLION, Line
+from bnrepro.experiments.line import BLUE, DASHED, DOTTED, GRAY, GREEN, ORANGE, VERMILLION, Line
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _DOMAINS = {
     SOURCE: Line("as trained on", GRAY, "-", "o"),
-    "inverted": Line("inverted", VERMILLION, (0, (1, 1.3)), "v"),
+    "inverted": Line("inverted", VERMILLION, DOTTED, "v"),
     "noisy": Line("noisy", BLUE, "-", "s"),
-    "rotated": Line("rotated", GREEN, (0, (5, 2)), "^"),
+    "rotated": Line("rotated", GREEN, DASHED, "^"),
 }
 _NETWORKS = (
     Line("without BN", ORANGE, "", "D"),

@@ -22,7 +22,18 @@ from bnrepro.exhibits.depth.claims import (
     law,
 )
 from bnrepro.exhibits.exhibit import Drawing
-from bnrepro.experiments.line import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILLION, Line
+from bnrepro.experiments.line import (
+    BLUE,
+    DASHED,
+    DOTTED,
+    FINE,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    Line,
+)
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _BATCHES = {
@@ -33,8 +44,8 @@ _BATCHES = {
 }
 _NETWORKS = {
     BN: Line("BN", BLUE, "-", "o"),
-    SKIPS: Line("BN, layers add their inputs", GREEN, (0, (5, 2)), "^"),
-    WITHOUT: Line("without BN, He's weights", ORANGE, (0, (1, 1.3)), "D"),
+    SKIPS: Line("BN, layers add their inputs", GREEN, DASHED, "^"),
+    WITHOUT: Line("without BN, He's weights", ORANGE, DOTTED, "D"),
 }
 _CAPTION = (
     "(a, b) Squared gradient by a layer's inner values over that of the last layer, at "
@@ -176,7 +187,7 @@ def _draw_trained(axes: Axes, rows: pd.DataFrame) -> None:
         axes.plot(
             range(len(depths)), median, color=line.color, linestyle=line.style, label=line.label
         )
-    axes.axhline(TRAINED, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+    axes.axhline(TRAINED, color=INK, linewidth=0.7, linestyle=FINE)
     axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
     axes.set_ylim(0, 1.03)
     axes.set_xlabel("hidden layers")

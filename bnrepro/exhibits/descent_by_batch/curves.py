@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.descent_by_batch.claims import TARGET, to_target
 from bnrepro.exhibits.exhibit import Drawing
-from bnrepro.experiments.line import BLUE, GRAY, GREEN, VERMILLION
+from bnrepro.experiments.line import BLUE, DASHED, DOTTED, GRAY, GREEN, VERMILLION
 
-_LOOKS = ((VERMILLION, (0, (1, 1.3)), "v"), (BLUE, "-", "s"), (GREEN, (0, (5, 2)), "o"))
+_LOOKS = ((VERMILLION, DOTTED, "v"), (BLUE, "-", "s"), (GREEN, DASHED, "o"))
 _CLOCKS = {
     "updates": "(a) Over updates",
     "examples": "(b) Over examples seen",

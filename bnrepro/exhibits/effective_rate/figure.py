@@ -19,22 +19,20 @@ from bnrepro.exhibits.effective_rate.claims import (
 )
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.wording import percent
-from bnrepro.experiments.line import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, Line
+from bnrepro.experiments.line import BLUE, DASHED, DOTTED, GREEN, ORANGE, PURPLE, VERMILLION, Line
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _REPLAYS = {
     "decayed": Line("with decay", VERMILLION, "-", "v"),
-    "replayed lengths": Line("without, given its lengths", BLUE, (0, (5, 2)), "o"),
-    "without decay": Line("without", GREEN, (0, (1, 1.3)), "^"),
+    "replayed lengths": Line("without, given its lengths", BLUE, DASHED, "o"),
+    "without decay": Line("without", GREEN, DOTTED, "^"),
 }
 _COLORS = (GREEN, BLUE, VERMILLION)
 _KERNELS = {
     ("with BN", 1.0): Line("with BN", BLUE, "-", "o"),
-    ("with BN", 10.0): Line("with BN, from ten times the length", PURPLE, (0, (5, 2)), "s"),
+    ("with BN", 10.0): Line("with BN, from ten times the length", PURPLE, DASHED, "s"),
     ("without BN", 1.0): Line("without BN", ORANGE, "-", "D"),
-    ("without BN", 10.0): Line(
-        "without BN, from ten times the length", VERMILLION, (0, (5, 2)), "v"
-    ),
+    ("without BN", 10.0): Line("without BN, from ten times the length", VERMILLION, DASHED, "v"),
 }
 _CAPTION = (
     "Two hidden layers of 64 units with ReLU, mini-batches of 64, momentum 0.9 (d: none); gamma, "
@@ -191,7 +189,7 @@ def _draw_rotation(axes: Axes, rows: pd.DataFrame) -> None:
                 of_rate["step"], of_rate["angle"], marker, color=color, markersize=3,
                 label=f"rate {rate:g}, product {product}",
             )  # fmt: skip
-        axes.axhline(of_law, color=color, linestyle=(0, (5, 2)), linewidth=1)
+        axes.axhline(of_law, color=color, linestyle=DASHED, linewidth=1)
     axes.set_yscale("log")
     axes.set_ylim(4e-4, 0.04)
     axes.yaxis.set_minor_locator(NullLocator())

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.error_surface.scales import LINES, describe_steps, draw_steps
 from bnrepro.exhibits.exhibit import Drawing, Table, rows_of
-from bnrepro.experiments.line import INK, PURPLE, Line
+from bnrepro.experiments.line import DASHED, DOTTED, INK, PURPLE, Line
 
 _LINES = {
     **{name: LINES[name] for name in ("raw", "batch normalization", "standardized")},
-    "PCA": Line("whitened, PCA", INK, (0, (5, 2)), "v"),
-    "ZCA": Line("whitened, ZCA", PURPLE, (0, (1, 1.3)), "D"),
+    "PCA": Line("whitened, PCA", INK, DASHED, "v"),
+    "ZCA": Line("whitened, ZCA", PURPLE, DOTTED, "D"),
 }
 _DATA = {"digits": "digits", "mnist": "MNIST", "cifar10": "CIFAR-10"}
 _CAPTION = (

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing
-from bnrepro.experiments.line import BLUE, GREEN, INK, VERMILLION, Line
+from bnrepro.experiments.line import BLUE, DASHED, GREEN, INK, VERMILLION, Line, Style
 
 _OPTIMIZERS = {
     "gradient descent": Line("gradient descent", VERMILLION, "-", "o"),
@@ -16,7 +16,7 @@ _OPTIMIZERS = {
     "RMSprop": Line("RMSprop", GREEN, "-", "^"),
 }
 # How the lines of both are drawn.
-_TURNS: dict[str, str | tuple[int, tuple[int, int]]] = {"aligned": "-", "rotated": (0, (5, 2))}
+_TURNS: dict[str, Style] = {"aligned": "-", "rotated": DASHED}
 _DEVIATIONS = (10, 30, 100)
 _CAPTION = (
     "(a) Each optimizer at its best rate on each surface, without noise; steps until the distance "

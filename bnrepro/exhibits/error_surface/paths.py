@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing
-from bnrepro.experiments.line import BLUE, GRAY, ORANGE, PURPLE, VERMILLION, Line
+from bnrepro.experiments.line import BLUE, DASHED, DOTTED, GRAY, ORANGE, PURPLE, VERMILLION, Line
 
 # A row of the study's table of surfaces.
 Surface = dict[Any, Any]
@@ -18,8 +18,8 @@ _SEED = 0
 _PANELS = ("raw", "standardized", "batch normalization", "whitened")
 _LINES = {
     "best": Line("best rate", BLUE, "-", "o"),
-    "0.95 of the largest": Line("0.95 of 2 / lambda_max", ORANGE, (0, (5, 2)), "^"),
-    "1.05 of the largest": Line("1.05 of 2 / lambda_max", VERMILLION, (0, (1, 1.3)), "v"),
+    "0.95 of the largest": Line("0.95 of 2 / lambda_max", ORANGE, DASHED, "^"),
+    "1.05 of the largest": Line("1.05 of 2 / lambda_max", VERMILLION, DOTTED, "v"),
     "mini-batches": Line("best, mini-batches of 50", PURPLE, "-", "s"),
 }
 _SHOWN = {

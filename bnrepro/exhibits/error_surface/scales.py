@@ -9,15 +9,25 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing
-from bnrepro.experiments.line import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILLION, Line
+from bnrepro.experiments.line import (
+    BLUE,
+    DASHED,
+    DOTTED,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    Line,
+)
 
 # Batch normalization lies on standardization: its marks are open and larger.
 LINES = {
     "raw": Line("raw", VERMILLION, "-", "o"),
-    "divided by its deviation": Line("divided by its deviation", ORANGE, (0, (5, 2)), "v"),
+    "divided by its deviation": Line("divided by its deviation", ORANGE, DASHED, "v"),
     "batch normalization": Line("batch normalization of raw", BLUE, "-", "s"),
-    "standardized": Line("standardized", GREEN, (0, (5, 2)), "^"),
-    "whitened": Line("whitened", PURPLE, (0, (1, 1.3)), "D"),
+    "standardized": Line("standardized", GREEN, DASHED, "^"),
+    "whitened": Line("whitened", PURPLE, DOTTED, "D"),
 }
 _CAPTION = (
     "Steps of gradient descent, at its best rate and from the worst start, until the distance from "

@@ -27,7 +27,7 @@ from bnrepro.exhibits.figure_2.tables import ROWS
 from bnrepro.exhibits.selection import Selection
 from bnrepro.exhibits.wording import percent
 from bnrepro.experiments import EXPERIMENTS, FIGURE_3
-from bnrepro.experiments.line import INK
+from bnrepro.experiments.line import FINE, INK
 
 _EVERY_TARGET = 0.01
 # A little below where the paper's figure begins, as a share of its target.
@@ -198,7 +198,7 @@ def _draw_curves(
     percent_axis(axes.yaxis)
     step_axis(axes, _steps_title(target))
     if target is not None:
-        axes.axhline(target, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+        axes.axhline(target, color=INK, linewidth=0.7, linestyle=FINE)
         _draw_diamonds(
             axes, {label: diamonds[label] for label in labels if label in diamonds}, target
         )
@@ -237,7 +237,7 @@ def _draw_paper(axes: Axes, limits: tuple[float, float]) -> None:
         ends.append(Label(last["step"], last["value"], line.label, line.text_color))
         if row.steps_to_target is not None:
             steps[name] = float(row.steps_to_target)
-    axes.axhline(paper.TARGET_ACCURACY, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+    axes.axhline(paper.TARGET_ACCURACY, color=INK, linewidth=0.7, linestyle=FINE)
     _draw_diamonds(axes, steps, paper.TARGET_ACCURACY)
     axes.set_ylim(limits)
     axes.set_ylabel("ImageNet validation accuracy")

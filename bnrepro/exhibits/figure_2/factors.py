@@ -21,7 +21,7 @@ from bnrepro.exhibits.figure_2.proportional import SHOWN_SHARES, paper_factor
 from bnrepro.exhibits.selection import Selection
 from bnrepro.exhibits.wording import listed, percent
 from bnrepro.experiments import EXPERIMENTS
-from bnrepro.experiments.line import INK
+from bnrepro.experiments.line import FINE, INK
 from bnrepro.statistics import Ratios, Relation
 
 # From below the paper's figure would have to be read where it is all but vertical.
@@ -186,7 +186,7 @@ def _draw(axes: Axes, drawn: Sequence[FactorRow]) -> None:
         rows = [row for row in drawn if row.experiment == name]
         ends += _draw_ours(axes, [row for row in rows if row.relation == "="], markers_from=index)
         ends += _draw_the_papers(axes, [row for row in rows if row.paper_factor is not None])
-    axes.axhline(1, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+    axes.axhline(1, color=INK, linewidth=0.7, linestyle=FINE)
     factor_axis(axes, _LIMITS)
     percent_axis(axes.xaxis)
     axes.set_xlabel("share of Inception's best accuracy to reach")

@@ -18,7 +18,7 @@ from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Table
 from bnrepro.exhibits.selection import Selection
 from bnrepro.experiments import EXPERIMENTS
-from bnrepro.experiments.line import INK
+from bnrepro.experiments.line import FINE, INK
 
 _CHANCE, _TIMES_CHANCE = 0.1, 2
 _NETWORKS = {"none": "inception", "before": "bn_baseline"}
@@ -150,7 +150,7 @@ def _draw(axes: Axes, rows: Sequence[RateRow]) -> None:
             color=line.text_color,
             fontsize=8,
         )
-    axes.axhline(_TIMES_CHANCE * _CHANCE, color=INK, linewidth=0.7, linestyle=(0, (1, 2)))
+    axes.axhline(_TIMES_CHANCE * _CHANCE, color=INK, linewidth=0.7, linestyle=FINE)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

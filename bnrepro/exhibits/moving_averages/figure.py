@@ -19,17 +19,27 @@ from bnrepro.exhibits.moving_averages.claims import (
     deficits,
 )
 from bnrepro.exhibits.wording import percent, points
-from bnrepro.experiments.line import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILLION, Line
+from bnrepro.experiments.line import (
+    BLUE,
+    DASHED,
+    DOTTED,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    Line,
+)
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _ACCURACIES = {
-    "train_accuracy": Line("in training", ORANGE, (0, (1, 1.3)), "D"),
+    "train_accuracy": Line("in training", ORANGE, DOTTED, "D"),
     "moving": Line("moving averages", VERMILLION, "-", "v"),
-    "recomputed": Line("computed anew", BLUE, (0, (5, 2)), "o"),
+    "recomputed": Line("computed anew", BLUE, DASHED, "o"),
 }
 _MOMENTA = {
-    0.5: Line("0.5", GREEN, (0, (1, 1.3)), "^"),
-    0.9: Line("0.9", BLUE, (0, (5, 2)), "o"),
+    0.5: Line("0.5", GREEN, DOTTED, "^"),
+    0.9: Line("0.9", BLUE, DASHED, "o"),
     0.99: Line("0.99", VERMILLION, "-", "v"),
     0.999: Line("0.999", PURPLE, "-", "s"),
 }

@@ -6,6 +6,8 @@ from bnrepro.experiments import EXPERIMENTS
 from bnrepro.experiments.line import (
     BLUE,
     BROWN,
+    DASHED,
+    DOTTED,
     GRAY,
     GREEN,
     OLIVE,
@@ -14,10 +16,11 @@ from bnrepro.experiments.line import (
     VERMILLION,
     WINE,
     Line,
+    Style,
 )
 
 _COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, WINE, OLIVE, BROWN, GRAY)
-_STYLES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", (0, (5, 2)), (0, (1, 1.3)))
+_STYLES: tuple[Style, ...] = ("-", DASHED, DOTTED)
 _MARKERS = ("o", "s", "^", "v", "P", "X", "p", "h", "*")
 
 

@@ -8,14 +8,24 @@ from matplotlib.axes import Axes
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.rate_decay.claims import NETWORKS, effective
-from bnrepro.experiments.line import BLUE, GREEN, INK, PURPLE, VERMILLION, Line
+from bnrepro.experiments.line import (
+    BLUE,
+    DASH_DOTTED,
+    DASHED,
+    DOTTED,
+    GREEN,
+    INK,
+    PURPLE,
+    VERMILLION,
+    Line,
+)
 
 LINES = {
     "constant": Line("constant", INK, "-", "o"),
-    "1 / (1 + k t)": Line("1 / (1 + k t)", VERMILLION, (0, (5, 2)), "v"),
+    "1 / (1 + k t)": Line("1 / (1 + k t)", VERMILLION, DASHED, "v"),
     "exponential": Line("exponential", BLUE, "-", "s"),
-    "step": Line("step", GREEN, (0, (6, 1.5, 1, 1.5)), "D"),
-    "cosine": Line("cosine", PURPLE, (0, (1, 1.3)), "^"),
+    "step": Line("step", GREEN, DASH_DOTTED, "D"),
+    "cosine": Line("cosine", PURPLE, DOTTED, "^"),
 }
 _CAPTION = (
     "(a, b) Solid: the effective rate, eta over the squared norm of all hidden kernels, as a share "
@@ -89,7 +99,7 @@ def _draw_rates(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:
     for schedule, line in LINES.items():
         own = rows[rows["schedule"] == schedule].groupby("step")
         shown, share = own["effective"].median(), own["share"].median()
-        axes.plot(share.index, share, color=line.color, linestyle=(0, (1, 1.3)), linewidth=0.9)
+        axes.plot(share.index, share, color=line.color, linestyle=DOTTED, linewidth=0.9)
         axes.plot(
             shown.index, shown, color=line.color, marker=line.marker, markersize=3, label=line.label
         )

@@ -10,10 +10,10 @@ from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.rate_sensitivity.claims import ACTIVATIONS, OPTIMIZERS
 from bnrepro.exhibits.rate_sensitivity.widths import TOLERANCE
-from bnrepro.experiments.line import BLUE, GRAY, VERMILLION, Line
+from bnrepro.experiments.line import BLUE, DASHED, DOTTED, GRAY, VERMILLION, Line
 
 NETWORKS = {
-    "plain": Line("without batch normalization", VERMILLION, (0, (5, 2)), "o"),
+    "plain": Line("without batch normalization", VERMILLION, DASHED, "o"),
     "batch normalization": Line("with batch normalization", BLUE, "-", "s"),
 }
 _NORMS_OF = ("sgd", "momentum", "adam")
@@ -164,7 +164,7 @@ def _draw_norms(axes: Axes, rows: pd.DataFrame, legend: bool) -> None:
                 growth.index,
                 growth,
                 color=line.color,
-                linestyle="-" if is_first else (0, (1, 1.3)),
+                linestyle="-" if is_first else DOTTED,
                 marker=line.marker if is_first else "",
                 label=line.label if is_first else None,
             )

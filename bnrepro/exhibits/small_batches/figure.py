@@ -12,18 +12,29 @@ from bnrepro.exhibits.computed import Tables, Told
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.small_batches.claims import JUDGED, LARGE, PAIRS, SHUFFLED, SMALL, STUDY
 from bnrepro.exhibits.wording import percent
-from bnrepro.experiments.line import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE, VERMILLION, Line
+from bnrepro.experiments.line import (
+    BLUE,
+    DASHED,
+    DOTTED,
+    GRAY,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    Line,
+)
 from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 
 # What is drawn, by the network and the column of its accuracy.
 _LINES = {
     ("batch", "accuracy"): Line("BN, moving averages", VERMILLION, "-", "v"),
-    ("batch", "population"): Line("BN, computed anew", BLUE, (0, (5, 2)), "o"),
+    ("batch", "population"): Line("BN, computed anew", BLUE, DASHED, "o"),
     ("renorm", "accuracy"): Line("renorm", PURPLE, "-", "s"),
-    ("group", "accuracy"): Line("group", GREEN, (0, (5, 2)), "^"),
-    ("layer", "accuracy"): Line("layer", ORANGE, (0, (1, 1.3)), "D"),
-    ("none", "accuracy"): Line("none", GRAY, (0, (1, 1.3)), "x"),
+    ("group", "accuracy"): Line("group", GREEN, DASHED, "^"),
+    ("layer", "accuracy"): Line("layer", ORANGE, DOTTED, "D"),
+    ("none", "accuracy"): Line("none", GRAY, DOTTED, "x"),
 }
 _COMPARED = (("batch", "accuracy"), ("batch", "population"), ("renorm", "accuracy"))
 _CAPTION = (

@@ -32,6 +32,7 @@ from bnrepro.exhibits.smoothness.networks import (
     steps_axis,
 )
 from bnrepro.exhibits.wording import setting
+from bnrepro.experiments.line import DOTTED
 from bnrepro.verdicts.reasons import reasons_for
 
 _KERNELS, _LARGER = "kernels", "kernels times 10"
@@ -158,7 +159,7 @@ def _draw_bands(axes: Axes, rows: pd.DataFrame, ends: Sequence[str], label: str)
                 )  # fmt: skip
         if label == "loss" and not of_network.empty:
             loss = of_network.groupby("step")["loss"].median()
-            axes.plot(loss.index, loss, color=line.color, linestyle=(0, (1, 1.3)), linewidth=1)
+            axes.plot(loss.index, loss, color=line.color, linestyle=DOTTED, linewidth=1)
     axes.set_yscale("log")
     steps_axis(axes, rows["step"].max())
     plain_ticks(axes)

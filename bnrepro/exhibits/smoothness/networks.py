@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from bnrepro.drawing.curves import Label, label_ends
 from bnrepro.exhibits.selection import Selection, select
-from bnrepro.experiments.line import BLUE, GREEN, ORANGE, VERMILLION, Line
+from bnrepro.experiments.line import BLUE, DASHED, DOTTED, GREEN, ORANGE, VERMILLION, Line
 from bnrepro.records.record import RecordError
 from bnrepro.verdicts.comparison import Comparison, of_values
 
@@ -18,8 +18,8 @@ PLAIN, BN, NOISY, NOISE = "without BN", "with BN", "noisy BN", "noise without BN
 LINES = {
     PLAIN: Line(PLAIN, VERMILLION, "-", "o"),
     BN: Line(BN, BLUE, "-", "s"),
-    NOISY: Line(NOISY, GREEN, (0, (5, 2)), "^"),
-    NOISE: Line(NOISE, ORANGE, (0, (1, 1.3)), "v"),
+    NOISY: Line(NOISY, GREEN, DASHED, "^"),
+    NOISE: Line(NOISE, ORANGE, DOTTED, "v"),
 }
 # Within so large a ratio there are ticks between powers of ten.
 _FEW_DECADES = 300

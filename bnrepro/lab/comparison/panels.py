@@ -11,6 +11,9 @@ from bnrepro.drawing.style import Panel
 from bnrepro.experiments.line import (
     BLUE,
     BROWN,
+    DASH_DOTTED,
+    DASHED,
+    DOTTED,
     GRAY,
     GREEN,
     INK,
@@ -24,14 +27,13 @@ from bnrepro.experiments.line import (
 from bnrepro.lab.comparison.plan import Candidate
 from bnrepro.lab.comparison.summary import TARGET, Comparison, Spread, listed
 
-_DASHED, _DOTTED, _MIXED = (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5))
 _KNOWN = {
     "batch": Line("batch", BLUE, "-", "s"),
-    "batch_renorm": Line("batch renorm", WINE, _MIXED, "P"),
-    "layer": Line("layer", GREEN, _DASHED, "D"),
-    "group": Line("group", ORANGE, _DOTTED, "^"),
-    "instance": Line("instance", PURPLE, _MIXED, "v"),
-    "none": Line("none", GRAY, _DOTTED, "x"),
+    "batch_renorm": Line("batch renorm", WINE, DASH_DOTTED, "P"),
+    "layer": Line("layer", GREEN, DASHED, "D"),
+    "group": Line("group", ORANGE, DOTTED, "^"),
+    "instance": Line("instance", PURPLE, DASH_DOTTED, "v"),
+    "none": Line("none", GRAY, DOTTED, "x"),
 }
 # Of somebody's own, in the order in which they are named.
 _OWN = ((VERMILLION, "o"), (INK, "*"), (BROWN, "h"), (OLIVE, "p"))
@@ -165,7 +167,7 @@ def _draw_line(axes: Axes, x: list[float], at: list[Spread], line: Line, markers
 
 
 def _target(axes: Axes) -> None:
-    axes.axhline(TARGET, color=INK, linewidth=0.7, linestyle=_DASHED)
+    axes.axhline(TARGET, color=INK, linewidth=0.7, linestyle=DASHED)
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     percent_axis(axes.yaxis)
@@ -192,7 +194,7 @@ def _draw_cost(comparison: Comparison, network: str, axes: Axes) -> None:
             alpha=0.3, solid_capstyle="butt",
         )  # fmt: skip
         axes.plot([row.times_none], [place], line.marker, color=line.color, markersize=7)
-    axes.axvline(1, color=INK, linewidth=0.7, linestyle=_DASHED)
+    axes.axvline(1, color=INK, linewidth=0.7, linestyle=DASHED)
     axes.set_yticks(range(len(there)), [drawn[each].label for each in there])
     axes.set_ylim(max(len(there), 1) - 0.5, -0.5)
     axes.set_xlabel("time a step, times that of none")
