@@ -13,12 +13,13 @@ import numpy as np
 
 from bnrepro import data, models, normalization
 from bnrepro.config import Recipe
-from bnrepro.config.composition import compose
+from bnrepro.config.composition import Composition, compose
 from bnrepro.config.randomness import generator
 from bnrepro.data import Split
 from bnrepro.engine import Engine, optimizers
 from bnrepro.engine import build as build_engine
-from bnrepro.models import Network
+from bnrepro.engine.segment import Arrays
+from bnrepro.models import Network, initial_weights
 from bnrepro.training.precision import set_precision
 
 IMAGE_SHAPE, NUM_CLASSES = (8, 8, 1), 10
@@ -85,6 +86,17 @@ def trained(config: Recipe) -> Engine:
     engine = build_engine(network(config), optimizers.build(config), data.load(config.data), config)
     advance(engine, 0, config.train_steps)
     return engine
+
+
+def begin(engine: Engine, composition: Composition, initial: Arrays) -> None:
+    """Let the engine begin anew, as another seed or another rate of the same program begins.
+
+    `initial` is its state before its first step; the trainable weights are drawn by `composition`.
+    """
+    config, model = composition.config.accelerated(), engine.network.model
+    weights = zip(model.trainable_variables, initial_weights(model, config), strict=True)
+    engine.config, engine.order = config, engine.build_order(config)
+    engine.assign({**initial, **{f"model/{each.path}": value for each, value in weights}})
 
 
 def advance(engine: Engine, start: int, stop: int) -> int:

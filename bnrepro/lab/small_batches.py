@@ -21,10 +21,8 @@ from typing import NamedTuple
 
 from bnrepro.config.composition import Composition, compose
 from bnrepro.engine import Engine
-from bnrepro.engine.segment import Arrays
-from bnrepro.lab.setting import advance
+from bnrepro.lab.setting import advance, begin
 from bnrepro.lab.tables import write_table
-from bnrepro.models import initial_weights
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 from bnrepro.training import build_engine
 
@@ -109,7 +107,7 @@ def _trained(
     engine = build_engine(first)
     initial = engine.variables()
     for seed, composition in zip(seeds, (first, *others), strict=True):
-        _begin(engine, composition, initial)
+        begin(engine, composition, initial)
         advance(engine, 0, steps - steps // 4)
         right = advance(engine, steps - steps // 4, steps) / (steps // 4 * batch)
         _, accuracy = engine.score(engine.dataset.evaluation)
@@ -123,14 +121,6 @@ def _composition(network: str, batch: int, order: str, steps: int, seed: int) ->
         *(f"shuffle={_ORDERS[order]}", *_NETWORKS[network]),
     ]
     return compose(words)
-
-
-def _begin(engine: Engine, composition: Composition, initial: Arrays) -> None:
-    """Let the engine begin with the weights and mini-batches of another seed."""
-    config, model = composition.config.accelerated(), engine.network.model
-    weights = zip(model.trainable_variables, initial_weights(model, config), strict=True)
-    engine.config, engine.order = config, engine.build_order(config)
-    engine.assign({**initial, **{f"model/{each.path}": value for each, value in weights}})
 
 
 def _with_population(engine: Engine) -> float:
