@@ -127,6 +127,24 @@ def gradients(overrides: Sequence[str]) -> Answer:
     return {"weights": _weights(engine), "gradients": engine.gradients(0)}
 
 
+def around(overrides: Sequence[str]) -> Answer:
+    """Loss and gradient on a mini-batch at weights that no distribution drew, and directions."""
+    engine = _engine(overrides)
+    probe = build_probe(engine)
+    random = np.random.default_rng(0)
+    point = probe.point + 0.1 * random.normal(size=probe.layout.size)
+    batch = next_batch(engine, 0)
+    losses, gradients = probe.gradients(point[None], batch, "batch")
+    return {
+        "loss": losses[0],
+        "weights": probe.layout.arrays(point),
+        "gradients": probe.layout.arrays(gradients[0]),
+        "directions": probe.layout.arrays(random.normal(size=len(point))),
+        "images": batch.images,
+        "labels": batch.labels,
+    }
+
+
 def probed(overrides: Sequence[str], steps: int, modes: Sequence[str]) -> Answer:
     """What a probe says at a trained engine's weights and 1 % beside them, and all that it needs.
 

@@ -91,6 +91,9 @@ population.every 50                             population50
 batch_normalization.statistics_batch 16         statistics_batch16
 reparametrization spectral                      spectral_normalization
 model.application ResNet50V2                    ResNet50V2
+model.blocks 9                                  blocks9
+model.skip False                                no_skip
+model.residual fixup                            fixup
 """
 
 
@@ -138,6 +141,7 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("batch_normalization.statistics_batch", None, "whole_batch"),
         ("reparametrization", None, "plain_weights"),
         ("model.application", None, "no_application"),
+        ("model.residual", "plain", "plain_branches"),
         ("reparametrization", "weight", "weight_normalization"),
         ("reparametrization", "weight_from_data", "weight_normalization_from_data"),
         ("measures", [], "no_measure"),

@@ -45,6 +45,7 @@ def test_what_there_is_to_use_is_what_is_shown():
         ["model=cnn", "batch_normalization.statistics_batch=4"],
         ["model=cnn", "reparametrization=weight", "normalization=mean_only"],
         ["model=cnn", "reparametrization=spectral", "bn=none"],
+        ["model=resnet", "bn=none", "model.residual=fixup"],
     ],
 )
 def test_every_layer_is_known(words, tmp_path):

@@ -26,6 +26,7 @@ from bnrepro.config.names import (
     PLACEMENTS,
     PRECISIONS,
     REPARAMETRIZATIONS,
+    RESIDUALS,
     SCHEDULES,
     SHUFFLES,
     SPLITS,
@@ -101,6 +102,35 @@ class ModelConfig:
             word=itself(65, (None, "no_application")),
             choices=APPLICATIONS,
             absent=None,
+            ours=True,
+        ),
+    )
+    blocks: int = field(
+        default=3,
+        metadata=about(
+            "of model=resnet: residual blocks in each of three stages, n of 6n + 2 layers",
+            at_least(1, 1000),
+            number(66, "blocks"),
+            absent=3,
+            ours=True,
+        ),
+    )
+    skip: bool = field(
+        default=True,
+        metadata=about(
+            "of model=resnet: whether blocks have shortcuts",
+            word=switch(67, "skip"),
+            absent=True,
+            ours=True,
+        ),
+    )
+    residual: str = field(
+        default="plain",
+        metadata=about(
+            "of model=resnet: branches as they are (plain), begun by skipinit, or by fixup",
+            word=itself(68, ("plain", "plain_branches")),
+            choices=RESIDUALS,
+            absent="plain",
             ours=True,
         ),
     )

@@ -1,7 +1,7 @@
 """The closed sets of names that keys may be set to, and the groups of files."""
 
 DATA = ("digits", "mnist", "fashion_mnist", "cifar10", "image_folder")
-MODELS = ("mlp", "cnn", "vgg_a", "inception", "application")
+MODELS = ("mlp", "cnn", "vgg_a", "resnet", "inception", "application")
 # Those without a convolution, where no network is at hand to be asked (`models.Network.is_dense`).
 DENSE_MODELS = ("mlp",)
 # Those that have hidden units with one value per example.
@@ -52,6 +52,8 @@ APPLICATIONS = (
     "ResNet50V2",
     "Xception",
 )
+# How a branch of model=resnet begins.
+RESIDUALS = ("plain", "skipinit", "fixup")
 PLACEMENTS = ("before", "after", "none")
 NORMALIZATIONS = (
     "batch",

@@ -21,6 +21,9 @@ _OF_EVERY_APPLICATION = {
     "reparametrization": None,
 }
 
+# What other networks do not have, as it is there.
+_OF_RESNET_ALONE = {"model.blocks": 3, "model.skip": True, "model.residual": "plain"}
+
 
 def validate(config: RunConfig) -> None:
     """Refuse what the types let pass.
@@ -34,6 +37,7 @@ def validate(config: RunConfig) -> None:
     _check_normalization(config)
     _check_reparametrization(config)
     _check_model(config)
+    _check_resnet(config)
     _check_application(config)
 
 
@@ -174,6 +178,49 @@ def _check_model(config: RunConfig) -> None:
         raise ConfigError(
             "data=image_folder without data.root: expected a folder with train/<class>/ and "
             "val/<class>/, or <class>/; add data.root=FOLDER"
+        )
+
+
+def _check_resnet(config: RunConfig) -> None:
+    flat = to_flat(config)
+    if config.model.name != "resnet":
+        # One's own networks may read them.
+        if parse(config.model.name) is None:
+            for key, only in _OF_RESNET_ALONE.items():
+                if flat[key] != only:
+                    raise ConfigError(
+                        f"{key}={str(flat[key]).lower()} with model={config.model.name}: expected "
+                        "model=resnet; add it, or leave the key out"
+                    )
+        return
+    if config.model.hidden_layers != 1:
+        raise ConfigError(
+            f"model.hidden_layers={config.model.hidden_layers} with model=resnet: expected its 6n "
+            "+ 1 convolutions alone; set their number by model.blocks, n"
+        )
+    _check_residual(config)
+
+
+def _check_residual(config: RunConfig) -> None:
+    given = f"model.residual={config.model.residual}"
+    if config.model.residual == "plain":
+        return
+    if not config.model.skip:
+        raise ConfigError(
+            f"{given} with model.skip=false: a branch that begins at 0 needs a shortcut beside "
+            "it, or nothing passes; leave one of them out"
+        )
+    if config.model.residual == "skipinit":
+        return
+    if config.placement != "none":
+        raise ConfigError(
+            f"{given} with placement={config.placement}: Fixup is for networks without "
+            "normalization, which would undo its scales; add bn=none, or leave it out"
+        )
+    if config.reparametrization is not None:
+        raise ConfigError(
+            f"{given} with reparametrization={config.reparametrization}: kernels that begin at 0 "
+            "have no direction; leave one of them out"
         )
 
 

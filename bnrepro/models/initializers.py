@@ -12,6 +12,7 @@ import numpy as np
 
 from bnrepro.config import InitializerConfig, Recipe
 from bnrepro.config.randomness import generator
+from bnrepro.models.residual import initial_factors
 from bnrepro.models.spectral_normalization import SINGULAR_VECTOR
 from bnrepro.models.weight_normalization import WeightNormalized, lengths
 
@@ -19,15 +20,17 @@ from bnrepro.models.weight_normalization import WeightNormalized, lengths
 def initial_weights(model: keras.Model, config: Recipe) -> list[np.ndarray]:
     """Values of `model.trainable_variables` before the first step, for the seed of `config`.
 
-    Kernels are drawn; gamma is 1; beta and biases are 0; the gains of weight normalization are as
-    long as what was drawn. What has another name is of a layer of somebody's own, and as that layer
-    made it.
+    Kernels are drawn, and those of residual branches made smaller by Fixup; gamma is 1; beta and
+    biases are 0; the gains of weight normalization are as long as what was drawn. What has another
+    name is as its layer made it, which may be somebody's own.
     """
     depthwise = _depthwise_kernels(model)
     values = {
         each.path: _initial_value(each, config, each.path in depthwise)
         for each in model.trainable_variables
     }
+    for path, factor in initial_factors(config).items():
+        values[path] = values[path] * factor
     for layer in model.layers:
         if isinstance(layer, WeightNormalized):
             values[layer.gain.path] = lengths(values[layer.direction.path])

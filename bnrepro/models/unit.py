@@ -1,5 +1,6 @@
 """The one place where weights, normalization and activation are put in order."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -64,8 +65,13 @@ class Units:
         name: str,
         strides: int = 1,
         last_hidden: bool = False,
+        joined: Callable[[Any], Any] | None = None,
     ) -> Any:
-        """A convolution to `maps` feature maps at width 1, padded to (height / strides, ...)."""
+        """A convolution to `maps` feature maps at width 1, padded to (height / strides, ...).
+
+        `joined` is what its outputs pass through just before the activation, as where a shortcut
+        joins them.
+        """
         self.is_dense = False
         convolution = _CONVOLUTIONS[self._config.reparametrization]
         weights = convolution(
@@ -77,7 +83,7 @@ class Units:
             kernel_initializer=UNDRAWN,
             name=name,
         )
-        return self._complete(weights(inputs), name, last_hidden)
+        return self._complete(weights(inputs), name, last_hidden, joined)
 
     def separable_convolution(
         self,
@@ -128,12 +134,23 @@ class Units:
         """Whether layers have a bias: before a beta "the bias b can be ignored" (section 3.2).
 
         Layer and group normalization do not cancel it exactly; their papers have none there either.
+        Fixup has scalar ones in their place.
         """
+        if self._config.model.residual == "fixup":
+            return False
         return not (self._config.placement == "before" and normalization.has_shift(self._config))
 
-    def _complete(self, values: Any, name: str, last_hidden: bool) -> Any:
+    def _complete(
+        self,
+        values: Any,
+        name: str,
+        last_hidden: bool,
+        joined: Callable[[Any], Any] | None = None,
+    ) -> Any:
         if self._config.placement == "before":
             values = self._normalize(values, name, last_hidden)
+        if joined is not None:
+            values = joined(values)
         self.pre_activations[name] = values
         function = self._activation(values.shape)
         values = keras.layers.Activation(function, name=f"{name}_activation")(values)
