@@ -293,7 +293,7 @@ def test_an_engine_begins_again_with_the_weights_and_batches_of_another_seed():
     engine = build_engine(compositions[0])
     initial = engine.variables()
     setting.advance(engine, 0, 20)
-    small_batches._begin(engine, compositions[1], initial)
+    setting.begin(engine, compositions[1], initial)
     setting.advance(engine, 0, 20)
     again = engine.variables()
     keras.utils.clear_session(free_memory=False)

@@ -146,6 +146,12 @@ EXHIBITS = {
         part="why it works",
     ),
     "depth": Entry("depth.figure", "Gradients over depth", computed="depth", part="why it works"),
+    "residual_networks": Entry(
+        "residual_networks.figure",
+        "Deep residual networks without it",
+        computed="residual_networks",
+        part="why it works",
+    ),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

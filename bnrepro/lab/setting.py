@@ -94,9 +94,11 @@ def begin(engine: Engine, composition: Composition, initial: Arrays) -> None:
     `initial` is its state before its first step; the trainable weights are drawn by `composition`.
     """
     config, model = composition.config.accelerated(), engine.network.model
-    weights = zip(model.trainable_variables, initial_weights(model, config), strict=True)
     engine.config, engine.order = config, engine.build_order(config)
-    engine.assign({**initial, **{f"model/{each.path}": value for each, value in weights}})
+    engine.assign(initial)
+    # What is not drawn is as it stands in the model: as the layer made it, now that it is back.
+    weights = zip(model.trainable_variables, initial_weights(model, config), strict=True)
+    engine.assign({f"model/{each.path}": value for each, value in weights})
 
 
 def advance(engine: Engine, start: int, stop: int) -> int:

@@ -238,6 +238,19 @@ LABORATORY = (
         "makes gradients grow exponentially backward, which layers that add their inputs avoid "
         "(Yang et al. 2019).",
     ),
+    Claim(
+        "D4",
+        "",
+        "Without batch normalization the values of a deep residual network grow exponentially with "
+        "depth, and the first large step throws the loss off; with it neither is so, and larger "
+        "rates are borne (Bjorck et al. 2018).",
+    ),
+    Claim(
+        "D7",
+        "",
+        "Residual networks whose branches begin by adding nothing (SkipInit, De and Smith 2020; "
+        "Fixup, Zhang et al. 2019) train at any depth without it, at smaller rates.",
+    ),
 )
 
 
