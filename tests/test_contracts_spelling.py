@@ -91,6 +91,7 @@ population.every 50                             population50
 batch_normalization.statistics_batch 16         statistics_batch16
 reparametrization spectral                      spectral_normalization
 model.application ResNet50V2                    ResNet50V2
+hidden_dropout 0.5                              hidden_dropout0.5
 """
 
 

@@ -18,6 +18,7 @@ _OF_EVERY_APPLICATION = {
     "model.width": 1.0,
     "model.hidden_layers": 1,
     "lrn": False,
+    "hidden_dropout": 0.0,
     "reparametrization": None,
 }
 
