@@ -146,6 +146,12 @@ EXHIBITS = {
         part="why it works",
     ),
     "depth": Entry("depth.figure", "Gradients over depth", computed="depth", part="why it works"),
+    "dropout": Entry(
+        "dropout.figure",
+        "Dropout, weight decay and batch normalization",
+        computed="dropout",
+        part="why it works",
+    ),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

@@ -9,6 +9,7 @@ from bnrepro.exhibits.adaptation import claims as adaptation
 from bnrepro.exhibits.depth import claims as depth
 from bnrepro.exhibits.depth_by_scale import claims as depth_by_scale
 from bnrepro.exhibits.descent_by_batch import claims as descent_by_batch
+from bnrepro.exhibits.dropout import claims as dropout
 from bnrepro.exhibits.effective_rate import claims as effective_rate
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
@@ -77,6 +78,7 @@ _COMPUTED = (
     moving_averages.JUDGED,
     effective_rate.JUDGED,
     depth.JUDGED,
+    dropout.JUDGED,
     adaptation.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.

@@ -238,6 +238,13 @@ LABORATORY = (
         "makes gradients grow exponentially backward, which layers that add their inputs avoid "
         "(Yang et al. 2019).",
     ),
+    Claim(
+        "G1",
+        "",
+        "Batch normalization takes over a part of what dropout does, so that dropout gains less "
+        "beside it; and dropout before batch normalization leaves inference with variances that "
+        "are too large (Li et al. 2018).",
+    ),
 )
 
 
