@@ -152,6 +152,12 @@ EXHIBITS = {
         computed="dropout",
         part="why it works",
     ),
+    "ghost_batches": Entry(
+        "ghost_batches.figure",
+        "Ghost batches",
+        computed="ghost_batches",
+        part="why it works",
+    ),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

@@ -245,6 +245,13 @@ LABORATORY = (
         "beside it; and dropout before batch normalization leaves inference with variances that "
         "are too large (Li et al. 2018).",
     ),
+    Claim(
+        "G2",
+        "",
+        "With statistics over a part of the mini-batch (ghost batches) a network generalizes "
+        "better, down to a size below which they are too noisy (Hoffer et al. 2017); it is their "
+        "noise that does it (Luo et al. 2019).",
+    ),
 )
 
 

@@ -8,11 +8,6 @@ REASONS = {
         "the study one_change takes the changes back one at a time in BN-x5, on three seeds and as "
         "a hint, without a criterion (bnrepro figure one_change)"
     ),
-    "C19": (
-        "the study batch_size shows how the gap between training and test accuracy changes with "
-        "the mini-batch, but rate and number of steps change with it, and no criterion was fixed "
-        "before its runs"
-    ),
 }
 
 

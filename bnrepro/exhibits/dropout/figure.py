@@ -42,12 +42,12 @@ _PLACES = {
 _CAPTION = (
     "Each network at its best of three rates, chosen on training images that it was not trained "
     "on; three hidden layers of 100 ReLU units, the rate falls as a cosine to a hundredth. Lines: "
-    "medians; marks: seeds. (a, b) Dropout before the classifier, behind the last normalization; L2: "
-    "0.0005 of the squared kernels. Gap: "
-    "accuracy on the training images minus that on the test images; both as the network infers, "
-    "with Algorithm 2's statistics, dropout off. (c) With batch normalization, without L2; before: "
-    "also between the hidden layers, before their normalizations. Test accuracy with the moving "
-    "averages of the training, and with statistics that were computed anew without dropout."
+    "medians; marks: seeds. (a, b) Dropout before the classifier, behind the last normalization; "
+    "L2: 0.0005 of the squared kernels. Gap: accuracy on the training images minus that on the "
+    "test images; both as the network infers, with Algorithm 2's statistics, dropout off. (c) With "
+    "batch normalization, without L2; before: also between the hidden layers, before their "
+    "normalizations. Test accuracy with the moving averages of the training, and with statistics "
+    "that were computed anew without dropout."
 )
 _LEAD = (
     "Dropout hides half of the features from the classifier in every step, so that it cannot rely "
