@@ -4,6 +4,7 @@ from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
@@ -39,15 +40,16 @@ _PLACES = {
     (EVERYWHERE, "accuracy"): Line("before, moving averages", VERMILLION, (0, (5, 2)), "o"),
     (EVERYWHERE, "population"): Line("before, computed anew", ORANGE, "-", "v"),
 }
+# For a legend below the lines, as a share of the axis.
+_ROOM = 0.25
 _CAPTION = (
-    "Each network at its best of three rates, chosen on training images that it was not trained "
-    "on; three hidden layers of 100 ReLU units, the rate falls as a cosine to a hundredth. Lines: "
-    "medians; marks: seeds. (a, b) Dropout before the classifier, behind the last normalization; "
-    "L2: 0.0005 of the squared kernels. Gap: accuracy on the training images minus that on the "
-    "test images; both as the network infers, with Algorithm 2's statistics, dropout off. (c) With "
-    "batch normalization, without L2; before: also between the hidden layers, before their "
-    "normalizations. Test accuracy with the moving averages of the training, and with statistics "
-    "that were computed anew without dropout."
+    "Three hidden layers of 100 ReLU units, each network at its best of three rates, chosen on "
+    "training images that no network was trained on. Lines: medians, and from the lowest to the "
+    "highest seed. (a, b) Dropout before the classifier, behind the last normalization; L2: 0.0005 "
+    "of the squared kernels. Both accuracies of the gap are with Algorithm 2's statistics, dropout "
+    "off. (c) With BN, without L2; before: also between the hidden layers, before their "
+    "normalizations. Inference with moving averages, or with statistics computed anew without "
+    "dropout."
 )
 _LEAD = (
     "Dropout hides half of the features from the classifier in every step, so that it cannot rely "
@@ -96,13 +98,13 @@ def _drawing(cells: pd.DataFrame) -> Drawing:
             "accuracy",
             "(a) Test accuracy",
             _describe(behind, "population"),
-            partial(_draw, rows=behind, column="population", label="test accuracy"),
+            partial(_draw, rows=behind, column="population", label="test accuracy", legend=True),
         ),
         Panel(
             "gap",
             "(b) Training minus test accuracy",
             _describe(behind, "gap"),
-            partial(_draw, rows=behind, column="gap", label="gap", legend=True),
+            partial(_draw, rows=behind, column="gap", label="gap"),
         ),
         Panel(
             "places",
@@ -175,35 +177,41 @@ def _table(cells: pd.DataFrame) -> Table:
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, column: str, label: str, legend: bool = False) -> None:
-    for (network, l2), line in _LINES.items():
+    for place, ((network, l2), line) in enumerate(_LINES.items()):
         own = rows[(rows["network"] == network) & (rows["l2"] == l2)]
-        _line(axes, own, column, line)
+        _line(axes, own, column, line, place)
     axes.set_ylabel(label)
     _dress(axes, legend)
 
 
 def _draw_places(axes: Axes, rows: pd.DataFrame) -> None:
-    for (place, column), line in _PLACES.items():
-        _line(axes, _by_place(rows, place, column), column, line)
+    for number, ((place, column), line) in enumerate(_PLACES.items()):
+        _line(axes, _by_place(rows, place, column), column, line, number)
     axes.set_ylabel("test accuracy")
     _dress(axes, legend=True)
 
 
-def _line(axes: Axes, rows: pd.DataFrame, column: str, line: Line) -> None:
-    median = rows.groupby("dropout")[column].median()
-    axes.plot(rows["dropout"], rows[column], line.marker, color=line.color, markersize=2.5)
+def _line(axes: Axes, rows: pd.DataFrame, column: str, line: Line, place: int) -> None:
+    """The `place`-th of four lines; they stand beside each other, not on each other."""
+    seeds = rows.groupby("dropout")[column]
+    median = seeds.median()
+    at = median.index + 0.012 * (place - 1.5)
+    axes.vlines(at, seeds.min(), seeds.max(), color=line.color, linewidth=1)
     axes.plot(
-        median.index, median, color=line.color, linestyle=line.style, marker=line.marker,
-        markersize=4, label=line.label,
+        at, median, color=line.color, linestyle=line.style, marker=line.marker, markersize=4.5,
+        label=line.label,
     )  # fmt: skip
 
 
 def _dress(axes: Axes, legend: bool) -> None:
     axes.set_xticks([NONE, 0.2, HALF])
     axes.set_xlabel("dropout")
+    axes.yaxis.set_major_locator(MultipleLocator(0.01))
     percent_axis(axes.yaxis)
     if legend:
-        axes.legend(frameon=False, fontsize=7.5)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low - _ROOM * (high - low), high)
+        axes.legend(frameon=False, fontsize=7.5, loc="lower left", ncols=2)
 
 
 def _describe(rows: pd.DataFrame, column: str) -> str:
