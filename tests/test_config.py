@@ -196,9 +196,9 @@ def test_normalization_exists_unless_placement_is_none(config):
 
 
 def test_each_change_of_section_4_2_1_changes_its_own_key():
-    full = compose(["model=inception"]).config
+    full = compose(["model=inception", "hidden_dropout=0.1"]).config
     changed = {
-        "dropout": {"dropout": 0.0},
+        "dropout": {"dropout": 0.0, "hidden_dropout": 0.0},
         "l2": {"l2": full.l2 / 5},
         "decay": {"schedule.decay_steps": full.schedule.decay_steps / 6},
         "lrn": {"lrn": False},

@@ -94,6 +94,7 @@ model.application ResNet50V2                    ResNet50V2
 model.blocks 9                                  blocks9
 model.skip False                                no_skip
 model.residual fixup                            fixup
+hidden_dropout 0.5                              hidden_dropout0.5
 """
 
 

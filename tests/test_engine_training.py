@@ -184,6 +184,33 @@ def test_dropout_stands_before_the_scores_and_scales_what_it_keeps(backend):
         np.testing.assert_allclose(received[path], gradient, atol=1e-6, err_msg=path)
 
 
+BETWEEN = (
+    "model=mlp", "model.hidden_layers=2", "bn=none", "batch_size=1", "hidden_dropout=0.4",
+    "activation=tanh",
+)  # fmt: skip
+
+
+@BACKENDS
+def test_hidden_dropout_stands_between_hidden_layers_and_nowhere_else(backend):
+    """With one example the gradient by the second kernel is an outer product; see above."""
+    answer = gradients(backend, *BETWEEN)
+    received = answer["gradients"]
+    by_hidden = received["hidden_2/bias"]
+    dropped = received["hidden_2/kernel"] @ by_hidden / (by_hidden @ by_hidden)
+    training = numpy_training_of(BETWEEN, answer["weights"])
+    layers, (images, _) = training.network.layers, training.batch(0)
+    first = next(at for at, layer in enumerate(layers) if "hidden_2" in str(layer.name))
+    features = numpy_network.Network(layers[:first]).forward(images, True)[0]
+    mask = np.abs(dropped) > 1e-9
+    np.testing.assert_allclose(dropped, features * mask / 0.6, rtol=1e-6, atol=1e-9)
+    assert 0.45 < mask.mean() < 0.75
+    between = numpy_network.Dropout(0.4, mask)
+    training.network.layers = [*layers[:first], between, *layers[first:]]
+    _, _, expected = training.gradients(0)
+    for path, gradient in expected.items():
+        np.testing.assert_allclose(received[path], gradient, atol=1e-6, err_msg=path)
+
+
 @BACKENDS
 def test_nothing_is_dropped_at_inference(backend):
     answer = ask("scored", DROPPING, backend=backend)
@@ -193,7 +220,8 @@ def test_nothing_is_dropped_at_inference(backend):
 
 @BACKENDS
 def test_the_accelerated_recipe_drops_nothing(backend):
-    answer = gradients(backend, *DROPPING, "accelerate=[dropout]")
+    words = (*DROPPING, "hidden_dropout=0.4", "accelerate=[dropout]")
+    answer = gradients(backend, *words)
     _, _, expected = numpy_training_of(DROPPING, answer["weights"]).gradients(0)
     for path, gradient in expected.items():
         np.testing.assert_allclose(answer["gradients"][path], gradient, atol=1e-9, err_msg=path)

@@ -706,6 +706,65 @@ def test_a_batch_that_cannot_be_cut_into_ghost_batches_is_refused():
     assert np.isfinite(run(layer, random((10, 5)), False)).all()
 
 
+# The noise of ghost batches, without the others in them.
+
+NOISY = ("normalization=noisy_statistics", "batch_size=1024")
+WIDE = (1024, 400)
+
+
+def noise_of(size, values):
+    """(d, s) of each part and unit, (parts, units), from what comes out for what goes in."""
+    layer = layer_of((f"batch_normalization.statistics_batch={size}", *NOISY), values.shape)
+    standardized = (values - values.mean(0)) / np.sqrt(values.var(0) + 1e-5)
+    gamma, beta = learned(layer)
+    outputs = (run(layer, values, True) - beta) / gamma
+    ends = [
+        (part[0], part[-1], out[0], out[-1])
+        for part, out in zip(parts_of(standardized, size), parts_of(outputs, size), strict=True)
+    ]
+    first, last, first_out, last_out = map(np.array, zip(*ends, strict=True))
+    scale = (first - last) / (first_out - last_out)
+    shift = first - first_out * scale
+    each = [np.stack(parts_of(one, size), 1) for one in (standardized, outputs)]
+    close((each[0] - shift) / scale, each[1], 1e-4)
+    return shift, scale, layer
+
+
+@pytest.mark.parametrize("size", [8, 32])
+def test_noisy_statistics_are_as_noisy_as_those_of_parts(size):
+    """As the law says, and as parts of normal values really are."""
+    values = random(WIDE)
+    shift, scale, layer = noise_of(size, values)
+    share, kept = 1 / size - 1 / 1024, (1 - 1 / size) / (1 - 1 / 1024)
+    assert abs(shift.mean()) < 4 * np.sqrt(share / shift.size)
+    assert shift.var() == pytest.approx(share, rel=0.05)
+    assert np.log(scale).var() == pytest.approx(share / 2, rel=0.05)
+    assert np.square(scale).mean() == pytest.approx(kept, rel=0.02)
+    parts = np.array(parts_of(values, size))
+    deviations = parts.std(1) / values.std(0)
+    assert (parts.mean(1) / values.std(0)).var() == pytest.approx(shift.var(), rel=0.05)
+    # The law is of the first order in 1 / size.
+    assert deviations.var() == pytest.approx(scale.var(), rel=2 / size)
+    close(layer.moving_mean, 0.1 * (values.mean(0) + values.std(0) * shift.mean(0)), 1e-4)
+    expected = 0.9 + 0.1 * values.var(0) * np.square(scale).mean(0)
+    close(layer.moving_variance, expected, 1e-4)
+
+
+def test_the_noise_is_drawn_anew_and_is_none_at_inference_or_of_a_whole_batch():
+    values = random((12, 5))
+    words = ("normalization=noisy_statistics", "batch_size=12")
+    parts = layer_of(("batch_normalization.statistics_batch=4", *words), (12, 5))
+    first, second = (run(parts, values, True) for _ in range(2))
+    assert np.abs(first - second).max() > 0.01
+    plain = layer_of((), (12, 5))
+    for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+        getattr(plain, name).assign(array(getattr(parts, name)))
+    close(run(parts, values, False), run(plain, values, False))
+    for size in ("12", "null"):
+        whole = layer_of((f"batch_normalization.statistics_batch={size}", *words), (12, 5))
+        close(run(whole, values, True), run(layer_of((), (12, 5)), values, True))
+
+
 # Algorithm 2.
 
 

@@ -117,6 +117,18 @@ def test_a_signal_during_an_evaluation_changes_nothing_but_when_it_is_made(backe
         assert last["record"][key] == undisturbed["record"][key]
 
 
+@BACKENDS
+def test_statistics_behind_a_dropout_are_of_what_nothing_drops(backend):
+    """Algorithm 2's are of the network that infers; the moving averages saw the dropout (X12)."""
+    words = ("hidden_dropout=0.5", FEW_BATCHES)
+    answer = ask("inferences", (*RUN, *words), 5, backend=backend)
+    training = training_of((*RUN, *words), answer["after"])
+    for received, expected in zip(
+        answer["statistics"], training.population().values(), strict=True
+    ):
+        np.testing.assert_allclose(received, expected, rtol=1e-6)
+
+
 def test_there_are_no_population_statistics_without_batch_normalization():
     answer = recorded("jax", "normalization=layer", POPULATION)
     assert answer["record"]["final_accuracy_population"] is None

@@ -486,6 +486,15 @@ class RunConfig(LaunchConfig):
             "share of the features before the classifier", share_below_one(), number(33, "dropout")
         )
     )
+    hidden_dropout: float = field(
+        metadata=about(
+            "share of the activations between hidden layers, before the next normalization",
+            share_below_one(),
+            number(70, "hidden_dropout"),
+            absent=0.0,
+            ours=True,
+        )
+    )
     l2: float = field(
         metadata=about(
             "weight of the sum of squared kernels in the loss", at_least(0), number(34, "l2_")
@@ -597,7 +606,7 @@ class RunConfig(LaunchConfig):
         """
         changes: dict[str, Any] = {}
         if "dropout" in self.accelerate:
-            changes["dropout"] = 0.0
+            changes["dropout"] = changes["hidden_dropout"] = 0.0
         if "l2" in self.accelerate:
             changes["l2"] = self.l2 / 5
         if "decay" in self.accelerate:

@@ -59,6 +59,7 @@ NORMALIZATIONS = (
     "batch",
     "batch_renorm",
     "noisy_batch",
+    "noisy_statistics",
     "mean_only",
     "layer",
     "group",

@@ -12,12 +12,15 @@ from bnrepro.config.names import (
 )
 from bnrepro.config.own import parse
 
+# Normalizations with statistics over the examples of a mini-batch.
+_OVER_THE_BATCH = ("batch", "batch_renorm", "noisy_batch", "noisy_statistics", "mean_only")
 # What a family of keras.applications has of its own.
 _OF_EVERY_APPLICATION = {
     "activation": "relu",
     "model.width": 1.0,
     "model.hidden_layers": 1,
     "lrn": False,
+    "hidden_dropout": 0.0,
     "reparametrization": None,
 }
 
@@ -117,7 +120,7 @@ def _check_normalization(config: RunConfig) -> None:
             "normalization=layer"
         )
     _check_statistics_batch(config)
-    over_the_batch = config.normalization in ("batch", "batch_renorm", "noisy_batch", "mean_only")
+    over_the_batch = config.normalization in _OVER_THE_BATCH
     if over_the_batch and config.batch_size == 1 and config.model.name in DENSE_MODELS:
         raise ConfigError(
             f"batch_size=1 with normalization={config.normalization} and "
@@ -136,10 +139,10 @@ def _check_statistics_batch(config: RunConfig) -> None:
     if size is None:
         return
     given = f"batch_normalization.statistics_batch={size}"
-    if config.normalization not in (None, "batch"):
+    if config.normalization not in (None, "batch", "noisy_statistics"):
         raise ConfigError(
             f"{given} with normalization={config.normalization}: expected normalization=batch, "
-            "whose statistics can go over parts of a mini-batch; leave it out"
+            "whose statistics can go over parts of a mini-batch, or noisy_statistics; leave it out"
         )
     if config.batch_normalization.statistics != "per_feature_map":
         raise ConfigError(

@@ -105,8 +105,13 @@ def _limited(train: Split, train_examples: int | None) -> Split:
             f"data.train_examples={train_examples}: expected at most {count:,}, the training "
             "images that there are; lower it, or leave it out"
         )
-    _, chosen = hold_out(train.labels, train_examples / count, "train_examples")
-    return train.take(chosen)
+    return parted(train, train_examples)[0]
+
+
+def parted(train: Split, train_examples: int) -> tuple[Split, Split]:
+    """(those that `data.train_examples` chooses of all training images, the others)."""
+    others, chosen = hold_out(train.labels, train_examples / len(train.labels), "train_examples")
+    return train.take(chosen), train.take(others)
 
 
 def hold_out(

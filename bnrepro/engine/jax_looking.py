@@ -16,6 +16,7 @@ from bnrepro.engine.batch import read_images
 from bnrepro.engine.jax_loop import State
 from bnrepro.engine.looking import Looker
 from bnrepro.engine.placement import Placement
+from bnrepro.models.dropout import without_dropout
 
 
 class JaxLooker(Looker):
@@ -118,7 +119,8 @@ class JaxLooker(Looker):
             trainable = [values[f"model/{v.path}"] for v in watched.trainable_variables]
             non_trainable = [values[f"model/{v.path}"] for v in watched.non_trainable_variables]
             batch = self.assembler.assemble(images, jnp.arange(len(images)), {})
-            inner, _ = watched.stateless_call(trainable, non_trainable, batch, training=True)
+            with without_dropout():
+                inner, _ = watched.stateless_call(trainable, non_trainable, batch, training=True)
             # Keras gives a single tensor without its list.
             return reduce(keras.tree.flatten(inner))
 

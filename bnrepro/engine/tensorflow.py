@@ -21,6 +21,7 @@ from bnrepro.engine.contract import Engine
 from bnrepro.engine.loss import add_l2_gradients, cross_entropy, kernel_positions, num_correct
 from bnrepro.engine.segment import Arrays, Inputs
 from bnrepro.models import Network
+from bnrepro.models.dropout import without_dropout
 from bnrepro.records.environment import processor
 
 # Steps of one call: about half a second of work, so that progress moves and a signal is heard.
@@ -177,9 +178,10 @@ class TensorFlowEngine(Engine):
             rows = tf.range(tf.shape(images)[0])
             batch = self.assembler.assemble(images, rows, {})
             # Keras gives a single tensor without its list.
-            return self._undisturbed(
-                lambda: reduce(keras.tree.flatten(watched(batch, training=True)))
-            )
+            with without_dropout():
+                return self._undisturbed(
+                    lambda: reduce(keras.tree.flatten(watched(batch, training=True)))
+                )
 
         return self.compiled(watch)
 

@@ -152,6 +152,18 @@ EXHIBITS = {
         computed="residual_networks",
         part="why it works",
     ),
+    "dropout": Entry(
+        "dropout.figure",
+        "Dropout, weight decay and batch normalization",
+        computed="dropout",
+        part="why it works",
+    ),
+    "ghost_batches": Entry(
+        "ghost_batches.figure",
+        "Ghost batches",
+        computed="ghost_batches",
+        part="why it works",
+    ),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

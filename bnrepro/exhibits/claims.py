@@ -9,12 +9,14 @@ from bnrepro.exhibits.adaptation import claims as adaptation
 from bnrepro.exhibits.depth import claims as depth
 from bnrepro.exhibits.depth_by_scale import claims as depth_by_scale
 from bnrepro.exhibits.descent_by_batch import claims as descent_by_batch
+from bnrepro.exhibits.dropout import claims as dropout
 from bnrepro.exhibits.effective_rate import claims as effective_rate
 from bnrepro.exhibits.error_surface import claims as error_surface
 from bnrepro.exhibits.figure_1 import claims as figure_1
 from bnrepro.exhibits.figure_2 import claims as figure_2
 from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
+from bnrepro.exhibits.ghost_batches import claims as ghost_batches
 from bnrepro.exhibits.judged_claim import JudgedClaim
 from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
@@ -79,6 +81,8 @@ _COMPUTED = (
     effective_rate.JUDGED,
     depth.JUDGED,
     residual_networks.JUDGED,
+    dropout.JUDGED,
+    ghost_batches.JUDGED,
     adaptation.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.

@@ -104,20 +104,43 @@ def train(
         ConfigError: for convolutions on a CPU.
         ValueError: if the last block would not be a whole one.
     """
-    from bnrepro.engine.group import Group
-
     if len(recipes) % block:
         raise ValueError(f"{len(recipes)} networks: expected a multiple of {block}")
-    keras.utils.clear_session(free_memory=False)
-    group = None
+    program = Program()
     for start in range(0, len(recipes), block):
-        members = list(recipes[start : start + block])
-        if group is None:
-            group = Group(cast("JaxEngine", build(members[0])), members)
-            group.compile()
+        yield from program.train(recipes[start : start + block], observe, observed_at)
+
+
+class Program:
+    """What trains one block of networks after the other; it is compiled for the first."""
+
+    def __init__(self) -> None:
+        keras.utils.clear_session(free_memory=False)
+        self._group: Group | None = None
+
+    def train(
+        self,
+        recipes: Sequence[Recipe],
+        observe: Callable[[Engine], Any] | None = None,
+        observed_at: Sequence[int] = (),
+    ) -> list[Trained]:
+        """Train as many networks as the first time, of the same program; see `train`.
+
+        Their engines stand at the end of the training until the next block.
+
+        Raises:
+            ConfigError: for convolutions on a CPU.
+            ValueError: for another number of networks.
+        """
+        from bnrepro.engine.group import Group
+
+        members = list(recipes)
+        if self._group is None:
+            self._group = Group(cast("JaxEngine", build(members[0])), members)
+            self._group.compile()
         else:
-            group.begin(members)
-        yield from _trained(group, members, observe, observed_at)
+            self._group.begin(members)
+        return _trained(self._group, members, observe, observed_at)
 
 
 def _trained(

@@ -1,8 +1,26 @@
 """Dropout whose random state has the same path in every process, as a checkpoint needs it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
+
+_IS_OFF = ContextVar("dropout_is_off", default=False)
+
+
+@contextmanager
+def without_dropout() -> Iterator[None]:
+    """While a program is traced inside, nothing is dropped in training mode either.
+
+    What is looked at in a network behind a dropout, in batch mode, is then free of it.
+    """
+    token = _IS_OFF.set(True)
+    try:
+        yield
+    finally:
+        _IS_OFF.reset(token)
 
 
 @keras.saving.register_keras_serializable("bnrepro")
@@ -21,7 +39,7 @@ class Dropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed, name=f"{self.name}_seed")
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        if not training:
+        if not training or _IS_OFF.get():
             return inputs
         return keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
 

@@ -8,6 +8,7 @@ import keras
 from bnrepro import normalization, own
 from bnrepro.config import ConfigError, RunConfig
 from bnrepro.config.own import parse
+from bnrepro.models.dropout import Dropout
 from bnrepro.models.gelu import gelu
 from bnrepro.models.local_response import LocalResponseNormalization
 from bnrepro.models.spectral_normalization import (
@@ -156,7 +157,14 @@ class Units:
         values = keras.layers.Activation(function, name=f"{name}_activation")(values)
         if self._config.placement == "after":
             values = self._normalize(values, name, last_hidden)
-        return values
+        return values if last_hidden else self._dropped(values, name)
+
+    def _dropped(self, values: Any, name: str) -> Any:
+        """What goes on to the next hidden layer; before the classifier `models.build` drops."""
+        rate = self._config.hidden_dropout
+        if not rate:
+            return values
+        return Dropout(rate, self._config.seed, name=f"{name}_dropout")(values)
 
     def _activation(self, shape: tuple[Any, ...]) -> Any:
         """The activation as Keras takes it; one of somebody's own is kept to its contract."""

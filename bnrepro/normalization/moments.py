@@ -32,6 +32,15 @@ def statistics_rows(layer: keras.layers.Layer, values: Any) -> Any:
     size = getattr(layer, "statistics_batch", None)
     if size is None:
         return ops.reshape(values, (1, -1, number))
+    return parts_of(values, number, size)
+
+
+def parts_of(values: Any, number: int, size: int) -> Any:
+    """Parts of `size` consecutive examples, (parts, rows, statistics), of `number` statistics.
+
+    Raises:
+        ValueError: if the batch is known and is no multiple of `size`.
+    """
     batch, *shape = values.shape
     if batch is not None and batch % size:
         raise ValueError(f"a batch of {batch}: expected a multiple of statistics_batch={size}")

@@ -251,6 +251,20 @@ LABORATORY = (
         "Residual networks whose branches begin by adding nothing (SkipInit, De and Smith 2020; "
         "Fixup, Zhang et al. 2019) train at any depth without it, at smaller rates.",
     ),
+    Claim(
+        "G1",
+        "",
+        "Batch normalization takes over a part of what dropout does, so that dropout gains less "
+        "beside it; and dropout before batch normalization leaves inference with variances that "
+        "are too large (Li et al. 2018).",
+    ),
+    Claim(
+        "G2",
+        "",
+        "With statistics over a part of the mini-batch (ghost batches) a network generalizes "
+        "better, down to a size below which they are too noisy (Hoffer et al. 2017); it is their "
+        "noise that does it (Luo et al. 2019).",
+    ),
 )
 
 

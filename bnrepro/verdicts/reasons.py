@@ -48,6 +48,12 @@ _REASONS = {
         "shorter one, which makes absolute changes small; at long steps, relative to gradient and "
         "weights, they are the larger ones by far."
     ),
+    "C19": (
+        "Not down to four: over 16 examples instead of 256 the gap is smaller on every seed, but "
+        "statistics of four are so noisy that the network no longer learns all of its training "
+        "images (laboratory/ghost_batches/sizes.csv), and a rank correlation over all sizes allows "
+        "for no turn."
+    ),
     "C24": (
         "New means and variances take back what shifts and widens the inputs of the units, as "
         "noise does. The first layer makes of a negative the same numbers with the opposite sign, "
@@ -81,6 +87,12 @@ _REASONS = {
         "first steps and is still on its way when the constant rate has come down to its noise "
         "(laboratory/rate_decay/decays.csv). What a decay takes from the noise it must not take "
         "from the way: the cosine, which keeps large rates longest, ends lowest in all three."
+    ),
+    "G2": (
+        "Noise that is drawn for each unit by itself leaves the gap as it is with whole "
+        "mini-batches. That of a part is another: whoever is in it moves all units together, and "
+        "an example's own value is in its own statistics, so that what is unusual in it is damped. "
+        "Which of the two helps was not measured."
     ),
 }
 

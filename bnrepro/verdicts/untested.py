@@ -4,18 +4,9 @@ from bnrepro.paper import claim
 from bnrepro.verdicts.verdict import UNTESTED, Verdict
 
 REASONS = {
-    "C17": (
-        "the study one_change takes dropout back alone in BN-x5, but on three seeds, and no "
-        "criterion for overfitting was fixed before its runs (bnrepro figure one_change)"
-    ),
     "C18": (
         "the study one_change takes the changes back one at a time in BN-x5, on three seeds and as "
         "a hint, without a criterion (bnrepro figure one_change)"
-    ),
-    "C19": (
-        "the study batch_size shows how the gap between training and test accuracy changes with "
-        "the mini-batch, but rate and number of steps change with it, and no criterion was fixed "
-        "before its runs"
     ),
 }
 

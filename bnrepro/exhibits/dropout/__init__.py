@@ -1,0 +1,1 @@
+"""Dropout, weight decay and batch normalization on little data (G1, C17)."""

@@ -1,0 +1,149 @@
+"""G1: dropout, weight decay and batch normalization on little data, each with and without.
+
+Dropout stands before the classifier, behind the last normalization, as in the paper's network; or
+between the hidden layers too, before the next normalization, whose moving averages then are of
+what dropout has widened (X12; Li et al. 2018, arXiv 1801.05134).
+
+The specification's network is the small cnn on CIFAR-10. Convolutions do not train as one program
+on a CPU, and so many networks one by one would take hours; fully connected ones on 1,000 images of
+MNIST take minutes. Each cell has its own best of three rates, chosen on seeds of their own.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from bnrepro.config import Recipe
+from bnrepro.data import Split
+from bnrepro.lab import grid
+from bnrepro.lab.little_data import (
+    NETWORK,
+    WITH_OR_WITHOUT,
+    Outcome,
+    accuracy_on,
+    lasting,
+    left_out,
+    outcome,
+    write_setting,
+)
+from bnrepro.lab.tables import write_table
+from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
+
+QUESTION = (
+    "What is dropout worth on little data, with and without batch normalization, and what does it "
+    "cost to drop before batch normalization?"
+)
+
+# Around the rates that `rate_sensitivity` found best with ReLU and SGD.
+RATES = {"plain": (0.1, 0.3, 1.0), "batch normalization": (0.3, 1.0, 3.0)}
+_DROPOUTS, _DECAYS = (0.0, 0.2, 0.5), (0.0, 5e-4)
+_PLACES = {"classifier": ("dropout",), "everywhere": ("dropout", "hidden_dropout")}
+
+
+class Cell(NamedTuple):
+    """What is trained with all seeds, at the best of its rates."""
+
+    network: str
+    place: str
+    dropout: float
+    l2: float
+
+
+CELLS = (
+    *(
+        Cell(network, "classifier", dropout, l2)
+        for l2, network, dropout in product(_DECAYS, WITH_OR_WITHOUT, _DROPOUTS)
+    ),
+    *(Cell("batch normalization", "everywhere", dropout, 0.0) for dropout in _DROPOUTS[1:]),
+)
+
+
+class Setting(NamedTuple):
+    """What is trained at a scale; as many networks choose a rate as are trained with it."""
+
+    seeds: Sequence[int]
+    choosing_seeds: Sequence[int]
+    rates: int
+    words: Sequence[str]
+
+
+SETTINGS = {
+    PUBLISHED_SCALE: Setting(
+        (0, 1, 2, 3, 4, 5),
+        (100, 101),
+        3,
+        ("data=mnist", "data.train_examples=1000", *lasting(500), "batch_size=50"),
+    ),
+    SMOKE: Setting(
+        (0, 1),
+        (100,),
+        2,
+        ("data=digits", "data.train_examples=500", *lasting(100), "batch_size=50"),
+    ),
+}
+
+
+class Tried(NamedTuple):
+    """One network that chose a rate, by its accuracy on the images held out."""
+
+    network: str
+    place: str
+    dropout: float
+    l2: float
+    rate: float
+    seed: int
+    held_out_accuracy: float
+
+
+# A row a network after its training.
+COLUMNS = (*Cell._fields, "rate", "seed", *Outcome._fields)
+
+
+def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
+    """Leave `rates.csv` and `cells.csv` in `folder`, a row a network, and `setting.csv`."""
+    setting = SETTINGS[scale]
+    held_out = left_out(*setting.words)
+    tried: list[Tried] = []
+    rows: list[tuple[object, ...]] = []
+    for cell in CELLS:
+        program = grid.Program()
+        tried += _tried(program, cell, setting, held_out)
+        rate = best_rate(tried, cell)
+        recipes = [recipe(cell, rate, seed, setting) for seed in setting.seeds]
+        trained = zip(setting.seeds, program.train(recipes), strict=True)
+        rows += [(*cell, rate, seed, *outcome(one)) for seed, one in trained]
+    write_table(folder / "rates.csv", Tried._fields, tried)
+    write_table(folder / "cells.csv", COLUMNS, rows)
+    write_setting(folder, *setting.words)
+
+
+def best_rate(tried: Sequence[Tried], cell: Cell) -> float:
+    """The rate with the best sum of accuracies; the smaller one of two that are as good."""
+    sums: dict[float, float] = {}
+    for one in tried:
+        if Cell(one.network, one.place, one.dropout, one.l2) == cell:
+            sums[one.rate] = sums.get(one.rate, 0) + one.held_out_accuracy
+    return min(sums, key=lambda rate: (-sums[rate], rate))
+
+
+def recipe(cell: Cell, rate: float, seed: int, setting: Setting) -> Recipe:
+    """What trains one of the networks."""
+    dropping = [f"{key}={cell.dropout}" for key in _PLACES[cell.place]]
+    return grid.recipe(
+        *NETWORK,
+        *setting.words,
+        WITH_OR_WITHOUT[cell.network],
+        *dropping,
+        f"l2={cell.l2}",
+        f"learning_rate={rate}",
+        f"seed={seed}",
+    )
+
+
+def _tried(program: grid.Program, cell: Cell, setting: Setting, held_out: Split) -> Iterator[Tried]:
+    rates = RATES[cell.network][: setting.rates]
+    each = [(rate, seed) for rate in rates for seed in setting.choosing_seeds]
+    trained = program.train([recipe(cell, *one, setting) for one in each])
+    for (rate, seed), one in zip(each, trained, strict=True):
+        yield Tried(*cell, rate, seed, accuracy_on(one, held_out))

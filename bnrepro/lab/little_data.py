@@ -1,0 +1,87 @@
+"""Networks that learn a few training images by heart: how they are scored, and on which images.
+
+Where a rate is chosen, it is by training images that no network is trained on; the evaluation split
+has no part in it.
+"""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bnrepro import data
+from bnrepro.data import Split
+from bnrepro.data.dataset import parted
+from bnrepro.engine import Engine
+from bnrepro.lab import grid
+from bnrepro.lab.tables import write_table
+
+# Three hidden layers of 100 ReLU units. The rate falls to a hundredth, so that what is judged does
+# not depend on where the last step went.
+NETWORK = (
+    *("model=mlp", "activation=relu", "initializer=he", "optimizer=sgd"),
+    *("schedule=cosine", "schedule.decay_rate=0.01"),
+)
+WITH_OR_WITHOUT = {"plain": "bn=none", "batch normalization": "bn=x1"}
+# Images for the choice of a rate.
+_HELD_OUT = 5_000
+
+
+class Outcome(NamedTuple):
+    """What a network does after its training; nan if it diverged.
+
+    `accuracy` is on the test images as the network infers, with moving averages where there are
+    such. The other numbers are with Algorithm 2's statistics over all training images, dropout off;
+    without batch normalization there is one way to infer, and `population` is `accuracy`.
+    """
+
+    accuracy: float
+    population: float
+    loss: float
+    train_accuracy: float
+    train_loss: float
+
+
+def outcome(trained: grid.Trained) -> Outcome:
+    """The outcome of a training; to be asked before the next block begins."""
+    if trained.diverged_at is not None:
+        return Outcome(*(math.nan,) * 5)
+    return Outcome(trained.score()[1], *_with_population(trained.engine))
+
+
+def _with_population(engine: Engine) -> tuple[float, float, float, float]:
+    is_normalized = engine.network.batch_normalizations
+    batches = engine.order.steps_per_epoch
+    statistics = engine.population_statistics(batches) if is_normalized else []
+    with engine.inferring_with(statistics):
+        loss, accuracy = engine.score(engine.dataset.evaluation)
+        train_loss, train_accuracy = engine.score(engine.dataset.train)
+    return accuracy, loss, train_accuracy, train_loss
+
+
+def lasting(steps: int) -> tuple[str, str]:
+    """The words of a training of so many steps."""
+    return f"train_steps={steps}", f"schedule.decay_steps={steps}"
+
+
+def left_out(*words: str) -> Split:
+    """Training images of the data set that no network of those words is trained on."""
+    config = grid.recipe(*NETWORK, *words).data
+    everything = data.load(replace(config, train_examples=None)).train
+    _, others = parted(everything, config.train_examples or len(everything.labels))
+    return others.take(np.arange(min(_HELD_OUT, len(others.labels))))
+
+
+def accuracy_on(trained: grid.Trained, held_out: Split) -> float:
+    """The accuracy on images held out, as the network infers; 0 if it diverged."""
+    return 0.0 if trained.diverged_at is not None else trained.engine.score(held_out)[1]
+
+
+def write_setting(folder: Path, *words: str) -> None:
+    """Leave in `setting.csv` what all networks of those words share."""
+    config = grid.recipe(*NETWORK, *words)
+    shared = (config.data.name, config.data.train_examples, config.train_steps, config.batch_size)
+    columns = ("data", "train_examples", "train_steps", "batch_size")
+    write_table(folder / "setting.csv", columns, [shared])
