@@ -58,10 +58,23 @@ NORMALIZATIONS = (
     "batch_renorm",
     "noisy_batch",
     "mean_only",
+    "l1_norm",
+    "l2_norm",
+    "linf_norm",
     "layer",
     "group",
     "instance",
     "noise",
+)
+# Those whose statistics see other examples than their own.
+OVER_THE_BATCH = (
+    "batch",
+    "batch_renorm",
+    "noisy_batch",
+    "mean_only",
+    "l1_norm",
+    "l2_norm",
+    "linf_norm",
 )
 REPARAMETRIZATIONS = ("weight", "weight_from_data", "spectral")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "elu", "gelu", "linear")
