@@ -34,7 +34,9 @@ TRAININGS = {
     "batch renormalization": (*MLP, "normalization=batch_renorm", f"train_steps={STEPS}"),
     "l1 normalization": (*MLP, "normalization=l1_norm"),
     "l2 normalization, convolutions": ("model=cnn", "model.width=0.1", "normalization=l2_norm"),
-    "l-infinity normalization": (*MLP, "normalization=linf_norm", "placement=after"),
+    "l-infinity normalization": (
+        *MLP, "normalization=linf_norm", "placement=after", "learning_rate=1",
+    ),
     "layer normalization": (*MLP, "normalization=layer", "placement=after"),
     "group normalization": (*MLP, "normalization=group", "group_size=5"),
     "weight normalization, L2": (

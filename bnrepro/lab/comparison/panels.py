@@ -28,9 +28,15 @@ _DASHED, _DOTTED, _MIXED = (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5))
 _KNOWN = {
     "batch": Line("batch", BLUE, "-", "s"),
     "batch_renorm": Line("batch renorm", WINE, _MIXED, "P"),
+    "noisy_batch": Line("noisy batch", INK, _DOTTED, "*"),
+    "mean_only": Line("mean only", GREEN, "-", "h"),
+    "l1_norm": Line("l1 norm", VERMILLION, _DASHED, "<"),
+    "l2_norm": Line("l2 norm", BROWN, _DOTTED, ">"),
+    "linf_norm": Line("linf norm", OLIVE, _MIXED, "d"),
     "layer": Line("layer", GREEN, _DASHED, "D"),
     "group": Line("group", ORANGE, _DOTTED, "^"),
     "instance": Line("instance", PURPLE, _MIXED, "v"),
+    "noise": Line("noise", GRAY, _DASHED, "X"),
     "none": Line("none", GRAY, _DOTTED, "x"),
 }
 # Of somebody's own, in the order in which they are named.
