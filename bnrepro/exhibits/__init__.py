@@ -146,6 +146,12 @@ EXHIBITS = {
         part="why it works",
     ),
     "depth": Entry("depth.figure", "Gradients over depth", computed="depth", part="why it works"),
+    "linear_unit": Entry(
+        "linear_unit.figure",
+        "One linear unit",
+        computed="linear_unit",
+        part="why it works",
+    ),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

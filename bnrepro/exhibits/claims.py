@@ -16,6 +16,7 @@ from bnrepro.exhibits.figure_2 import claims as figure_2
 from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.judged_claim import JudgedClaim
+from bnrepro.exhibits.linear_unit import claims as linear_unit
 from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.rate_decay import claims as rate_decay
@@ -77,6 +78,7 @@ _COMPUTED = (
     moving_averages.JUDGED,
     effective_rate.JUDGED,
     depth.JUDGED,
+    linear_unit.JUDGED,
     adaptation.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.

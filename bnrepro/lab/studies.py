@@ -23,6 +23,7 @@ STUDIES = {
     "moving_averages": "float32",
     "effective_rate": "float32",
     "depth": "float64",
+    "linear_unit": "float64",
     "adaptation": "float32",
     "rate_sensitivity": "float32",
     "depth_by_scale": "float32",

@@ -238,6 +238,13 @@ LABORATORY = (
         "makes gradients grow exponentially backward, which layers that add their inputs avoid "
         "(Yang et al. 2019).",
     ),
+    Claim(
+        "D8",
+        "",
+        "Statistics of M examples in place of the population's act as a penalty that shrinks like "
+        "1/M (Luo et al. 2019); with its length apart from its direction least squares is not "
+        "convex any more, and descent still arrives linearly (Kohler et al. 2019).",
+    ),
 )
 
 
