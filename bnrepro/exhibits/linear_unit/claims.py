@@ -79,4 +79,4 @@ def _over_bound(rows: pd.DataFrame) -> float:
     return float((own.iloc[1:].to_numpy() / bound).max())
 
 
-JUDGED = ComputedClaims(STUDY, ("gaps", "descents"), CRITERIA, _measures)
+JUDGED = ComputedClaims(STUDY, ("gaps", "descents", "arrivals"), CRITERIA, _measures)
