@@ -39,7 +39,7 @@ _VALUES: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]]
 }
 SIZES = (4, 8, 16, 32, 64, 128)
 CONDITION, STEPS = 100.0, 600
-# The steps that are kept, and the share of the first loss at which descent has arrived.
+# The first steps are kept, then every sixth; and the share of the first loss at which descent has arrived.
 _EVERY, _ARRIVED = 6, 1e-3
 LEAST_SQUARES, NORMALIZED = "least squares", "normalized, rate by length"
 CONSTANT, WHITENED = "normalized, constant rate", "whitened"
@@ -83,7 +83,7 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     seeds = _SEEDS[scale]
     found = list(descents(seeds))
     write_table(folder / "gaps.csv", GapRow._fields, gaps(seeds))
-    kept = (row for row in found if row.step % _EVERY == 0)
+    kept = (row for row in found if row.step < _EVERY or row.step % _EVERY == 0)
     write_table(folder / "descents.csv", DescentRow._fields, kept, rounding=0, digits=_DIGITS)
     write_table(folder / "arrivals.csv", ArrivalRow._fields, arrivals(found))
 
