@@ -84,4 +84,4 @@ def tables(power=-1.0, factor=1.0, shrink=0.97):
 )
 def test_the_claim_is_judged_by_exponent_size_and_bound(found, fails):
     verdicts = dict(zip(claims.CRITERIA, claims.JUDGED.verdicts(found), strict=True))
-    assert {key for key, each in verdicts.items() if each.outcome != "reproduced"} == fails
+    assert {key for key, each in verdicts.items() if each.verdict != "reproduced"} == fails

@@ -91,6 +91,12 @@ EXHIBITS = {
         "smoothness",
         part="why it works",
     ),
+    "lp_norms": Entry(
+        "lp_norms.figure",
+        "Must it be the deviation?",
+        computed="lp_norms",
+        part="why it works",
+    ),
     "largest_rate": Entry(
         "largest_rate", "The largest rate that trains", "largest_rate", part="why it works"
     ),

@@ -17,6 +17,7 @@ from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.judged_claim import JudgedClaim
 from bnrepro.exhibits.linear_unit import claims as linear_unit
+from bnrepro.exhibits.lp_norms import claims as lp_norms
 from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.rate_decay import claims as rate_decay
@@ -70,6 +71,7 @@ CRITERIA: dict[str, SeedCriterion] = {
 _COMPUTED = (
     error_surface.JUDGED,
     covariate_shift_claims.LINEAR,
+    lp_norms.JUDGED,
     rate_sensitivity.JUDGED,
     depth_by_scale.JUDGED,
     descent_by_batch.JUDGED,

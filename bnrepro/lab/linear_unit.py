@@ -39,7 +39,7 @@ _VALUES: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]]
 }
 SIZES = (4, 8, 16, 32, 64, 128)
 CONDITION, STEPS = 100.0, 600
-# The first steps are kept, then every sixth; and the share of the first loss at which descent has arrived.
+# The first steps are kept, then every sixth; descent has arrived at a share of the first loss.
 _EVERY, _ARRIVED = 6, 1e-3
 LEAST_SQUARES, NORMALIZED = "least squares", "normalized, rate by length"
 CONSTANT, WHITENED = "normalized, constant rate", "whitened"

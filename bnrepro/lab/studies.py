@@ -24,6 +24,7 @@ STUDIES = {
     "effective_rate": "float32",
     "depth": "float64",
     "linear_unit": "float64",
+    "lp_norms": "float64",
     "adaptation": "float32",
     "rate_sensitivity": "float32",
     "depth_by_scale": "float32",

@@ -180,6 +180,18 @@ LABORATORY = (
         "gradient when the layers before it make their step (Santurkar et al. 2018, section 2.2).",
     ),
     Claim(
+        "A4",
+        "",
+        "Divided by an l_p norm in place of the deviation, values train as well: l1 best in a deep "
+        "linear network (Santurkar et al. 2018, section 3.3).",
+    ),
+    Claim(
+        "A5",
+        "",
+        "In a deep linear network, too, loss and gradient change less along the gradient with "
+        "batch normalization (Santurkar et al. 2018, figure 10).",
+    ),
+    Claim(
         "F1",
         "",
         "Batch normalization widens the window of good learning rates, of gradient descent and "
