@@ -276,6 +276,45 @@ class MeanOnlyNormalization(Layer):
         return self.mean, m / (m - 1) * self.x.var(self.axes)
 
 
+class LpNormalization(Normalization):
+    """By the mean and the average l_p norm, over all axes but the last (arXiv 1805.11604, 3.3)."""
+
+    def __init__(self, name, epsilon, momentum, norm):
+        super().__init__(name, epsilon)
+        self.momentum, self.norm = momentum, norm
+
+    def standardized(self, x):
+        self.axes, sizes = tuple(range(x.ndim - 1)), np.abs(x)
+        self.mean = x.mean(self.axes)
+        self.size = {
+            "l1": lambda: sizes.mean(self.axes),
+            "l2": lambda: np.sqrt((x**2).mean(self.axes)),
+            "linf": lambda: sizes.max(self.axes),
+        }[self.norm]()
+        batch = {"moving_mean": self.mean, "moving_norm": self.size}
+        self.statistics = {
+            name: self.momentum * old + (1 - self.momentum) * batch[name]
+            for name, old in self.statistics.items()
+        }
+        return (x - self.mean) / np.sqrt(self.size**2 + self.epsilon)
+
+    def standardized_backward(self, dx_hat):
+        count, largest = self.x.size / self.x.shape[-1], np.abs(self.x) == self.size
+        slope = {
+            "l1": lambda: np.sign(self.x) / count,
+            "l2": lambda: self.x / (count * self.size),
+            # Where several values are the largest, each has its share.
+            "linf": lambda: np.sign(self.x) * largest / largest.sum(self.axes),
+        }[self.norm]()
+        root = np.sqrt(self.size**2 + self.epsilon)
+        through_size = (dx_hat * self.x_hat).sum(self.axes) * self.size / root**2
+        return (dx_hat - dx_hat.mean(self.axes)) / root - through_size * slope
+
+    def inferred(self, x):
+        size = np.sqrt(self.statistics["moving_norm"] ** 2 + self.epsilon)
+        return (x - self.statistics["moving_mean"]) / size
+
+
 class BatchRenormalization(Normalization):
     """Algorithm 1 of https://arxiv.org/abs/1702.03275, over all axes but the last."""
 
@@ -452,6 +491,9 @@ def normalization_of(config, name, size):
         return BatchNormalization(name, epsilon, config.batch_normalization.momentum)
     if config.normalization == "mean_only":
         return MeanOnlyNormalization(name, config.batch_normalization.momentum)
+    if config.normalization.endswith("_norm"):
+        norm = config.normalization.removesuffix("_norm")
+        return LpNormalization(name, epsilon, config.batch_normalization.momentum, norm)
     if config.normalization == "batch_renorm":
         return BatchRenormalization(name, epsilon, config.train_steps)
     if ":RMSNorm" in config.normalization:

@@ -34,6 +34,8 @@ def project(word):
         # weight vector re-scaling, dataset re-scaling and re-centering, single case re-scaling.
         ("batch", "yes no yes yes yes no"),
         ("layer", "yes yes no yes no yes"),
+        # Its size is taken before the mean is.
+        ("l1_norm", "yes no yes yes no no"),
         ("none", "no no no no no no"),
     ],
 )
@@ -55,6 +57,33 @@ def test_invariances_are_those_of_the_table(word, expected):
 )
 def test_statistics_are_over_what_the_normalization_is_named_for(word, expected):
     assert answers(dependence.measure, project(word))["statistics_over"].text == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("batch", "biased, 1/m"),
+        ("l1_norm", "none: divides by mean |x|"),
+        ("l2_norm", "none: divides by √(mean x²)"),
+        ("linf_norm", "none: divides by max |x|"),
+        ("mean_only", "does not normalize"),
+    ],
+)
+def test_what_values_are_divided_by_is_found(word, text):
+    assert answers(dependence.measure, project(word), VECTORS)["variance"].text == text
+
+
+@pytest.mark.parametrize("measure", [backward.measure, edges.measure])
+@pytest.mark.parametrize("word", ["noisy_batch", "noise"])
+def test_random_numbers_are_no_fault(word, measure):
+    found = answers(measure, project(word), VECTORS)
+    assert {finding.judgement for finding in found.values()} <= {"yes", "no", "text"}
+
+
+def test_a_layer_of_random_numbers_comes_back_from_its_config(monkeypatch):
+    monkeypatch.setattr(states, "_MOST_STEPS", 50)
+    found = answers(states.measure, project("noisy_batch"), VECTORS)
+    assert [name for name, finding in found.items() if finding.judgement == "fault"] == []
 
 
 @pytest.mark.parametrize("measure", [dependence.measure, states.measure, backward.measure])

@@ -168,6 +168,7 @@ def test_the_defaults_are_valid(config):
         ({"batch_size": 1}, "one value is its own mean"),
         ({"batch_size": 1, "normalization": "batch_renorm"}, "one value is its own mean"),
         ({"batch_size": 1, "normalization": "mean_only"}, "one value is its own mean"),
+        ({"batch_size": 1, "normalization": "l1_norm"}, "one value is its own mean"),
         (
             {"batch_size": 1, "reparametrization": "weight_from_data", "normalization": "layer"},
             "batch_size=1 with reparametrization=weight_from_data",

@@ -17,6 +17,7 @@ NETWORKS = {
     "ghost": ("model=mlp", "batch_size=64", "batch_normalization.statistics_batch=16"),
     "spectral": ("model=mlp", "batch_size=64", "reparametrization=spectral", MEAN_ONLY),
     "weight": ("model=mlp", "batch_size=64", "reparametrization=weight_from_data", MEAN_ONLY),
+    "linf": ("model=mlp", "normalization=linf_norm", "batch_size=64"),
     "noise": ("model=mlp", "normalization=noisy_batch", "batch_size=64"),
 }
 SLOW = {"inception": ("model=inception", "bn=x5", "lrn=true", "batch_size=16")}

@@ -32,6 +32,11 @@ TRAININGS = {
                          "schedule.decay_steps=9", "schedule.decay_rate=0.1"),
     # Over the whole range of its limits: these steps are taken as the 160,000 of its paper.
     "batch renormalization": (*MLP, "normalization=batch_renorm", f"train_steps={STEPS}"),
+    "l1 normalization": (*MLP, "normalization=l1_norm"),
+    "l2 normalization, convolutions": ("model=cnn", "model.width=0.1", "normalization=l2_norm"),
+    "l-infinity normalization": (
+        *MLP, "normalization=linf_norm", "placement=after", "learning_rate=1",
+    ),
     "layer normalization": (*MLP, "normalization=layer", "placement=after"),
     "group normalization": (*MLP, "normalization=group", "group_size=5"),
     "weight normalization, L2": (

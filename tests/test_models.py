@@ -268,7 +268,9 @@ def test_dropout_keeps_a_share_and_scales_it_up():
 
 # Keras's own saving with NumPy 2.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize("normalization", ["batch", "batch_renorm", "noisy_batch", "group"])
+@pytest.mark.parametrize(
+    "normalization", ["batch", "batch_renorm", "noisy_batch", "linf_norm", "group"]
+)
 def test_a_saved_model_is_the_same_when_loaded(normalization, tmp_path):
     words = ("model=inception", "model.width=0.05", f"normalization={normalization}", "lrn=true")
     model = build(*words, "dropout=0.4").model

@@ -466,9 +466,12 @@ def test_the_averages_of_batch_renormalization_begin_as_a_plain_mean():
 
 # What holds for several.
 
+LP = {name: f"normalization={name}_norm" for name in ("l1", "l2", "linf")}
+
 EVERY = {
     **{f"batch, {kind}": words for kind, (words, _, _) in BATCH.items()},
     "batch_renorm": RENORM,
+    **{name: (words,) for name, words in LP.items()},
     "layer": ("normalization=layer",),
     "group": ("normalization=group", "group_size=2"),
     "instance": ("model=inception", "normalization=instance"),
@@ -615,6 +618,88 @@ def test_mean_only_infers_with_its_moving_mean(shape):
     expected = fresh - 0.2 * values.mean(axes) + array(layer.beta)
     close(run(layer, fresh, False), expected)
     close(layer.moving_mean, 0.2 * values.mean(axes))
+
+
+# Normalization by l_p norms.
+
+LP_SHAPES = pytest.mark.parametrize("shape", [DENSE, CONVOLUTION])
+
+
+def size_of(name, values):
+    """s_p of each feature map, and its derivative by the values."""
+    axes = tuple(range(values.ndim - 1))
+    count = values.size / values.shape[-1]
+    if name == "l1":
+        return np.abs(values).mean(axes), np.sign(values) / count
+    if name == "l2":
+        size = np.sqrt((values**2).mean(axes))
+        return size, values / (count * size)
+    size = np.abs(values).max(axes)
+    return size, np.where(np.abs(values) == size, np.sign(values), 0)
+
+
+@PRECISIONS
+@pytest.mark.parametrize("name", LP)
+@LP_SHAPES
+def test_lp_normalization_follows_its_formula_and_gradients(shape, name, precision, tolerance):
+    """y = gamma (x - mean) / sqrt(s^2 + epsilon) + beta, differentiated by hand."""
+    use(precision)
+    layer, values, upstream = layer_of((LP[name],), shape), random(shape), random(shape, 1)
+    (gamma, beta), axes = learned(layer), tuple(range(values.ndim - 1))
+    size, by_values = size_of(name, values)
+    root = np.sqrt(size**2 + EPSILON)
+    x_hat = (values - values.mean(axes)) / root
+    close(run(layer, values, True), gamma * x_hat + beta, tolerance)
+    dx, dgamma, dbeta = gradients(layer_of((LP[name],), shape), values, upstream)
+    dx_hat = gamma * upstream
+    through_size = -(dx_hat * x_hat).sum(axes) * size / root**2 * by_values
+    close(dx, (dx_hat - dx_hat.mean(axes)) / root + through_size, tolerance)
+    close(dgamma, (upstream * x_hat).sum(axes), tolerance)
+    close(dbeta, upstream.sum(axes), tolerance)
+
+
+@pytest.mark.parametrize("name", LP)
+@LP_SHAPES
+def test_lp_normalization_infers_with_its_moving_averages(shape, name):
+    words = (LP[name], "batch_normalization.momentum=0.8")
+    layer, values, fresh = layer_of(words, shape), random(shape), random(shape, 2)
+    (gamma, beta), axes = learned(layer), tuple(range(values.ndim - 1))
+    run(layer, values, True)
+    mean, size = 0.2 * values.mean(axes), 0.8 + 0.2 * size_of(name, values)[0]
+    expected = gamma * (fresh - mean) / np.sqrt(size**2 + EPSILON) + beta
+    close(run(layer, fresh, False), expected)
+    close(layer.moving_mean, mean)
+    close(layer.moving_norm, size)
+
+
+@LP_SHAPES
+def test_l2_normalization_of_values_of_mean_zero_is_batch_normalization(shape):
+    """Outputs and gradients; only the other norms are something else there."""
+    axes = tuple(range(len(shape) - 1))
+    values, upstream = random(shape), random(shape, 1)
+    values = values - values.mean(axes)
+    batch, *others = (layer_of(words, shape) for words in ((), *((word,) for word in LP.values())))
+    outputs = run(batch, values, True)
+    by_inputs = gradients(batch, values, upstream)
+    for name, layer in zip(LP, others, strict=True):
+        is_same = np.allclose(run(layer, values, True), outputs, rtol=1e-9)
+        assert is_same == (name == "l2")
+    for received, expected in zip(gradients(others[1], values, upstream), by_inputs, strict=True):
+        close(received, expected)
+
+
+@pytest.mark.parametrize("name", LP)
+def test_the_size_of_lp_normalization_is_taken_before_the_mean_is(name):
+    """A shift changes the outputs, by one factor; the scale of the inputs does not."""
+    words = (LP[name], "batch_normalization.epsilon=1e-30", "batch_normalization.beta=false")
+    values = np.abs(random(DENSE)) + 1
+    outputs, scaled, shifted = (
+        run(layer_of(words, DENSE), each, True) for each in (values, 7 * values, values + 3)
+    )
+    close(scaled, outputs)
+    ratio = shifted / outputs
+    close(ratio, ratio[:1].repeat(len(ratio), 0))
+    assert ratio.max() < 0.9
 
 
 # Ghost batches: parts of a mini-batch with statistics of their own.

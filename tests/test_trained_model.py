@@ -44,6 +44,7 @@ def test_what_there_is_to_use_is_what_is_shown():
         ["model=inception", "batch_normalization.statistics=per_activation_last"],
         ["model=cnn", "batch_normalization.statistics_batch=4"],
         ["model=cnn", "reparametrization=weight", "normalization=mean_only"],
+        ["model=cnn", "normalization=l1_norm"],
         ["model=cnn", "reparametrization=spectral", "bn=none"],
         ["model=resnet", "bn=none", "model.residual=fixup"],
     ],

@@ -443,7 +443,8 @@ class RunConfig(LaunchConfig):
     )
     normalization: str | None = field(
         metadata=about(
-            "batch (null), batch_renorm, noisy_batch, mean_only, layer, group, instance, or noise",
+            "batch (null), batch_renorm, noisy_batch, noisy_statistics, mean_only, l1_norm, "
+            "l2_norm, linf_norm, layer, group, instance, or noise",
             word=itself(3, (None, "unnormalized")),
             choices=NORMALIZATIONS,
             takes_own=True,

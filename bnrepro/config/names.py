@@ -61,10 +61,24 @@ NORMALIZATIONS = (
     "noisy_batch",
     "noisy_statistics",
     "mean_only",
+    "l1_norm",
+    "l2_norm",
+    "linf_norm",
     "layer",
     "group",
     "instance",
     "noise",
+)
+# Those whose statistics see other examples than their own.
+OVER_THE_BATCH = (
+    "batch",
+    "batch_renorm",
+    "noisy_batch",
+    "noisy_statistics",
+    "mean_only",
+    "l1_norm",
+    "l2_norm",
+    "linf_norm",
 )
 REPARAMETRIZATIONS = ("weight", "weight_from_data", "spectral")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "elu", "gelu", "linear")

@@ -9,11 +9,11 @@ from bnrepro.config.names import (
     APPLICATIONS_WITHOUT_BATCH_NORMALIZATION,
     DENSE_MODELS,
     MODELS_WITH_DENSE_UNITS,
+    OVER_THE_BATCH,
 )
 from bnrepro.config.own import parse
 
 # Normalizations with statistics over the examples of a mini-batch.
-_OVER_THE_BATCH = ("batch", "batch_renorm", "noisy_batch", "noisy_statistics", "mean_only")
 # What a family of keras.applications has of its own.
 _OF_EVERY_APPLICATION = {
     "activation": "relu",
@@ -120,8 +120,11 @@ def _check_normalization(config: RunConfig) -> None:
             "normalization=layer"
         )
     _check_statistics_batch(config)
-    over_the_batch = config.normalization in _OVER_THE_BATCH
-    if over_the_batch and config.batch_size == 1 and config.model.name in DENSE_MODELS:
+    if (
+        config.normalization in OVER_THE_BATCH
+        and config.batch_size == 1
+        and config.model.name in DENSE_MODELS
+    ):
         raise ConfigError(
             f"batch_size=1 with normalization={config.normalization} and "
             f"model={config.model.name}: one value is its own mean, so that the network sees "

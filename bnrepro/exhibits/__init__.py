@@ -91,6 +91,12 @@ EXHIBITS = {
         "smoothness",
         part="why it works",
     ),
+    "lp_norms": Entry(
+        "lp_norms.figure",
+        "Must it be the deviation?",
+        computed="lp_norms",
+        part="why it works",
+    ),
     "largest_rate": Entry(
         "largest_rate", "The largest rate that trains", "largest_rate", part="why it works"
     ),
@@ -162,6 +168,12 @@ EXHIBITS = {
         "ghost_batches.figure",
         "Ghost batches",
         computed="ghost_batches",
+        part="why it works",
+    ),
+    "linear_unit": Entry(
+        "linear_unit.figure",
+        "One linear unit",
+        computed="linear_unit",
         part="why it works",
     ),
     "adaptation": Entry(

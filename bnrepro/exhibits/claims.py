@@ -18,6 +18,8 @@ from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.ghost_batches import claims as ghost_batches
 from bnrepro.exhibits.judged_claim import JudgedClaim
+from bnrepro.exhibits.linear_unit import claims as linear_unit
+from bnrepro.exhibits.lp_norms import claims as lp_norms
 from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.rate_decay import claims as rate_decay
@@ -72,6 +74,7 @@ CRITERIA: dict[str, SeedCriterion] = {
 _COMPUTED = (
     error_surface.JUDGED,
     covariate_shift_claims.LINEAR,
+    lp_norms.JUDGED,
     rate_sensitivity.JUDGED,
     depth_by_scale.JUDGED,
     descent_by_batch.JUDGED,
@@ -83,6 +86,7 @@ _COMPUTED = (
     residual_networks.JUDGED,
     dropout.JUDGED,
     ghost_batches.JUDGED,
+    linear_unit.JUDGED,
     adaptation.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.

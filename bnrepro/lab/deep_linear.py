@@ -12,7 +12,7 @@ Ours: summed; entries of variance 1. Averaged, rates would be a thousand times a
 All seeds are one computation: arrays begin with an axis of seeds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -70,7 +70,32 @@ class Loss(NamedTuple):
     gradient: Network
 
 
-def loss(network: Network, inputs: np.ndarray, targets: np.ndarray) -> Loss:
+class Normalized(NamedTuple):
+    """Values (seeds, examples, size) without their mean, times the scale (seeds, 1, size).
+
+    `along` says how the scale moves with the values: a gradient `inner` for what is normalized is
+    `scale * (inner - mean(inner) - along * mean(inner * standard))` for the values.
+    """
+
+    standard: np.ndarray
+    scale: np.ndarray
+    along: np.ndarray
+
+
+Normalize = Callable[[np.ndarray], Normalized]
+
+
+def by_deviation(values: np.ndarray) -> Normalized:
+    """Batch normalization."""
+    mean, variance = values.mean(1, keepdims=True), values.var(1, keepdims=True)
+    scale = 1 / np.sqrt(variance + EPSILON)
+    standard = (values - mean) * scale
+    return Normalized(standard, scale, standard)
+
+
+def loss(
+    network: Network, inputs: np.ndarray, targets: np.ndarray, normalize: Normalize = by_deviation
+) -> Loss:
     """The squared error summed over examples; inputs and targets are (seeds, examples, size)."""
     seen, normalized = [], []
     values = inputs
@@ -78,11 +103,11 @@ def loss(network: Network, inputs: np.ndarray, targets: np.ndarray) -> Loss:
         seen.append(values)
         values = values @ weights
         if layer < len(network.gammas):
-            mean, variance = values.mean(1, keepdims=True), values.var(1, keepdims=True)
-            scale = 1 / np.sqrt(variance + EPSILON)
-            standard = (values - mean) * scale
-            normalized.append((standard, scale))
-            values = standard * network.gammas[layer][:, None] + network.betas[layer][:, None]
+            normalized.append(normalize(values))
+            values = (
+                normalized[-1].standard * network.gammas[layer][:, None]
+                + network.betas[layer][:, None]
+            )
     errors = values - targets
     return Loss((errors**2).sum((1, 2)), _backward(network, seen, normalized, 2 * errors))
 
@@ -90,18 +115,18 @@ def loss(network: Network, inputs: np.ndarray, targets: np.ndarray) -> Loss:
 def _backward(
     network: Network,
     seen: Sequence[np.ndarray],
-    normalized: Sequence[tuple[np.ndarray, np.ndarray]],
+    normalized: Sequence[Normalized],
     upstream: np.ndarray,
 ) -> Network:
     """The gradient, from that of the outputs; through batch normalization as in its section 3."""
     weights, gammas, betas = [], [], []
     for layer in reversed(range(len(network.weights))):
         if layer < len(network.gammas):
-            standard, scale = normalized[layer]
+            standard, scale, slope = normalized[layer]
             gammas.append((upstream * standard).sum(1))
             betas.append(upstream.sum(1))
             inner = upstream * network.gammas[layer][:, None]
-            along = standard * (inner * standard).mean(1, keepdims=True)
+            along = slope * (inner * standard).mean(1, keepdims=True)
             upstream = scale * (inner - inner.mean(1, keepdims=True) - along)
         weights.append(seen[layer].swapaxes(1, 2) @ upstream)
         upstream = upstream @ network.weights[layer].swapaxes(1, 2)

@@ -24,6 +24,8 @@ STUDIES = {
     "effective_rate": "float32",
     "depth": "float64",
     "residual_networks": "float32",
+    "linear_unit": "float64",
+    "lp_norms": "float64",
     "adaptation": "float32",
     "rate_sensitivity": "float32",
     "depth_by_scale": "float32",

@@ -39,7 +39,9 @@ def moved_and_scaled(values: Any, seed: LayerSeed, dtype: str) -> Any:
     shape = ops.shape(values)
 
     def uniform(shape: tuple[Any, ...], low: float, high: float) -> Any:
-        return keras.random.uniform(shape, low, high, dtype=dtype, seed=seed)
+        # Of the layer's type already: under TensorFlow, Keras rounds plain numbers to float32.
+        bounds = (ops.convert_to_tensor(bound, dtype=dtype) for bound in (low, high))
+        return keras.random.uniform(shape, *bounds, dtype=dtype, seed=seed)
 
     unit_shift = uniform(shape[-1:], -MEAN, MEAN)
     unit_scale = uniform(shape[-1:], 1.0, SCALE)

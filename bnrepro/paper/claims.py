@@ -180,6 +180,18 @@ LABORATORY = (
         "gradient when the layers before it make their step (Santurkar et al. 2018, section 2.2).",
     ),
     Claim(
+        "A4",
+        "",
+        "Divided by an l_p norm in place of the deviation, values train as well: l1 best in a deep "
+        "linear network (Santurkar et al. 2018, section 3.3).",
+    ),
+    Claim(
+        "A5",
+        "",
+        "In a deep linear network, too, loss and gradient change less along the gradient with "
+        "batch normalization (Santurkar et al. 2018, figure 10).",
+    ),
+    Claim(
         "F1",
         "",
         "Batch normalization widens the window of good learning rates, of gradient descent and "
@@ -232,13 +244,6 @@ LABORATORY = (
         "al. 2018).",
     ),
     Claim(
-        "D5",
-        "",
-        "Batch normalization by itself does not make any depth trainable: at initialization it "
-        "makes gradients grow exponentially backward, which layers that add their inputs avoid "
-        "(Yang et al. 2019).",
-    ),
-    Claim(
         "D4",
         "",
         "Without batch normalization the values of a deep residual network grow exponentially with "
@@ -246,10 +251,24 @@ LABORATORY = (
         "rates are borne (Bjorck et al. 2018).",
     ),
     Claim(
+        "D5",
+        "",
+        "Batch normalization by itself does not make any depth trainable: at initialization it "
+        "makes gradients grow exponentially backward, which layers that add their inputs avoid "
+        "(Yang et al. 2019).",
+    ),
+    Claim(
         "D7",
         "",
         "Residual networks whose branches begin by adding nothing (SkipInit, De and Smith 2020; "
         "Fixup, Zhang et al. 2019) train at any depth without it, at smaller rates.",
+    ),
+    Claim(
+        "D8",
+        "",
+        "Statistics of M examples in place of the population's act as a penalty that shrinks like "
+        "1/M (Luo et al. 2019); with its length apart from its direction least squares is not "
+        "convex any more, and descent still arrives linearly (Kohler et al. 2019).",
     ),
     Claim(
         "G1",

@@ -22,22 +22,31 @@ from bnrepro.exhibits.dropout.claims import (
     STUDY,
     gaps,
 )
-from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
+from bnrepro.exhibits.exhibit import Drawing, Table
 from bnrepro.exhibits.wording import percent, points
-from bnrepro.experiments.line import BLUE, GREEN, ORANGE, VERMILLION, Line
+from bnrepro.experiments.line import (
+    BLUE,
+    DASH_DOTTED,
+    DASHED,
+    DOTTED,
+    GREEN,
+    ORANGE,
+    VERMILLION,
+    Line,
+)
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _LINES = {
-    (PLAIN, NO_DECAY): Line("without BN", VERMILLION, (0, (5, 2)), "o"),
-    (PLAIN, DECAY): Line("without BN, L2", ORANGE, (0, (1, 1.3)), "v"),
+    (PLAIN, NO_DECAY): Line("without BN", VERMILLION, DASHED, "o"),
+    (PLAIN, DECAY): Line("without BN, L2", ORANGE, DOTTED, "v"),
     (NORMALIZED, NO_DECAY): Line("with BN", BLUE, "-", "s"),
-    (NORMALIZED, DECAY): Line("with BN, L2", GREEN, (0, (6, 1.5, 1, 1.5)), "^"),
+    (NORMALIZED, DECAY): Line("with BN, L2", GREEN, DASH_DOTTED, "^"),
 }
 # With batch normalization and without weight decay, by place and by the column of the accuracy.
 _PLACES = {
-    (CLASSIFIER, "accuracy"): Line("behind, moving averages", GREEN, (0, (5, 2)), "^"),
+    (CLASSIFIER, "accuracy"): Line("behind, moving averages", GREEN, DASHED, "^"),
     (CLASSIFIER, "population"): Line("behind, computed anew", BLUE, "-", "s"),
-    (EVERYWHERE, "accuracy"): Line("before, moving averages", VERMILLION, (0, (5, 2)), "o"),
+    (EVERYWHERE, "accuracy"): Line("before, moving averages", VERMILLION, DASHED, "o"),
     (EVERYWHERE, "population"): Line("before, computed anew", ORANGE, "-", "v"),
 }
 # For a legend below the lines, as a share of the axis.
@@ -66,17 +75,9 @@ _LEAD = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """G1 and C17 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(_record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
+    """G1 and C17, from the study's tables."""
     cells, shared = gaps(found["cells"]), found["setting"].iloc[0]
     return Told(
         title="Dropout, weight decay and batch normalization",

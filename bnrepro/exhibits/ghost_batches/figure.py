@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import Tables, Told, images_of
-from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
+from bnrepro.exhibits.exhibit import Drawing, Table
 from bnrepro.exhibits.ghost_batches.claims import (
     CONTROLLED,
     FIXED,
@@ -23,18 +23,29 @@ from bnrepro.exhibits.ghost_batches.claims import (
     whole,
 )
 from bnrepro.exhibits.wording import percent, points
-from bnrepro.experiments.line import BLUE, GRAY, GREEN, ORANGE, PURPLE, VERMILLION, Line
+from bnrepro.experiments.line import (
+    BLUE,
+    DASH_DOTTED,
+    DASHED,
+    DOTTED,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    Line,
+)
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _ACCURACIES = {
     "train_accuracy": Line("training images", BLUE, "-", "s"),
-    "population": Line("test images", VERMILLION, (0, (5, 2)), "o"),
-    "accuracy": Line("test images, moving averages", ORANGE, (0, (1, 1.3)), "v"),
+    "population": Line("test images", VERMILLION, DASHED, "o"),
+    "accuracy": Line("test images, moving averages", ORANGE, DOTTED, "v"),
 }
 _KINDS = {
     GHOSTS: Line("company drawn anew", BLUE, "-", "s"),
-    FIXED: Line("company fixed", VERMILLION, (0, (5, 2)), "o"),
-    NOISE: Line("noise alone", GREEN, (0, (6, 1.5, 1, 1.5)), "^"),
+    FIXED: Line("company fixed", VERMILLION, DASHED, "o"),
+    NOISE: Line("noise alone", GREEN, DASH_DOTTED, "^"),
     PLAIN: Line("without BN", GRAY, "", "x"),
     PLAIN_FIXED: Line("without BN, order fixed", PURPLE, "", "D"),
 }
@@ -60,17 +71,9 @@ _LEAD = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """G2 and C19 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(_record: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
+    """G2 and C19, from the study's tables."""
     sizes, shared = gaps(found["sizes"]), found["setting"].iloc[0]
     return Told(
         title="Ghost batches",

@@ -22,6 +22,8 @@ _USUAL: tuple[set[str], ...] = (
     {"channels"},
     set(),
 )
+# What values of 1 and 3 are divided by, where it is not their deviation, which is 1.
+_SIZES = {"mean |x|": 2.0, "√(mean x²)": math.sqrt(5), "max |x|": 3.0}
 _AMPLITUDES = np.logspace(-12, 2, 29)
 # Outputs between these shares of what they are without epsilon tell what it is.
 _TELLING = (0.05, 0.99)
@@ -81,13 +83,22 @@ def _amplitude(subject: Subject, a: float) -> float:
 def _variance(subject: Subject) -> Finding:
     amplitude = _amplitude(subject, LARGE)
     if abs(amplitude - 1) <= ROUNDING_BOUND:
-        return Finding("biased, 1/m", "text", amplitude)
+        return _biased(subject, amplitude)
     if abs(_amplitude(subject, 2 * LARGE) / amplitude - 1) > ROUNDING_BOUND:
         return Finding("does not normalize", "text", amplitude)
     m = 1 / (1 - amplitude**2) if amplitude < 1 else math.nan
     if abs(m - round(m)) <= _CONSISTENT * m if math.isfinite(m) else False:
         return Finding(f"unbiased, 1/(m−1), m = {round(m)}", "unusual", amplitude)
     return Finding(f"outputs of size {amplitude:.3g}", "unusual", amplitude)
+
+
+def _biased(subject: Subject, amplitude: float) -> Finding:
+    """What is 1 for values of 1 and -1 need not be their deviation: their mean is moved."""
+    size = 2 / float(np.ptp(subject.training(LARGE * (2 + subject.inputs.balanced()))))
+    if abs(size - 1) <= ROUNDING_BOUND:
+        return Finding("biased, 1/m", "text", amplitude)
+    near = (name for name, value in _SIZES.items() if abs(size / value - 1) <= ROUNDING_BOUND)
+    return Finding(f"none: divides by {next(near, f'{size:.3g} deviations')}", "unusual", amplitude)
 
 
 def _epsilon(subject: Subject) -> Finding:

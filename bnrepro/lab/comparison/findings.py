@@ -113,7 +113,8 @@ PROPERTIES = (
         _OTHERS,
         "variance of the statistics",
         "values of ±a, balanced along every axis, have outputs of ±1 if the variance is the biased "
-        "one of Algorithm 1, and of ±√((m−1)/m) if it is divided by m−1",
+        "one of Algorithm 1, and of ±√((m−1)/m) if it is divided by m−1; values of a and 3a, whose "
+        "deviation is a, tell whether it is a variance at all",
     ),
     Property(
         "epsilon",

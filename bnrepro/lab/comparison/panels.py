@@ -30,9 +30,16 @@ from bnrepro.lab.comparison.summary import TARGET, Comparison, Spread, listed
 _KNOWN = {
     "batch": Line("batch", BLUE, "-", "s"),
     "batch_renorm": Line("batch renorm", WINE, DASH_DOTTED, "P"),
+    "noisy_batch": Line("noisy batch", INK, DOTTED, "*"),
+    "mean_only": Line("mean only", GREEN, "-", "h"),
+    "l1_norm": Line("l1 norm", VERMILLION, DASHED, "<"),
+    "l2_norm": Line("l2 norm", BROWN, DOTTED, ">"),
+    "linf_norm": Line("linf norm", OLIVE, DASH_DOTTED, "d"),
     "layer": Line("layer", GREEN, DASHED, "D"),
     "group": Line("group", ORANGE, DOTTED, "^"),
     "instance": Line("instance", PURPLE, DASH_DOTTED, "v"),
+    "noisy_statistics": Line("noisy statistics", WINE, DOTTED, "H"),
+    "noise": Line("noise", GRAY, DASHED, "X"),
     "none": Line("none", GRAY, DOTTED, "x"),
 }
 # Of somebody's own, in the order in which they are named.

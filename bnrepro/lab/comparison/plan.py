@@ -33,7 +33,8 @@ class Candidate:
     @property
     def label(self) -> str:
         """How it is called on the page."""
-        return self.word.rpartition(":")[2].replace("batch_renorm", "batch renorm")
+        _, colon, own = self.word.rpartition(":")
+        return own if colon else own.replace("_", " ")
 
 
 @dataclass(frozen=True)

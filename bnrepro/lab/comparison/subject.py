@@ -70,6 +70,15 @@ class Subject:
             weight.assign(1 + noise / 2)
         return layer
 
+    def is_random(self) -> bool:
+        """Whether a second step from the same weights has other outputs."""
+        layer, values = self.fresh(), self.inputs.values("x")
+        state = [weight.numpy() for weight in layer.weights]
+        first = outputs(layer, values, training=True)
+        for weight, value in zip(layer.weights, state, strict=True):
+            weight.assign(value)
+        return not np.array_equal(outputs(layer, values, training=True), first)
+
     def training(self, values: np.ndarray) -> np.ndarray:
         """What a fresh layer makes of a mini-batch in training."""
         return outputs(self.fresh(), values, training=True)
@@ -85,14 +94,14 @@ def outputs(layer: keras.layers.Layer, values: np.ndarray, training: bool) -> np
 
 
 def weights(layer: keras.layers.Layer) -> list[np.ndarray]:
-    """The values of all its weights, state among them."""
-    return [weight.numpy() for weight in layer.weights]
+    """The values of all its weights, state among them: averages, and a state of random numbers."""
+    return [variable.numpy() for variable in layer.variables]
 
 
 def with_weights(layer: keras.layers.Layer, values: Sequence[np.ndarray]) -> keras.layers.Layer:
     """The layer, given these weights."""
-    for weight, value in zip(layer.weights, values, strict=True):
-        weight.assign(value)
+    for variable, value in zip(layer.variables, values, strict=True):
+        variable.assign(value)
     return layer
 
 

@@ -1,0 +1,1 @@
+"""Batch normalization of one linear unit (D8)."""
