@@ -91,6 +91,7 @@ population.every 50                             population50
 batch_normalization.statistics_batch 16         statistics_batch16
 reparametrization spectral                      spectral_normalization
 model.application ResNet50V2                    ResNet50V2
+model.normalize both                            both_connections
 """
 
 
@@ -138,6 +139,9 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("batch_normalization.statistics_batch", None, "whole_batch"),
         ("reparametrization", None, "plain_weights"),
         ("model.application", None, "no_application"),
+        ("model.normalize", None, "no_connections"),
+        ("model.normalize", "input", "input_connections"),
+        ("model.normalize", "recurrent", "recurrent_connections"),
         ("reparametrization", "weight", "weight_normalization"),
         ("reparametrization", "weight_from_data", "weight_normalization_from_data"),
         ("measures", [], "no_measure"),

@@ -217,7 +217,7 @@ def test_an_own_momentum_is_one_for_a_group():
     ("word", "message"),
     [
         ("normalization=RMSNorm", "noise, or module:Name of your own"),
-        ("model=of_units", "mlp, vgg_a, or module:Name of your own"),
+        ("model=of_units", "lstm, mlp, vgg_a, or module:Name of your own"),
         ("bn=my_norms:RMSNorm", "bn=my_norms:RMSNorm: expected one of none, x1, x30, x5"),
         ("schedule=my_norms:RMSNorm", "schedule=my_norms:RMSNorm: expected one of"),
     ],

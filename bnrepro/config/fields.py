@@ -17,6 +17,7 @@ from bnrepro.config.names import (
     ACTIVATIONS,
     APPLICATIONS,
     BACKENDS,
+    CONNECTIONS,
     DATA,
     INFERENCES,
     INITIALIZERS,
@@ -100,6 +101,22 @@ class ModelConfig:
             "of model=application: the family of keras.applications, as in ResNet50V2",
             word=itself(65, (None, "no_application")),
             choices=APPLICATIONS,
+            absent=None,
+            ours=True,
+        ),
+    )
+    normalize: str | None = field(
+        default=None,
+        metadata=about(
+            "of model=lstm: which connections are normalized, input, recurrent, or both",
+            word=itself(
+                73,
+                (None, "no_connections"),
+                ("input", "input_connections"),
+                ("recurrent", "recurrent_connections"),
+                ("both", "both_connections"),
+            ),
+            choices=CONNECTIONS,
             absent=None,
             ours=True,
         ),

@@ -1,9 +1,9 @@
 """The closed sets of names that keys may be set to, and the groups of files."""
 
 DATA = ("digits", "mnist", "fashion_mnist", "cifar10", "image_folder")
-MODELS = ("mlp", "cnn", "vgg_a", "inception", "application")
+MODELS = ("mlp", "cnn", "vgg_a", "lstm", "inception", "application")
 # Those without a convolution, where no network is at hand to be asked (`models.Network.is_dense`).
-DENSE_MODELS = ("mlp",)
+DENSE_MODELS = ("mlp", "lstm")
 # Those that have hidden units with one value per example.
 MODELS_WITH_DENSE_UNITS = (*DENSE_MODELS, "cnn", "vgg_a")
 # The families of `keras.applications`: those without batch normalization, then the others.
@@ -52,6 +52,8 @@ APPLICATIONS = (
     "ResNet50V2",
     "Xception",
 )
+# Which connections of model=lstm are normalized.
+CONNECTIONS = ("input", "recurrent", "both")
 PLACEMENTS = ("before", "after", "none")
 NORMALIZATIONS = (
     "batch",
@@ -63,6 +65,8 @@ NORMALIZATIONS = (
     "instance",
     "noise",
 )
+# Those whose statistics are of a mini-batch.
+NORMALIZATIONS_OVER_THE_BATCH = ("batch", "batch_renorm", "noisy_batch", "mean_only")
 REPARAMETRIZATIONS = ("weight", "weight_from_data", "spectral")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "elu", "gelu", "linear")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")

@@ -21,6 +21,7 @@ _MODELS = {
     "mlp": "{hidden_layers} layers of {units:g} {activation} units",
     "cnn": "CNN at width {width:g}",
     "vgg_a": "VGG-A at width {width:g}",
+    "lstm": "LSTM of {units:g} units",
     "inception": "Inception at width {width:g}",
 }
 
