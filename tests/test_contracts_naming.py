@@ -159,7 +159,7 @@ def test_a_record_from_before_a_key_is_of_the_run_that_means_the_same():
 
 CHANGES = {
     "bn": ["none", "x1", "x5"],
-    "model": ["mlp", "cnn", "vgg_a", "lstm", "inception"],
+    "model": ["mlp", "cnn", "vgg_a", "inception"],
     "activation": ["relu", "sigmoid"],
     "placement": ["before", "after"],
     "train_steps": ["7", "8"],

@@ -146,6 +146,12 @@ EXHIBITS = {
         part="why it works",
     ),
     "depth": Entry("depth.figure", "Gradients over depth", computed="depth", part="why it works"),
+    "recurrent": Entry(
+        "recurrent.figure",
+        "Recurrent networks",
+        computed="recurrent",
+        part="why it works",
+    ),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

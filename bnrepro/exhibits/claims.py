@@ -20,6 +20,7 @@ from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.rate_decay import claims as rate_decay
 from bnrepro.exhibits.rate_sensitivity import claims as rate_sensitivity
+from bnrepro.exhibits.recurrent import claims as recurrent
 from bnrepro.exhibits.selection import select_optional
 from bnrepro.exhibits.small_batches import claims as small_batches
 from bnrepro.exhibits.smoothness import (
@@ -77,6 +78,7 @@ _COMPUTED = (
     moving_averages.JUDGED,
     effective_rate.JUDGED,
     depth.JUDGED,
+    recurrent.JUDGED,
     adaptation.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.

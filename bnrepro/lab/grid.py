@@ -104,20 +104,36 @@ def train(
         ConfigError: for convolutions on a CPU.
         ValueError: if the last block would not be a whole one.
     """
-    from bnrepro.engine.group import Group
-
     if len(recipes) % block:
         raise ValueError(f"{len(recipes)} networks: expected a multiple of {block}")
-    keras.utils.clear_session(free_memory=False)
-    group = None
+    program = Program(recipes[:block])
     for start in range(0, len(recipes), block):
-        members = list(recipes[start : start + block])
-        if group is None:
-            group = Group(cast("JaxEngine", build(members[0])), members)
-            group.compile()
-        else:
-            group.begin(members)
-        yield from _trained(group, members, observe, observed_at)
+        yield from program.train(recipes[start : start + block], observe, observed_at)
+
+
+class Program:
+    """What trains as many networks at a time as `first` are, and is compiled once.
+
+    Raises:
+        ConfigError: for convolutions on a CPU.
+    """
+
+    def __init__(self, first: Sequence[Recipe]) -> None:
+        from bnrepro.engine.group import Group
+
+        keras.utils.clear_session(free_memory=False)
+        self._group = Group(cast("JaxEngine", build(first[0])), list(first))
+        self._group.compile()
+
+    def train(
+        self,
+        recipes: Sequence[Recipe],
+        observe: Callable[[Engine], Any] | None = None,
+        observed_at: Sequence[int] = (),
+    ) -> "list[Trained]":
+        """As many networks from their beginnings to their ends, as `train` has it."""
+        self._group.begin(list(recipes))
+        return _trained(self._group, list(recipes), observe, observed_at)
 
 
 def _trained(

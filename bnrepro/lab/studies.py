@@ -29,9 +29,10 @@ STUDIES = {
     "descent_by_batch": "float32",
     "descent_paths": "float64",
     "rate_decay": "float32",
+    "recurrent": "float32",
 }
 # Those of grids of small networks, which train as one program: the JAX engine's.
-BY_JAX = ("rate_sensitivity", "depth_by_scale", "descent_by_batch", "rate_decay")
+BY_JAX = ("rate_sensitivity", "depth_by_scale", "descent_by_batch", "rate_decay", "recurrent")
 # What computes, by backend, in words.
 _HOW = {"tensorflow": "NumPy, layers by TensorFlow", "jax": "many networks as one program"}
 

@@ -238,6 +238,24 @@ LABORATORY = (
         "makes gradients grow exponentially backward, which layers that add their inputs avoid "
         "(Yang et al. 2019).",
     ),
+    Claim(
+        "R1",
+        "",
+        "In a recurrent network batch normalization of the input connections trains faster and "
+        "does not generalize better, and of the recurrent connections it does not help (Laurent "
+        "et al. 2015).",
+    ),
+    Claim(
+        "R2",
+        "",
+        "Batch normalization of the recurrent connections too, with statistics of each step and "
+        "gammas that begin at 0.1, trains faster and generalizes better (Cooijmans et al. 2016).",
+    ),
+    Claim(
+        "R3",
+        "",
+        "Layer normalization makes recurrent networks train faster (Ba et al. 2016).",
+    ),
 )
 
 

@@ -1,0 +1,118 @@
+"""Normalization in a recurrent network, drawn: training loss and test accuracy over steps."""
+
+from functools import partial
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bnrepro.drawing.curves import percent_axis
+from bnrepro.drawing.style import Panel
+from bnrepro.exhibits.exhibit import Drawing
+from bnrepro.exhibits.recurrent.claims import losses
+from bnrepro.exhibits.wording import listed, percent
+from bnrepro.experiments.line import BLUE, GRAY, GREEN, VERMILLION, Line
+
+LINES = {
+    "none": Line("no normalization", GRAY, (0, (1, 1.3)), "x"),
+    "input": Line("BN, input connections", BLUE, "-", "s"),
+    "both": Line("BN, both", VERMILLION, (0, (5, 2)), "v"),
+    "layer": Line("layer normalization, both", GREEN, (0, (6, 1.5, 1, 1.5)), "^"),
+}
+_CAPTION = (
+    "Medians over the seeds, bands from the lowest to the highest. (a) Means over the last "
+    "hundred mini-batches, in training mode. (b) Inference with moving averages, on 2,000 test "
+    "images; a mark to the right is a seed at the end, on all of them, filled with moving averages "
+    "and open with Algorithm 2's statistics. Each network at the best of four rates, which "
+    "two other seeds chose on held-out training images."
+)
+_LEAD = (
+    "A recurrent network is a deep one: the state goes through the same weights once for every row "
+    "of the image. What batch normalization does for depth it should do here. But there is "
+    "something to decide that a feedforward network does not ask: over what are the statistics? "
+    "Those of the inputs can go over all rows of all images, for the weights that see them are the "
+    "same. The states are not alike from step to step: the first rows of a digit are empty, and "
+    "there every image has the same state.",
+    "The lecture calls it not promising yet, and means what Laurent et al. found in 2015: on the "
+    "input connections it trains faster without generalizing better, on the recurrent ones it does "
+    "not help. A year later Cooijmans et al. made it work there, with statistics of each step and "
+    "a gamma that begins at 0.1, since with 1 the gates begin saturated. Layer normalization has "
+    "nothing to decide: it looks at one state at a time, in training as in inference.",
+)
+
+
+def drawing(courses: pd.DataFrame, ends: pd.DataFrame) -> Drawing:
+    """Training losses, and test accuracies."""
+    panels = [
+        Panel(
+            "losses", "(a) Training loss", _describe_losses(courses), partial(_draw_losses, courses)
+        ),
+        Panel(
+            "accuracies",
+            "(b) Test accuracy",
+            f"Median test accuracy at the end: {accuracies(ends)}.",
+            partial(_draw_accuracies, courses, ends),
+        ),
+    ]
+    title = f"Training loss at the end: {_last_losses(courses)}"
+    return Drawing("recurrent", title, panels, [["losses", "accuracies"]], _CAPTION, _LEAD)
+
+
+def accuracies(ends: pd.DataFrame) -> str:
+    """The medians on all test images, by network in words."""
+    medians = ends.groupby("network")["accuracy"].median()
+    return listed(f"{percent(medians[name], 2)} ({line.label})" for name, line in LINES.items())
+
+
+def courses_of(courses: pd.DataFrame, network: str) -> pd.DataFrame:
+    """The training losses of one network by step, a column per seed."""
+    own = courses[courses["network"] == network]
+    return pd.DataFrame({seed: losses(one) for seed, one in own.groupby("seed")})
+
+
+def _last_losses(courses: pd.DataFrame) -> str:
+    return listed(
+        f"{courses_of(courses, name).iloc[-1].median():.2g} ({line.label})"
+        for name, line in LINES.items()
+    )
+
+
+def _describe_losses(courses: pd.DataFrame) -> str:
+    return f"Median training loss at the end: {_last_losses(courses)}."
+
+
+def _draw_losses(courses: pd.DataFrame, axes: Axes) -> None:
+    for name, line in LINES.items():
+        _draw(axes, courses_of(courses, name), line)
+    axes.set_yscale("log")
+    axes.set_xlabel("training steps")
+    axes.set_ylabel("training loss")
+    axes.legend(frameon=False, fontsize=7, loc="upper right")
+
+
+def _draw_accuracies(courses: pd.DataFrame, ends: pd.DataFrame, axes: Axes) -> None:
+    seen = courses.dropna(subset="accuracy")
+    seen = seen[seen["step"] > 0]
+    last = seen["step"].max()
+    for place, (name, line) in enumerate(LINES.items()):
+        own = seen[seen["network"] == name].pivot_table("accuracy", index="step", columns="seed")
+        _draw(axes, own, line)
+        reached = ends[ends["network"] == name]
+        at = [last * (1.04 + 0.035 * place)] * len(reached)
+        axes.plot(at, reached["accuracy"], line.marker, color=line.color, markersize=3.5)
+        axes.plot(
+            at, reached["population"], line.marker, color=line.color, markersize=5,
+            markerfacecolor="none", markeredgewidth=0.7,
+        )  # fmt: skip
+    axes.set_xlabel("training steps")
+    axes.set_ylabel("test accuracy")
+    percent_axis(axes.yaxis)
+
+
+def _draw(axes: Axes, by_seed: pd.DataFrame, line: Line) -> None:
+    steps, median = by_seed.index.to_numpy(), by_seed.median(axis=1)
+    low, high = by_seed.min(axis=1), by_seed.max(axis=1)
+    axes.fill_between(steps, low, high, color=line.color, alpha=0.15, linewidth=0)
+    axes.plot(
+        steps, median, color=line.color, linestyle=line.style, marker=line.marker, markersize=3,
+        markevery=0.12, label=line.label,
+    )  # fmt: skip
