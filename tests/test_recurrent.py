@@ -9,7 +9,7 @@ from bnrepro.exhibits.recurrent.claims import CRITERIA, JUDGED, losses, steps_to
 from bnrepro.lab import recurrent
 from bnrepro.verdicts.verdict import Verdict
 
-STEPS = 900
+STEPS = 720
 # The loss falls as exp(-step / time); the others are twice as fast, or half as fast, as none.
 AS_PUBLISHED = {"none": 400, "input": 200, "both": 100, "layer": 200}
 ALL_SLOWER = {"none": 200, "input": 400, "both": 800, "layer": 400}

@@ -64,7 +64,7 @@ class Setting(NamedTuple):
 
 
 SETTINGS = {
-    PUBLISHED_SCALE: Setting((0, 1, 2, 3, 4, 5), (100, 101), 900, ("data=mnist",)),
+    PUBLISHED_SCALE: Setting((0, 1, 2, 3, 4, 5), (100, 101), 720, ("data=mnist",)),
     SMOKE: Setting((0, 1), (100,), 180, ("data=digits",)),
 }
 
