@@ -1,9 +1,10 @@
-"""Normalization in a recurrent network, drawn: training loss and test accuracy over steps."""
+"""Normalization in a recurrent network, drawn: training loss and test error over steps."""
 
 from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
@@ -18,12 +19,14 @@ LINES = {
     "both": Line("BN, both", VERMILLION, (0, (5, 2)), "v"),
     "layer": Line("layer normalization, both", GREEN, (0, (6, 1.5, 1, 1.5)), "^"),
 }
+# Where an axis of errors has numbers.
+_ERRORS = (0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1)
 _CAPTION = (
-    "Medians over the seeds, bands from the lowest to the highest. (a) Means over the last "
-    "hundred mini-batches, in training mode. (b) Inference with moving averages, on 2,000 test "
-    "images; a mark to the right is a seed at the end, on all of them, filled with moving averages "
-    "and open with Algorithm 2's statistics. Each network at the best of four rates, which "
-    "two other seeds chose on held-out training images."
+    "Medians over the seeds, bands from the lowest to the highest. (a) Means over 20 mini-batches "
+    "as the network trains on them; judged are means over five of these. (b) Inference with moving "
+    "averages, on 2,000 test images; a mark to the right is a seed at the end, on all of them, "
+    "filled with moving averages and open with Algorithm 2's statistics. Each network at the best "
+    "of four rates, which other seeds chose on held-out training images."
 )
 _LEAD = (
     "A recurrent network is a deep one: the state goes through the same weights once for every row "
@@ -41,20 +44,20 @@ _LEAD = (
 
 
 def drawing(courses: pd.DataFrame, ends: pd.DataFrame) -> Drawing:
-    """Training losses, and test accuracies."""
+    """Training losses, and test errors."""
     panels = [
         Panel(
             "losses", "(a) Training loss", _describe_losses(courses), partial(_draw_losses, courses)
         ),
         Panel(
-            "accuracies",
-            "(b) Test accuracy",
+            "errors",
+            "(b) Test error",
             f"Median test accuracy at the end: {accuracies(ends)}.",
-            partial(_draw_accuracies, courses, ends),
+            partial(_draw_errors, courses, ends),
         ),
     ]
     title = f"Training loss at the end: {_last_losses(courses)}"
-    return Drawing("recurrent", title, panels, [["losses", "accuracies"]], _CAPTION, _LEAD)
+    return Drawing("recurrent", title, panels, [["losses", "errors"]], _CAPTION, _LEAD)
 
 
 def accuracies(ends: pd.DataFrame) -> str:
@@ -82,29 +85,36 @@ def _describe_losses(courses: pd.DataFrame) -> str:
 
 def _draw_losses(courses: pd.DataFrame, axes: Axes) -> None:
     for name, line in LINES.items():
-        _draw(axes, courses_of(courses, name), line)
+        known = courses[courses["network"] == name].dropna(subset="train_loss")
+        _draw(axes, known.pivot_table("train_loss", index="step", columns="seed"), line)
     axes.set_yscale("log")
     axes.set_xlabel("training steps")
     axes.set_ylabel("training loss")
     axes.legend(frameon=False, fontsize=7, loc="upper right")
 
 
-def _draw_accuracies(courses: pd.DataFrame, ends: pd.DataFrame, axes: Axes) -> None:
+def _draw_errors(courses: pd.DataFrame, ends: pd.DataFrame, axes: Axes) -> None:
     seen = courses.dropna(subset="accuracy")
     seen = seen[seen["step"] > 0]
     last = seen["step"].max()
     for place, (name, line) in enumerate(LINES.items()):
         own = seen[seen["network"] == name].pivot_table("accuracy", index="step", columns="seed")
-        _draw(axes, own, line)
+        _draw(axes, 1 - own, line)
         reached = ends[ends["network"] == name]
-        at = [last * (1.04 + 0.035 * place)] * len(reached)
-        axes.plot(at, reached["accuracy"], line.marker, color=line.color, markersize=3.5)
-        axes.plot(
-            at, reached["population"], line.marker, color=line.color, markersize=5,
-            markerfacecolor="none", markeredgewidth=0.7,
-        )  # fmt: skip
+        for column, shift, filled in (("accuracy", 0, line.color), ("population", 0.02, "none")):
+            axes.plot(
+                [last * (1.04 + 0.055 * place + shift)] * len(reached), 1 - reached[column],
+                line.marker, color=line.color, markersize=3.5, markerfacecolor=filled,
+                markeredgewidth=0.8,
+            )  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_yticks(_ERRORS)
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(None, 1)
+    # Beyond the last step stand the marks.
+    axes.set_xticks([step for step in axes.get_xticks() if 0 <= step <= last])
     axes.set_xlabel("training steps")
-    axes.set_ylabel("test accuracy")
+    axes.set_ylabel("test error")
     percent_axis(axes.yaxis)
 
 
