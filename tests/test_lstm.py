@@ -101,9 +101,20 @@ def test_without_normalization_it_is_the_layer_of_keras(backend):
 def test_an_interrupted_run_is_recorded_as_a_whole_one(backend):
     words = (*NETWORKS["both"], "train_steps=8", "evaluate_every=4", "checkpoint_every=4")
     whole, resumed = (ask("recorded", words, at, backend=backend) for at in (None, 4))
-    assert whole["curve"][-1]["accuracy"] == resumed["curve"][-1]["accuracy"]
+    for name in ("final_accuracy", "final_accuracy_population"):
+        assert whole["record"][name] == resumed["record"][name]
     for path, value in whole["after"].items():
         np.testing.assert_array_equal(resumed["after"][path], value, err_msg=path)
+
+
+@pytest.mark.slow
+@BACKENDS
+def test_a_probe_looks_at_it_and_disturbs_nothing(backend):
+    modes = ("batch", "frozen", "population")
+    answer = ask("probed", NETWORKS["both"], 2, modes, backend=backend)
+    assert answer["undisturbed"]
+    losses = {mode: answer["modes"][mode]["losses"][0] for mode in modes}
+    assert len({round(float(loss), 9) for loss in losses.values()}) == 3
 
 
 def test_networks_of_one_program_train_as_each_alone():
