@@ -965,3 +965,24 @@ def at_initialization(overrides: Sequence[str], factor: float = 1.0) -> dict[str
 def _kernels(engine: Engine, layers: Sequence[str]) -> Arrays:
     variables = engine.variables()
     return {layer: variables[f"model/{layer}/kernel"] for layer in layers}
+
+
+def lstm_of_keras(overrides: Sequence[str]) -> tuple[float, float]:
+    """The largest difference of states from Keras's own layer of these weights, and the largest."""
+    network = _engine(overrides).network
+    for variable in network.model.trainable_variables:
+        drawn = np.random.default_rng(len(variable.path)).standard_normal(variable.shape)
+        variable.assign(drawn / 2)
+    kernel, bias, recurrent, *_ = (np.asarray(each) for each in network.model.get_weights())
+    units = recurrent.shape[0]
+    bias[units : 2 * units] += 1.0  # ours adds it to the forget gates
+    theirs = keras.layers.LSTM(units, dtype="float64")
+    images = np.random.default_rng(0).random((6, 8, 8))
+    theirs.build(images.shape)
+    theirs.set_weights([kernel, recurrent, bias])
+    ours = keras.Model(network.model.input, network.model.get_layer("logits").input)
+    states, expected = (
+        np.asarray(keras.ops.convert_to_numpy(each))
+        for each in (ours(images[..., None]), theirs(images))
+    )
+    return float(np.abs(states - expected).max()), float(np.abs(expected).max())

@@ -423,13 +423,17 @@ class Network:
         for path, value in variables.items():
             owner, _, name = path.rpartition("/")
             if owner in layers:
-                learned = name in ("kernel", "bias", "gain", "gamma", "beta")
+                learned = name in ("kernel", "bias", "gain", "factor", "gamma", "beta")
                 kind = layers[owner].weights if learned else layers[owner].statistics
                 kind[name] = np.array(value, float)
 
 
 def build(config):
     """The network that `config` describes, its layers without weights yet."""
+    if config.model.name == "lstm":
+        from numpy_lstm import Lstm  # which is made of these layers
+
+        return Lstm(config, config.data.image_size)
     hidden = [f"hidden_{number}" for number in range(1, config.model.hidden_layers + 1)]
     layers = {
         "mlp": lambda: [Flatten()],

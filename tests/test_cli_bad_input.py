@@ -54,7 +54,7 @@ MESSAGES = {
     "run nonsense=3": "nonsense: no such key; see `bnrepro run --help` for all",
     "run model=incep": "or module:Name of your own; did you mean 'inception'?",
     "run schedule=exp": "did you mean 'exponential'?",
-    "run model={}": "model={}: expected one of application, cnn, inception, mlp",
+    "run model={}": "model={}: expected one of application, cnn, inception, lstm, mlp",
     "run model=null": "model=null: expected a choice; leave model out for the default",
     "run data=null": "data=null: expected a choice",
     "run scale=null": "scale=null: expected a choice; leave scale out",

@@ -53,7 +53,8 @@ def test_groups_and_keys():
 
 def test_choices_and_values():
     assert words("bnrepro run model=") == [
-        f"model={name}" for name in ("application", "cnn", "inception", "mlp", "resnet", "vgg_a")
+        f"model={name}"
+        for name in ("application", "cnn", "inception", "lstm", "mlp", "resnet", "vgg_a")
     ]
     assert words("bnrepro run bn=x1 model=in") == ["model=inception"]
     assert words("bnrepro run tensorboard=") == ["tensorboard=true", "tensorboard=false"]

@@ -95,6 +95,7 @@ model.blocks 9                                  blocks9
 model.skip False                                no_skip
 model.residual fixup                            fixup
 hidden_dropout 0.5                              hidden_dropout0.5
+model.normalize both                            both_connections
 """
 
 
@@ -143,6 +144,9 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("reparametrization", None, "plain_weights"),
         ("model.application", None, "no_application"),
         ("model.residual", "plain", "plain_branches"),
+        ("model.normalize", None, "no_connections"),
+        ("model.normalize", "input", "input_connections"),
+        ("model.normalize", "recurrent", "recurrent_connections"),
         ("reparametrization", "weight", "weight_normalization"),
         ("reparametrization", "weight_from_data", "weight_normalization_from_data"),
         ("measures", [], "no_measure"),

@@ -19,8 +19,8 @@ from bnrepro.models.local_response import LocalResponseNormalization
 
 DIGITS, CIFAR, IMAGENET = (8, 8, 1), (28, 28, 3), (224, 224, 3)
 PLACEMENTS = ("none", "before", "after")
-# Those of Keras's are in `test_application.py`.
-OF_UNITS = [name for name in MODELS if name != "application"]
+# Those of Keras's are in `test_application.py`, more of the recurrent one in `test_lstm.py`.
+OF_UNITS = [name for name in MODELS if name not in ("application", "lstm")]
 
 
 def build(*words, shape=DIGITS, classes=10):
@@ -53,7 +53,7 @@ def tap(network, tensors, batch):
 
 
 def test_a_network_knows_whether_it_convolves_and_what_draws_at_random():
-    for model in OF_UNITS:
+    for model in (*OF_UNITS, "lstm"):
         network = build(f"model={model}", "model.width=0.1", "dropout=0.4")
         convolutions = [layer for layer in network.model.layers if "Conv" in type(layer).__name__]
         assert network.is_dense == (not convolutions) == (model in DENSE_MODELS)
@@ -240,7 +240,7 @@ def test_every_convolution_is_per_activation_where_that_is_asked():
 # Paths, dropout, files.
 
 
-@pytest.mark.parametrize("model", OF_UNITS)
+@pytest.mark.parametrize("model", [*OF_UNITS, "lstm"])
 def test_a_network_built_again_has_the_same_paths(model):
     words = (f"model={model}", "model.width=0.1", "dropout=0.4", "normalization=batch_renorm")
     first, second = (build(*words).model.variables for _ in range(2))
@@ -274,9 +274,20 @@ def test_dropout_keeps_a_share_and_scales_it_up():
 def test_a_saved_model_is_the_same_when_loaded(normalization, tmp_path):
     words = ("model=inception", "model.width=0.05", f"normalization={normalization}", "lrn=true")
     model = build(*words, "dropout=0.4").model
+    assert_is_the_same_when_loaded(model, tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("normalization", ["batch", "layer"])
+def test_a_saved_recurrent_model_is_the_same_when_loaded(normalization, tmp_path):
+    words = ("model=lstm", "model.normalize=both", f"normalization={normalization}")
+    assert_is_the_same_when_loaded(build(*words, "model.width=0.05").model, tmp_path)
+
+
+def assert_is_the_same_when_loaded(model, folder):
     model(images(), training=True)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
+    model.save(folder / "model.keras")
+    loaded = keras.models.load_model(folder / "model.keras")
     np.testing.assert_array_equal(array(loaded(images())), array(model(images())))
 
 
@@ -366,7 +377,7 @@ def test_the_fans_of_a_depthwise_kernel_are_those_of_one_channel():
 
 def test_names_in_the_config_are_the_implementations():
     assert set(initializers._INITIALIZERS) == set(INITIALIZERS)
-    assert set(models._FEATURES) == set(OF_UNITS)
+    assert set(models._FEATURES) == {*OF_UNITS, "lstm"}
 
 
 # Local response normalization.

@@ -17,6 +17,7 @@ from bnrepro.config.names import (
     ACTIVATIONS,
     APPLICATIONS,
     BACKENDS,
+    CONNECTIONS,
     DATA,
     INFERENCES,
     INITIALIZERS,
@@ -131,6 +132,22 @@ class ModelConfig:
             word=itself(68, ("plain", "plain_branches")),
             choices=RESIDUALS,
             absent="plain",
+            ours=True,
+        ),
+    )
+    normalize: str | None = field(
+        default=None,
+        metadata=about(
+            "of model=lstm: which connections are normalized, input, recurrent, or both",
+            word=itself(
+                73,
+                (None, "no_connections"),
+                ("input", "input_connections"),
+                ("recurrent", "recurrent_connections"),
+                ("both", "both_connections"),
+            ),
+            choices=CONNECTIONS,
+            absent=None,
             ours=True,
         ),
     )

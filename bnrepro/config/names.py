@@ -1,9 +1,9 @@
 """The closed sets of names that keys may be set to, and the groups of files."""
 
 DATA = ("digits", "mnist", "fashion_mnist", "cifar10", "image_folder")
-MODELS = ("mlp", "cnn", "vgg_a", "resnet", "inception", "application")
+MODELS = ("mlp", "cnn", "vgg_a", "resnet", "lstm", "inception", "application")
 # Those without a convolution, where no network is at hand to be asked (`models.Network.is_dense`).
-DENSE_MODELS = ("mlp",)
+DENSE_MODELS = ("mlp", "lstm")
 # Those that have hidden units with one value per example.
 MODELS_WITH_DENSE_UNITS = (*DENSE_MODELS, "cnn", "vgg_a")
 # The families of `keras.applications`: those without batch normalization, then the others.
@@ -54,6 +54,8 @@ APPLICATIONS = (
 )
 # How a branch of model=resnet begins.
 RESIDUALS = ("plain", "skipinit", "fixup")
+# Which connections of model=lstm are normalized.
+CONNECTIONS = ("input", "recurrent", "both")
 PLACEMENTS = ("before", "after", "none")
 NORMALIZATIONS = (
     "batch",
@@ -69,8 +71,8 @@ NORMALIZATIONS = (
     "instance",
     "noise",
 )
-# Those whose statistics see other examples than their own.
-OVER_THE_BATCH = (
+# Those whose statistics are of a mini-batch.
+NORMALIZATIONS_OVER_THE_BATCH = (
     "batch",
     "batch_renorm",
     "noisy_batch",

@@ -9,7 +9,7 @@ from bnrepro.config.names import (
     APPLICATIONS_WITHOUT_BATCH_NORMALIZATION,
     DENSE_MODELS,
     MODELS_WITH_DENSE_UNITS,
-    OVER_THE_BATCH,
+    NORMALIZATIONS_OVER_THE_BATCH,
 )
 from bnrepro.config.own import parse
 
@@ -22,6 +22,15 @@ _OF_EVERY_APPLICATION = {
     "lrn": False,
     "hidden_dropout": 0.0,
     "reparametrization": None,
+}
+# What model=lstm is as it is published, and where its statistics go.
+_OF_EVERY_LSTM = {
+    "activation": ("tanh", "its gates and its cell have activations of their own"),
+    "model.hidden_layers": (1, "it has one layer"),
+    "lrn": (False, "it has no convolution"),
+    "reparametrization": (None, "its kernels are used at every step"),
+    "batch_normalization.statistics": ("per_feature_map", "units have no places"),
+    "batch_normalization.statistics_batch": (None, "the rows of an image count as examples"),
 }
 
 # What other networks do not have, as it is there.
@@ -42,6 +51,7 @@ def validate(config: RunConfig) -> None:
     _check_model(config)
     _check_resnet(config)
     _check_application(config)
+    _check_lstm(config)
 
 
 def _check_names(config: RunConfig) -> None:
@@ -120,11 +130,10 @@ def _check_normalization(config: RunConfig) -> None:
             "normalization=layer"
         )
     _check_statistics_batch(config)
-    if (
-        config.normalization in OVER_THE_BATCH
-        and config.batch_size == 1
-        and config.model.name in DENSE_MODELS
-    ):
+    over_the_batch = config.normalization in NORMALIZATIONS_OVER_THE_BATCH
+    # The input connections of model=lstm have a value for each row of an image.
+    one_value = config.model.name in DENSE_MODELS and config.model.normalize != "input"
+    if over_the_batch and config.batch_size == 1 and one_value:
         raise ConfigError(
             f"batch_size=1 with normalization={config.normalization} and "
             f"model={config.model.name}: one value is its own mean, so that the network sees "
@@ -261,4 +270,46 @@ def _check_application(config: RunConfig) -> None:
         raise ConfigError(
             f"placement=before with model.application={family}, which has no batch normalization "
             "to keep or replace: expected bn=none, or another family"
+        )
+
+
+def _check_lstm(config: RunConfig) -> None:
+    connections = config.model.normalize
+    if config.model.name != "lstm":
+        if connections is not None:
+            raise ConfigError(
+                f"model.normalize={connections} with model={config.model.name}: expected "
+                "model=lstm; add it, or leave model.normalize out"
+            )
+        return
+    flat = to_flat(config)
+    for key, (only, reason) in _OF_EVERY_LSTM.items():
+        if flat[key] != only:
+            expected = "null" if only is None else str(only).lower()
+            raise ConfigError(
+                f"{key}={flat[key]} with model=lstm: expected {expected}, since {reason}; leave it "
+                "out"
+            )
+    if config.placement == "after":
+        raise ConfigError(
+            "placement=after with model=lstm: expected normalization of the connections, whose "
+            "sums are activated together; use placement=before, or bn=none"
+        )
+    if connections is None:
+        raise ConfigError(
+            "model.normalize=null with model=lstm: expected input, recurrent or both; leave it "
+            "out, and use bn=none for no normalization"
+        )
+    if connections == "input":
+        return
+    if config.placement == "none":
+        raise ConfigError(
+            f"model.normalize={connections} with placement=none: expected a normalization; use "
+            "placement=before, or leave model.normalize out"
+        )
+    if parse(config.normalization) is not None:
+        raise ConfigError(
+            f"model.normalize={connections} with normalization={config.normalization}: expected "
+            "one of the project's own, of which it is known whether each step needs statistics "
+            "of its own; use model.normalize=input"
         )

@@ -176,6 +176,12 @@ EXHIBITS = {
         computed="linear_unit",
         part="why it works",
     ),
+    "recurrent": Entry(
+        "recurrent.figure",
+        "Recurrent networks",
+        computed="recurrent",
+        part="why it works",
+    ),
     "adaptation": Entry(
         "adaptation.figure",
         "Statistics of another domain",

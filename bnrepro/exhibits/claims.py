@@ -24,6 +24,7 @@ from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.rate_decay import claims as rate_decay
 from bnrepro.exhibits.rate_sensitivity import claims as rate_sensitivity
+from bnrepro.exhibits.recurrent import claims as recurrent
 from bnrepro.exhibits.residual_networks import claims as residual_networks
 from bnrepro.exhibits.selection import select_optional
 from bnrepro.exhibits.small_batches import claims as small_batches
@@ -87,6 +88,7 @@ _COMPUTED = (
     dropout.JUDGED,
     ghost_batches.JUDGED,
     linear_unit.JUDGED,
+    recurrent.JUDGED,
     adaptation.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.

@@ -22,6 +22,7 @@ _MODELS = {
     "cnn": "CNN at width {width:g}",
     "vgg_a": "VGG-A at width {width:g}",
     "resnet": "ResNet at width {width:g}",
+    "lstm": "LSTM of {units:g} units",
     "inception": "Inception at width {width:g}",
 }
 

@@ -32,6 +32,7 @@ STUDIES = {
     "descent_by_batch": "float32",
     "descent_paths": "float64",
     "rate_decay": "float32",
+    "recurrent": "float32",
     "dropout": "float32",
     "ghost_batches": "float32",
 }
@@ -41,6 +42,7 @@ BY_JAX = (
     "depth_by_scale",
     "descent_by_batch",
     "rate_decay",
+    "recurrent",
     "dropout",
     "ghost_batches",
 )

@@ -12,7 +12,16 @@ import keras
 from bnrepro import own
 from bnrepro.config import Recipe
 from bnrepro.config.own import parse
-from bnrepro.models import application, cnn, inception_paper, inception_small, mlp, resnet, vgg_a
+from bnrepro.models import (
+    application,
+    cnn,
+    inception_paper,
+    inception_small,
+    lstm,
+    mlp,
+    resnet,
+    vgg_a,
+)
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.graph import walk_as_it_is
 from bnrepro.models.host import on_the_host
@@ -155,5 +164,6 @@ _FEATURES: dict[str, Callable[[Any, Units, Recipe], Any]] = {
     "cnn": cnn.features,
     "vgg_a": vgg_a.features,
     "resnet": resnet.features,
+    "lstm": lstm.features,
     "inception": _inception,
 }

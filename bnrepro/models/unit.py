@@ -54,7 +54,7 @@ class Units:
         """A fully connected layer of `size` units at width 1, (batch, units)."""
         dense = _DENSE[self._config.reparametrization]
         weights = dense(
-            self._scaled(size), use_bias=self._use_bias, kernel_initializer=UNDRAWN, name=name
+            self.scaled(size), use_bias=self._use_bias, kernel_initializer=UNDRAWN, name=name
         )
         return self._complete(weights(inputs), name, last_hidden)
 
@@ -76,7 +76,7 @@ class Units:
         self.is_dense = False
         convolution = _CONVOLUTIONS[self._config.reparametrization]
         weights = convolution(
-            self._scaled(maps),
+            self.scaled(maps),
             kernel_size,
             strides,
             padding="same",
@@ -103,7 +103,7 @@ class Units:
         self._refuse_two_kernels(name)
         self.is_dense = False
         weights = keras.layers.SeparableConv2D(
-            self._scaled(maps),
+            self.scaled(maps),
             kernel_size,
             strides,
             padding="same",
@@ -114,6 +114,23 @@ class Units:
             name=name,
         )
         return self._complete(weights(inputs), name, last_hidden=False)
+
+    def connections(self, inputs: Any, size: int, name: str, is_normalized: bool) -> Any:
+        """The sums of a fully connected layer, to which a model adds others: (batch, size).
+
+        Nothing is activated. `size` is taken as it is, whatever the width.
+        """
+        use_bias = self._use_bias if is_normalized else True
+        weights = keras.layers.Dense(size, use_bias=use_bias, kernel_initializer=UNDRAWN, name=name)
+        values = weights(inputs)
+        return self._normalize(values, name, last_hidden=False) if is_normalized else values
+
+    def normalized(self, values: Any, layer: keras.layers.Layer) -> Any:
+        """What a normalization makes of its inputs; those over a mini-batch are remembered."""
+        if isinstance(layer, keras.layers.BatchNormalization):
+            self.batch_normalizations.append(layer)
+            self.normalization_inputs.append(values)
+        return layer(values)
 
     def local_response(self, inputs: Any) -> Any:
         """Local response normalization, where the recipe has it."""
@@ -127,7 +144,8 @@ class Units:
                 "(below 96 pixels, model=inception has none)"
             )
 
-    def _scaled(self, size: int) -> int:
+    def scaled(self, size: int) -> int:
+        """How many units or feature maps `size` of them are at the width of the config."""
         return max(1, round(self._config.model.width * size))
 
     @property
@@ -187,8 +205,4 @@ class Units:
             return values
         if normalization.is_own(self._config) and self._is_new("normalization", values.shape):
             normalization.check_own(self._config, values.shape)
-        layer = make(f"{name}_normalization")
-        if isinstance(layer, keras.layers.BatchNormalization):
-            self.batch_normalizations.append(layer)
-            self.normalization_inputs.append(values)
-        return layer(values)
+        return self.normalized(values, make(f"{name}_normalization"))

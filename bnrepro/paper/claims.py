@@ -284,6 +284,24 @@ LABORATORY = (
         "better, down to a size below which they are too noisy (Hoffer et al. 2017); it is their "
         "noise that does it (Luo et al. 2019).",
     ),
+    Claim(
+        "R1",
+        "",
+        "In a recurrent network batch normalization of the input connections trains faster and "
+        "does not generalize better, and of the recurrent connections it does not help (Laurent "
+        "et al. 2015).",
+    ),
+    Claim(
+        "R2",
+        "",
+        "Batch normalization of the recurrent connections too, with statistics of each step and "
+        "gammas that begin at 0.1, trains faster and generalizes better (Cooijmans et al. 2016).",
+    ),
+    Claim(
+        "R3",
+        "",
+        "Layer normalization makes recurrent networks train faster (Ba et al. 2016).",
+    ),
 )
 
 

@@ -104,7 +104,9 @@ def _drawing(found: Tables) -> Drawing:
 def _by_seed(rows: pd.DataFrame, measure: Measure) -> dict[str, float]:
     """The median over the seeds of what is measured, by network."""
     return {
-        str(network): float(pd.Series([measure(of_seed) for _, of_seed in own.groupby("seed")]).median())
+        str(network): float(
+            pd.Series([measure(of_seed) for _, of_seed in own.groupby("seed")]).median()
+        )
         for network, own in rows.groupby("network", sort=False)
     }
 

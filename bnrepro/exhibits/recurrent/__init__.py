@@ -1,0 +1,1 @@
+"""Normalization of the connections of a recurrent network."""
