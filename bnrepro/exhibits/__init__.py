@@ -91,6 +91,12 @@ EXHIBITS = {
         "smoothness",
         part="why it works",
     ),
+    "surfaces": Entry(
+        "surfaces.figure",
+        "The loss around a trained network",
+        computed="surfaces",
+        part="why it works",
+    ),
     "largest_rate": Entry(
         "largest_rate", "The largest rate that trains", "largest_rate", part="why it works"
     ),

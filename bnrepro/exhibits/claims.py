@@ -28,6 +28,7 @@ from bnrepro.exhibits.smoothness import (
     explanation_claims,
     landscape_claims,
 )
+from bnrepro.exhibits.surfaces import claims as surfaces
 from bnrepro.records import laboratory, study_records
 from bnrepro.records.loading import read_runs
 from bnrepro.records.study_records import RESULTS
@@ -78,6 +79,7 @@ _COMPUTED = (
     effective_rate.JUDGED,
     depth.JUDGED,
     adaptation.JUDGED,
+    surfaces.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
 LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}
