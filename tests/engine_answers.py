@@ -33,7 +33,7 @@ from bnrepro import (
     models,
     training,
 )
-from bnrepro.api import scoring
+from bnrepro.api import scoring, surface
 from bnrepro.config import ConfigError, RunConfig
 from bnrepro.config.composition import Composition, compose
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, read_all
@@ -186,6 +186,30 @@ def around_trained(overrides: Sequence[str]) -> Answer:
         "weights": probe.layout.arrays(point),
         "direction": probe.layout.arrays(directions[0]),
     }
+
+
+def surfaces_of_a_run(overrides: Sequence[str]) -> Answer:
+    """The loss around a finished run: coarse, finer, the same again, and after training again."""
+    computed: list[int] = []
+    lines = []
+    own = Surroundings.losses
+
+    def counting(self: Surroundings, steps: np.ndarray, *others: Any, **named: Any) -> Any:
+        computed[-1] += len(steps)
+        return own(self, steps, *others, **named)
+
+    with tempfile.TemporaryDirectory() as results, patch.object(Surroundings, "losses", counting):
+        composition = compose([*overrides, f"results_dir={results}", "tensorboard=false"])
+        folder = Path(results) / "surface"
+        for points, plane, force in ((5, 3, False), (9, 5, False), (9, 5, False), (9, 5, True)):
+            if force or not folder.exists():
+                again = replace(composition.config, force=force)
+                training.run(replace(composition, config=again))
+            asked = surface.Asked(points, plane, directions=1, examples=50)
+            computed.append(0)
+            files = surface.surface(composition.directory, asked, folder)
+            lines.append((folder / "lines.csv").read_text().splitlines()[1:])
+    return {"computed": computed, "lines": lines[:2], "files": [path.name for path in files]}
 
 
 def probed(overrides: Sequence[str], steps: int, modes: Sequence[str]) -> Answer:

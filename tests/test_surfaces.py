@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,14 @@ from bnrepro.exhibits.surfaces.claims import CRITERIA, FROZEN, PLAIN, SKIP, SKIP
 NETWORK = (
     *("model=resnet", "model.blocks=1", "model.width=0.2", "bn=x1", "batch_size=20"),
     *("learning_rate=0.05", "batch_normalization.momentum=0.5"),
-    "input_normalization=false",
+    # So small an epsilon that a kernel's scale shows nowhere.
+    *("input_normalization=false", "batch_normalization.epsilon=1e-12"),
 )
+
+
+@cache
+def around(backend):
+    return ask("around_trained", NETWORK, backend=backend)
 
 
 # What is computed.
@@ -28,7 +35,7 @@ NETWORK = (
 
 @JAX_AND_SLOWLY_TENSORFLOW
 def test_lines_and_planes_are_what_keras_says_at_those_weights(backend):
-    answer = ask("around_trained", NETWORK, backend=backend)
+    answer = around(backend)
     np.testing.assert_allclose(answer["line"], answer["line_by_keras"], rtol=1e-10)
     np.testing.assert_allclose(answer["plane"], answer["plane_by_keras"], rtol=1e-10)
     assert np.ptp(answer["line"]) > 0.1
@@ -37,7 +44,7 @@ def test_lines_and_planes_are_what_keras_says_at_those_weights(backend):
 @JAX_AND_SLOWLY_TENSORFLOW
 def test_the_scale_of_a_normalized_kernel_is_not_seen(backend):
     """X13: with the mini-batch's statistics; with frozen ones it is."""
-    answer = ask("around_trained", NETWORK, backend=backend)
+    answer = around(backend)
     np.testing.assert_allclose(answer["scaled"]["batch"], answer["as_is"]["batch"], rtol=1e-6)
     ratio = answer["scaled"]["frozen"] / answer["as_is"]["frozen"]
     assert np.abs(ratio - 1).max() > 0.01
@@ -45,7 +52,7 @@ def test_the_scale_of_a_normalized_kernel_is_not_seen(backend):
 
 @JAX_AND_SLOWLY_TENSORFLOW
 def test_every_filter_of_a_direction_is_as_long_as_the_networks(backend):
-    answer = ask("around_trained", NETWORK, backend=backend)
+    answer = around(backend)
     for path, direction in answer["direction"].items():
         weights = answer["weights"][path]
         if weights.ndim < 2:
@@ -54,6 +61,20 @@ def test_every_filter_of_a_direction_is_as_long_as_the_networks(backend):
             axes = tuple(range(weights.ndim - 1))
             lengths = [np.sqrt((each**2).sum(axes)) for each in (direction, weights)]
             np.testing.assert_allclose(*lengths, rtol=1e-6)
+
+
+@JAX_AND_SLOWLY_TENSORFLOW
+def test_a_finer_grid_around_ones_own_run_computes_its_new_points_alone(backend):
+    words = ("model=mlp", "model.width=0.05", "bn=x1", "train_steps=4", "evaluate_every=4")
+    answer = ask("surfaces_of_a_run", words, backend=backend)
+    # Three modes of a line and a plane; the center of the plane is not the line's.
+    assert answer["computed"] == [3 * (5 + 9), 3 * (4 + 16), 0, 3 * (9 + 25)]
+    coarse, fine = answer["lines"]
+    assert len(fine) == 3 * 9
+    assert all(row in fine for row in coarse)
+    assert answer["files"] == [
+        *("lines.csv", "plane.csv", "surface.png", "surface.svg", "interactive.html"),
+    ]
 
 
 # What is measured.

@@ -67,7 +67,7 @@ def _measures(found: Tables) -> Measures:
         "B1.rise_frozen": (deepest, lambda rows: _gap(rows, FROZEN)),
         "B1.nonconvex": (deepest, _nonconvex_gap),
         "B1.depth": (lines, _growth),
-        "B2.frozen": (lines[lines["network"] != SKIPINIT], _least_ratio),
+        "B2.frozen": (lines, _least_ratio),
     }
 
 
@@ -81,6 +81,15 @@ def rises(lines: pd.DataFrame) -> pd.Series:
     center = known[known["length"] == 0].set_index(keys)["loss"]
     beside = known[known["length"].abs() == AT].groupby(keys)["loss"].mean()
     return (beside - center).rename("rise")
+
+
+def ratios_of_modes(lines: pd.DataFrame) -> pd.Series:
+    """The rise with frozen statistics over that with ones computed anew, where there are both.
+
+    By network, layers, seed and direction.
+    """
+    wide = rises(lines).unstack("mode").dropna(subset=[SOUND])
+    return wide[FROZEN] / wide[SOUND]
 
 
 def nonconvex_shares(lines: pd.DataFrame) -> pd.Series:
@@ -112,8 +121,7 @@ def _growth(rows: pd.DataFrame) -> float:
 
 
 def _least_ratio(rows: pd.DataFrame) -> float:
-    wide = rises(rows).unstack("mode")
-    return float((wide[FROZEN] / wide[SOUND]).min())
+    return float(ratios_of_modes(rows).to_numpy().min())
 
 
 JUDGED = ComputedClaims(STUDY, TABLES, CRITERIA, _measures)

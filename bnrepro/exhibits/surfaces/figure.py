@@ -21,6 +21,7 @@ from bnrepro.exhibits.surfaces.claims import (
     SOUND,
     STUDY,
     nonconvex_shares,
+    ratios_of_modes,
     rises,
 )
 from bnrepro.exhibits.wording import percent
@@ -104,33 +105,45 @@ def _plane_rows(rows: pd.DataFrame, network: str, layers: int, mode: str) -> pd.
 
 
 def _drawing(found: Tables) -> Drawing:
-    planes, lines = found["planes"], found["lines"]
-    depths = sorted(planes["layers"].unique())
+    lines = found["lines"]
+    letters = iter("abcdefghi")
+    panels = [*_plane_panels(found["planes"], letters), *_line_panels(lines, letters)]
+    names, width = [panel.name for panel in panels], len(_NETWORKS)
+    layout = [names[start : start + width] for start in range(0, len(names), width)]
+    return Drawing(STUDY, _title(lines), panels, layout, _caption(found), _LEAD)
+
+
+def _plane_panels(planes: pd.DataFrame, letters: Iterator[str]) -> Iterator[Panel]:
+    """A row of networks for each depth, in levels that all of them share."""
     shown = {
         (layers, network): Plane.of(
-            f"{layers} layers {words}", _plane_rows(planes, network, layers, _mode(network))
+            f"{layers} layers, {words}", _plane_rows(planes, network, layers, _mode(network))
         )
-        for layers in depths
+        for layers in sorted(planes["layers"].unique())
         for network, words in _NETWORKS.items()
     }
     shared = surfaces.levels(list(shown.values()))
-    letters = iter("abcdefghi")
-    panels = []
     for (layers, network), plane in shown.items():
-        title = f"({next(letters)}) {layers} layers, {_NETWORKS[network]}: {plane.center:.2g}"
+        title = f"({next(letters)}) {plane.name}: {plane.center:.2g}"
         draw = partial(surfaces.contours, plane=plane, shared=shared, bar=network == SKIPINIT)
-        panels.append(Panel(f"plane_{layers}_{network}", title, _describe(plane), draw))
-    deepest = lines[lines["layers"] == depths[-1]]
+        yield Panel(_named("plane", layers, network), title, _describe(plane), draw)
+
+
+def _line_panels(lines: pd.DataFrame, letters: Iterator[str]) -> Iterator[Panel]:
+    """The deepest networks, over one range of the loss."""
+    layers = lines["layers"].max()
+    deepest = lines[lines["layers"] == layers]
     finite = deepest["loss"][np.isfinite(deepest["loss"])]
     limits = (float(finite.min()) / 1.3, float(finite.max()) * 1.3)
     for network, words in _NETWORKS.items():
         own = deepest[deepest["network"] == network]
-        title = f"({next(letters)}) Lines, {depths[-1]} layers, {words}"
-        draw_lines = partial(surfaces.lines, rows=own, limits=limits)
-        panels.append(Panel(f"lines_{network}", title, _describe_lines(own), draw_lines))
-    names = [panel.name for panel in panels]
-    layout = [names[start : start + len(_NETWORKS)] for start in range(0, len(names), 3)]
-    return Drawing(STUDY, _title(lines), panels, layout, _caption(found, len(depths)), _LEAD)
+        title = f"({next(letters)}) Lines, {layers} layers, {words}"
+        draw = partial(surfaces.lines, rows=own, limits=limits)
+        yield Panel(_named("lines", layers, network), title, _describe_lines(own), draw)
+
+
+def _named(what: str, layers: int, network: str) -> str:
+    return f"{what}_{layers}_{network.replace(' ', '_')}"
 
 
 def _mode(network: str) -> str:
@@ -138,15 +151,15 @@ def _mode(network: str) -> str:
     return FROZEN if network == SKIPINIT else SOUND
 
 
-def _caption(found: Tables, depths: int) -> str:
+def _caption(found: Tables) -> str:
     setting = found["setting"].iloc[0]
-    planes = f"(a-{'abcdef'[3 * depths - 1]})"
+    last = "abcdef"[len(_NETWORKS) * found["planes"]["layers"].nunique() - 1]
     return (
-        f"{planes} Loss on {setting['examples']} training images over two random filter-normalized "
-        "directions, from -1 to 1; contours and colours are the same in all, four a decade; mode "
-        "population; seed 0; in the titles the loss at the trained weights, the cross. Below: "
-        "along single directions, line: median over seeds and directions, band: least and "
-        "greatest."
+        f"(a-{last}) Loss on {setting['examples']} training images over two random filter-"
+        "normalized directions, from -1 to 1; contours and colours are the same in all, four a "
+        "decade; mode population; first seed; in the titles the loss at the trained weights, the "
+        "cross. Below: along single directions, line: median over seeds and directions, band: "
+        "least and greatest; a network without batch normalization has one curve."
     )
 
 
@@ -164,9 +177,12 @@ def _findings(found: Tables) -> list[str]:
     lines, networks = found["lines"], found["networks"]
     by_mode = rises(lines).groupby(level=["layers", "network", "mode"]).median()
     shares = nonconvex_shares(lines).groupby(level=["layers", "network", "mode"]).mean()
+    ratios = ratios_of_modes(lines).groupby(level=["layers", "network"]).median()
     return [
         f"Loss above that of the trained weights at |a| = {AT:g} (medians over seeds and "
         f"directions): {_each(by_mode, '{:.2g}'.format)}.",
+        "With frozen statistics it rises so many times as much as with ones computed anew "
+        f"(medians): {_of_networks(ratios)}.",
         f"Share of a line's points at which the loss bends down (means): {_each(shares, percent)}.",
         "Share of a plane's points at which it bends down in some direction of the plane (one "
         f"seed): {_of_planes(found['planes'])}.",
@@ -186,6 +202,13 @@ def _each(values: pd.Series, written: Callable[[float], str]) -> str:
         )
         for layers in sorted(values.index.unique("layers"))
         for network in _NETWORKS
+    )
+
+
+def _of_networks(ratios: pd.Series) -> str:
+    return "; ".join(
+        f"{layers} layers {_NETWORKS[network]} {ratios[layers, network]:.3g}"
+        for layers, network in ratios.index
     )
 
 
