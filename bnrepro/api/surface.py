@@ -144,7 +144,7 @@ def _drawn(
     lines, plane = (_of(made.frame(each), modes, examples) for each in ("lines", "plane"))
     grid = {_rounded(length) for length in np.linspace(-1, 1, asked.plane_points)}
     plane = plane[plane["first"].isin(grid) & plane["second"].isin(grid)]
-    planes = [Plane.of(mode, rows) for mode, rows in plane.groupby("mode", sort=False)]
+    planes = [Plane.of(str(mode), rows) for mode, rows in plane.groupby("mode", sort=False)]
     shared = surfaces.levels(planes)
     panels = [
         Panel(each.name, f"{each.name}: {each.center:.3g} at the weights", "",

@@ -97,6 +97,12 @@ EXHIBITS = {
         computed="surfaces",
         part="why it works",
     ),
+    "training_path": Entry(
+        "training_path.figure",
+        "The path of a training, and a walk without an aim",
+        computed="training_path",
+        part="why it works",
+    ),
     "largest_rate": Entry(
         "largest_rate", "The largest rate that trains", "largest_rate", part="why it works"
     ),

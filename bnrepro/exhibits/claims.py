@@ -29,6 +29,7 @@ from bnrepro.exhibits.smoothness import (
     landscape_claims,
 )
 from bnrepro.exhibits.surfaces import claims as surfaces
+from bnrepro.exhibits.training_path import claims as training_path
 from bnrepro.records import laboratory, study_records
 from bnrepro.records.loading import read_runs
 from bnrepro.records.study_records import RESULTS
@@ -80,6 +81,7 @@ _COMPUTED = (
     depth.JUDGED,
     adaptation.JUDGED,
     surfaces.JUDGED,
+    training_path.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
 LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}

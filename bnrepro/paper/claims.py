@@ -193,6 +193,13 @@ LABORATORY = (
         "normalization than with statistics computed anew.",
     ),
     Claim(
+        "B4",
+        "",
+        "The first two principal components have most of the variation of the weights along a "
+        "training (Li et al. 2018, section 7), and another share of it than of a walk without an "
+        "aim.",
+    ),
+    Claim(
         "F1",
         "",
         "Batch normalization widens the window of good learning rates, of gradient descent and "
