@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 
+from bnrepro import cli
 from bnrepro.drawing import surfaces
 from bnrepro.drawing.surfaces import Plane
 from bnrepro.exhibits.surfaces import claims
@@ -75,6 +76,22 @@ def test_a_finer_grid_around_ones_own_run_computes_its_new_points_alone(backend)
     assert answer["files"] == [
         *("lines.csv", "plane.csv", "surface.png", "surface.svg", "interactive.html"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "surface: expected runs, such as"),
+        (["--points", "10"], "--points 10: expected an odd number of at least 3"),
+        (["--plane", "1"], "--plane 1: expected an odd number of at least 3"),
+        (["--modes", "frozen,moving"], "--modes=moving: expected one of batch, frozen, population"),
+        ([], "no run"),
+    ],
+)
+def test_what_the_command_cannot_do_is_said(words, message, tmp_path, capsys):
+    runs = [] if "expected runs" in message else ["mlp-digits-x1"]
+    assert cli.main(["surface", *runs, *words, f"results_dir={tmp_path}"]) == 2
+    assert message in capsys.readouterr().err
 
 
 # What is measured.

@@ -27,10 +27,10 @@ _PATHS = {
 }
 _CAPTION = (
     "(a, b) Loss on fixed training images in the plane of the path's first two principal "
-    "components, statistics computed anew; contours and colours as in both, four a decade; units "
-    "are Euclidean lengths, the cross is the end of the training, the open mark its beginning; "
-    "first seed. (c) Share of the path's variation in its first two components; a mark is a seed. "
-    "A walk's steps know nothing of each other."
+    "components, statistics computed anew; contours and colours are the same in both, four a "
+    "decade; units are Euclidean lengths, the cross is the end of the training, the open mark its "
+    "beginning; first seed. (c) Share of the path's variation in its first two components; a mark "
+    "is a seed. A walk's steps know nothing of each other."
 )
 _LEAD = (
     "Where does a training go, on such a surface? A random plane through the last weights does not "
