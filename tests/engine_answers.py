@@ -33,7 +33,7 @@ from bnrepro import (
     models,
     training,
 )
-from bnrepro.api import scoring
+from bnrepro.api import scoring, surface
 from bnrepro.config import ConfigError, RunConfig
 from bnrepro.config.composition import Composition, compose
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE, read_all
@@ -44,6 +44,7 @@ from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.loss import kernel_positions
 from bnrepro.engine.probe import Batch, Probe
 from bnrepro.engine.segment import locate_divergence
+from bnrepro.engine.surface import Surroundings
 from bnrepro.lab.exact import law_verdicts
 from bnrepro.measures import landscape
 from bnrepro.measures.evaluation import evaluate, evaluate_population
@@ -143,6 +144,72 @@ def around(overrides: Sequence[str]) -> Answer:
         "images": batch.images,
         "labels": batch.labels,
     }
+
+
+def around_trained(overrides: Sequence[str]) -> Answer:
+    """The loss around a trained network with frozen statistics, and what Keras says there.
+
+    `as_is` and `scaled`: a line by mode, and with the first kernel and nothing else times 10.
+    """
+    engine = _engine(overrides)
+    engine.train(0, 5)
+    probe = build_probe(engine)
+    around = Surroundings(engine, probe, 30)
+    directions = np.stack([around.direction(0), around.direction(1)])
+    lengths = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    plane = around.plane(directions, lengths, "frozen")
+    as_is = {mode: around.line(directions[0], lengths, mode) for mode in ("batch", "frozen")}
+    point, state = probe.point, engine.variables()
+    larger = probe.layout.arrays(point.copy())
+    larger["convolution_1/kernel"] = 10 * larger["convolution_1/kernel"]
+    engine.assign({**state, **{f"model/{path}": value for path, value in larger.items()}})
+    beside = Surroundings(engine, probe, 30)
+    scaled = {mode: beside.line(beside.direction(0), lengths, mode) for mode in as_is}
+    model = engine.network.model
+
+    def by_keras(steps: Sequence[float]) -> float:
+        moved = probe.layout.arrays(point + np.array(steps) @ directions)
+        for variable in model.variables:
+            variable.assign(moved.get(variable.path, state[f"model/{variable.path}"]))
+        logits = np.asarray(model(around.batch.images / 255, training=False))
+        largest = logits.max(axis=1)
+        chosen = logits[np.arange(len(logits)), around.batch.labels] - largest
+        return float((np.log(np.exp(logits - largest[:, None]).sum(axis=1)) - chosen).mean())
+
+    return {
+        "line": as_is["frozen"],
+        "line_by_keras": [by_keras((length, 0)) for length in lengths],
+        "plane": plane,
+        "plane_by_keras": [[by_keras((one, other)) for other in lengths] for one in lengths],
+        "as_is": as_is,
+        "scaled": scaled,
+        "weights": probe.layout.arrays(point),
+        "direction": probe.layout.arrays(directions[0]),
+    }
+
+
+def surfaces_of_a_run(overrides: Sequence[str]) -> Answer:
+    """The loss around a finished run: coarse, finer, the same again, and after training again."""
+    computed: list[int] = []
+    lines = []
+    own = Surroundings.losses
+
+    def counting(self: Surroundings, steps: np.ndarray, *others: Any, **named: Any) -> Any:
+        computed[-1] += len(steps)
+        return own(self, steps, *others, **named)
+
+    with tempfile.TemporaryDirectory() as results, patch.object(Surroundings, "losses", counting):
+        composition = compose([*overrides, f"results_dir={results}", "tensorboard=false"])
+        folder = Path(results) / "surface"
+        for points, plane, force in ((5, 3, False), (9, 5, False), (9, 5, False), (9, 5, True)):
+            if force or not folder.exists():
+                again = replace(composition.config, force=force)
+                training.run(replace(composition, config=again))
+            asked = surface.Asked(points, plane, directions=1, examples=50)
+            computed.append(0)
+            files = surface.surface(composition.directory, asked, folder)
+            lines.append((folder / "lines.csv").read_text().splitlines()[1:])
+    return {"computed": computed, "lines": lines[:2], "files": [path.name for path in files]}
 
 
 def probed(overrides: Sequence[str], steps: int, modes: Sequence[str]) -> Answer:

@@ -122,10 +122,8 @@ def test_a_first_step_goes_down_the_gradient_of_the_loss_that_is_compared(networ
 
 def test_each_seed_and_rate_begins_anew_even_after_one_that_diverged():
     keras.utils.clear_session(free_memory=False)
-    alone, network = (
-        study._Network(study._Scale((0, 1), 1, rates, 5), SKIPINIT)
-        for rates in ([0.1], [1e30, 0.1])
-    )
+    sizes = (study._Scale((0, 1), 1, rates, 5) for rates in ([0.1], [1e30, 0.1]))
+    alone, network = (study._Network(size, SKIPINIT) for size in sizes)
     alone.begin(1, 0.1)
     rows = {(row.seed, row.rate): row.accuracy for row in study.trained(network)}
     assert [*rows] == [(0, 1e30), (0, 0.1), (1, 1e30), (1, 0.1)]

@@ -19,11 +19,11 @@ from bnrepro.cli.exhibits import (
     prepare_tensorboard,
 )
 from bnrepro.cli.laboratory import prepare_laboratory
-from bnrepro.cli.runs import STATES, prepare_evaluate, prepare_runs
+from bnrepro.cli.runs import STATES, prepare_evaluate, prepare_runs, prepare_surface
 from bnrepro.cli.training import prepare_plan, prepare_run, prepare_sweep, prepare_verify
 from bnrepro.cli.words import Command, Flag, Words, Work
 from bnrepro.config import KEYS, NORMALIZATIONS, ConfigError, did_you_mean, shown
-from bnrepro.config.names import INFERENCES, SPLITS
+from bnrepro.config.names import INFERENCES, PROBE_MODES, SPLITS
 from bnrepro.config.overrides import CONFIG_DIRECTORY_VARIABLE
 from bnrepro.exhibits import EXHIBITS
 from bnrepro.lab.studies import STUDIES
@@ -193,6 +193,25 @@ COMMANDS = {
                 ("bnrepro evaluate mlp-digits-x1/seed_0 split=train", "on what it was trained on"),
                 ("bnrepro evaluate 'mlp-*' inference=population", "with Algorithm 2's statistics"),
                 ("bnrepro evaluate mlp-mnist-x1 data=fashion_mnist", "on images of another kind"),
+            ),
+        ),
+        Command(
+            "surface",
+            "the loss around finished networks: tables, a figure and a page to turn it on",
+            "RUN ... [results_dir=DIR]",
+            prepare_surface,
+            (
+                Flag("--points", "odd: along a line, from -1 to 1 (default: 21)", "N"),
+                Flag("--plane", "odd: along each side of a plane (default: 11)", "N"),
+                Flag("--directions", "how many lines (default: 2)", "N"),
+                Flag("--examples", "over how many training images (default: 512)", "N"),
+                Flag("--modes", f"{','.join(PROBE_MODES)} (default), or some of them", "NAMES"),
+            ),
+            keys=("results_dir",),
+            takes_plain_words=True,
+            examples=(
+                ("bnrepro surface mlp-digits-x1/seed_0", "below results/own_surfaces/"),
+                ("bnrepro surface mlp-digits-x1/seed_0 --plane 21", "finer: new points alone"),
             ),
         ),
         Command(

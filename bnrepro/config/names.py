@@ -88,6 +88,8 @@ OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 SCHEDULES = ("constant", "exponential", "inverse_time", "step", "cosine")
 INITIALIZERS = ("gaussian", "uniform", "glorot", "he", "he_uniform", "orthogonal")
 STATISTICS = ("per_feature_map", "per_activation", "per_activation_last")
+# What batch normalization normalizes by where a network is asked about weights of one's choice.
+PROBE_MODES = ("batch", "frozen", "population")
 INFERENCES = ("moving_average", "population")
 SPLITS = ("test", "tuning", "pilot")
 SHUFFLES = ("shards", "within_shards", "class_pairs")

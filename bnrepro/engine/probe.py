@@ -19,6 +19,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from bnrepro.config.names import PROBE_MODES
 from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Engine
 from bnrepro.engine.loss import cross_entropy
@@ -26,8 +27,6 @@ from bnrepro.engine.segment import Arrays
 from bnrepro.engine.weights import Layout
 from bnrepro.models.graph import undisturbed, walk
 from bnrepro.normalization.moments import moments
-
-MODES = ("batch", "frozen", "population")
 
 Function = Callable[[Any], Any]
 
@@ -114,8 +113,8 @@ class Probe:
         return dict(zip(self._units, values, strict=True))
 
     def _ask(self, question: str, mode: str, rows: tuple[np.ndarray, ...], batch: Batch) -> Any:
-        if mode not in MODES:
-            raise ValueError(f"mode={mode}: expected one of {', '.join(MODES)}")
+        if mode not in PROBE_MODES:
+            raise ValueError(f"mode={mode}: expected one of {', '.join(PROBE_MODES)}")
         statistics = self._engine.variables()
         population = self._population_images if mode == "population" else np.zeros(0, np.uint8)
         shared = (

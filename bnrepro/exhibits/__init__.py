@@ -97,6 +97,18 @@ EXHIBITS = {
         computed="lp_norms",
         part="why it works",
     ),
+    "surfaces": Entry(
+        "surfaces.figure",
+        "The loss around a trained network",
+        computed="surfaces",
+        part="why it works",
+    ),
+    "training_path": Entry(
+        "training_path.figure",
+        "The path of a training, and a walk without an aim",
+        computed="training_path",
+        part="why it works",
+    ),
     "largest_rate": Entry(
         "largest_rate", "The largest rate that trains", "largest_rate", part="why it works"
     ),

@@ -34,6 +34,8 @@ from bnrepro.exhibits.smoothness import (
     explanation_claims,
     landscape_claims,
 )
+from bnrepro.exhibits.surfaces import claims as surfaces
+from bnrepro.exhibits.training_path import claims as training_path
 from bnrepro.records import laboratory, study_records
 from bnrepro.records.loading import read_runs
 from bnrepro.records.study_records import RESULTS
@@ -90,6 +92,8 @@ _COMPUTED = (
     linear_unit.JUDGED,
     recurrent.JUDGED,
     adaptation.JUDGED,
+    surfaces.JUDGED,
+    training_path.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.
 LABORATORY = {claim: study for study in _COMPUTED for claim in study.claims}

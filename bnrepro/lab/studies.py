@@ -19,6 +19,8 @@ from bnrepro.records.laboratory import LaboratoryRecord
 STUDIES = {
     "error_surface": "float64",
     "deep_linear": "float64",
+    "surfaces": "float32",
+    "training_path": "float32",
     "small_batches": "float32",
     "moving_averages": "float32",
     "effective_rate": "float32",

@@ -192,6 +192,26 @@ LABORATORY = (
         "batch normalization (Santurkar et al. 2018, figure 10).",
     ),
     Claim(
+        "B1",
+        "",
+        "Around a deep network without shortcuts the loss rises more along random directions, and "
+        "bends down at more places, than around one with them, the more so the deeper they are (Li "
+        "et al. 2018, arXiv 1712.09913, section 6).",
+    ),
+    Claim(
+        "B2",
+        "",
+        "Beside the trained weights the loss is larger with the moving averages of batch "
+        "normalization than with statistics computed anew.",
+    ),
+    Claim(
+        "B4",
+        "",
+        "The first two principal components have most of the variation of the weights along a "
+        "training (Li et al. 2018, section 7), and another share of it than of a walk without an "
+        "aim.",
+    ),
+    Claim(
         "F1",
         "",
         "Batch normalization widens the window of good learning rates, of gradient descent and "

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -103,12 +104,11 @@ def _drawing(found: Tables) -> Drawing:
 
 def _by_seed(rows: pd.DataFrame, measure: Measure) -> dict[str, float]:
     """The median over the seeds of what is measured, by network."""
-    return {
-        str(network): float(
-            pd.Series([measure(of_seed) for _, of_seed in own.groupby("seed")]).median()
-        )
+    measured = {
+        str(network): [measure(of_seed) for _, of_seed in own.groupby("seed")]
         for network, own in rows.groupby("network", sort=False)
     }
+    return {network: float(np.median(values)) for network, values in measured.items()}
 
 
 def _slopes(found: Tables) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""The path of a training in the plane of its principal components, with a control (B4)."""
