@@ -430,7 +430,8 @@ class RunConfig(LaunchConfig):
     )
     reparametrization: str | None = field(
         metadata=about(
-            "of hidden layers: weight (g v / |v|), weight_from_data, spectral (W / s(W)), or null",
+            "of hidden layers: weight (g v / |v|), weight_from_data, spectral (W / s(W)), "
+            "scaled_weight_standardization, or null",
             word=itself(
                 64,
                 (None, "plain_weights"),
