@@ -429,7 +429,7 @@ class RunConfig(LaunchConfig):
     )
     reparametrization: str | None = field(
         metadata=about(
-            "of hidden layers: weight[_from_data], spectral, scaled_weight_standardization, or null",
+            "of hidden layers: weight[_from_data], spectral, scaled_weight_standardization or null",
             word=itself(
                 64,
                 (None, "plain_weights"),
