@@ -64,6 +64,36 @@ class WeightNormalized(Layer):
         return dx
 
 
+class WeightStandardized(Layer):
+    """Weights `gain (W - mean) / (deviation sqrt(n))` for another layer (arXiv 2101.08692)."""
+
+    def __init__(self, plain, activation):
+        super().__init__(plain.name)
+        self.plain = plain
+        z = np.linspace(-12, 12, 200_001)
+        function, _ = Activation.FUNCTIONS[activation]
+        density, values = np.exp(-(z**2) / 2), function(z)
+        density /= density.sum()
+        self.gain = 1 / np.sqrt((density * values**2).sum() - (density * values).sum() ** 2)
+
+    def forward(self, x, training):
+        kernel = self.weights["kernel"]
+        self.axes, self.count = tuple(range(kernel.ndim - 1)), kernel[..., 0].size
+        self.deviation = kernel.std(self.axes)
+        self.standard = (kernel - kernel.mean(self.axes)) / self.deviation
+        scaled = self.gain * self.standard / np.sqrt(self.count)
+        self.plain.weights = {**self.weights, "kernel": scaled}
+        return self.plain.forward(x, training)
+
+    def backward(self, dy):
+        dx = self.plain.backward(dy)
+        upstream = self.plain.gradients["kernel"] * self.gain / np.sqrt(self.count)
+        along = self.standard * (upstream * self.standard).mean(self.axes)
+        by_kernel = (upstream - upstream.mean(self.axes) - along) / self.deviation
+        self.gradients = {**self.plain.gradients, "kernel": by_kernel}
+        return dx
+
+
 class SpectrallyNormalized(Layer):
     """Weights `W / s` for another layer, u being one power iteration further in each step.
 
@@ -478,8 +508,11 @@ REPARAMETRIZATIONS = {
 def unit(config, weights, size):
     """Weights, normalization and activation in the order that the config asks for."""
     # Of one's own, `module:name@digest`, it is the name that says which.
-    weights = REPARAMETRIZATIONS[config.reparametrization](weights)
     activation = Activation(config.activation.partition("@")[0].rpartition(":")[2])
+    if config.reparametrization == "scaled_weight_standardization":
+        weights = WeightStandardized(weights, activation.name)
+    else:
+        weights = REPARAMETRIZATIONS[config.reparametrization](weights)
     if config.placement == "none":
         return [weights, activation]
     normalization = normalization_of(config, f"{weights.name}_normalization", size)

@@ -149,6 +149,7 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("model.normalize", "recurrent", "recurrent_connections"),
         ("reparametrization", "weight", "weight_normalization"),
         ("reparametrization", "weight_from_data", "weight_normalization_from_data"),
+        ("reparametrization", "scaled_weight_standardization", "scaled_weight_standardization"),
         ("measures", [], "no_measure"),
         ("snapshots", [], "no_snapshots"),
         ("normalization", None, "unnormalized"),

@@ -49,6 +49,14 @@ TRAININGS = {
     "spectral normalization, L2": (
         *MLP, "bn=none", "reparametrization=spectral", "l2=0.003", "optimizer=momentum",
     ),
+    "scaled weight standardization, L2": (
+        *MLP, "bn=none", "reparametrization=scaled_weight_standardization", "l2=0.003",
+        "optimizer=momentum",
+    ),
+    "scaled weight standardization, convolutions": (
+        "model=cnn", "model.width=0.1", "reparametrization=scaled_weight_standardization",
+        "bn=none", "activation=relu",
+    ),
     "spectral normalization, convolutions": (
         "model=cnn", "model.width=0.1", "reparametrization=spectral", "placement=after",
     ),

@@ -12,6 +12,7 @@ from bnrepro import data, models
 from bnrepro.config import ConfigError
 from bnrepro.config.composition import compose
 from bnrepro.models.weight_normalization import WeightNormalized
+from bnrepro.models.weight_standardization import WeightStandardizedDense, gain_of
 
 MLP = ("model=mlp", "model.hidden_layers=2", "model.width=0.2", "batch_size=20")
 CNN = ("model=cnn", "model.width=0.1", "batch_size=20", "distortion=1", "dropout=0.5")
@@ -19,6 +20,7 @@ PLAIN = "bn=none"
 WEIGHT, FROM_DATA, SPECTRAL = (
     f"reparametrization={kind}" for kind in ("weight", "weight_from_data", "spectral")
 )
+STANDARDIZED = "reparametrization=scaled_weight_standardization"
 MEAN_ONLY = "normalization=mean_only"
 
 
@@ -83,6 +85,45 @@ def test_the_largest_singular_value_is_1_after_50_steps_at_fixed_weights(backend
         assert np.linalg.norm(u) == pytest.approx(1)
     earlier = before["hidden_1/kernel"] @ before["hidden_1/singular_vector"]
     assert np.linalg.norm(earlier) < 0.98 * np.linalg.norm(after["hidden_1/kernel"], ord=2)
+
+
+def test_the_gain_takes_back_what_an_activation_makes_of_the_variance():
+    """ReLU of a standard normal number has variance (1 - 1/pi) / 2."""
+    assert gain_of("relu") == pytest.approx(np.sqrt(2 / (1 - 1 / np.pi)), rel=1e-15)
+    assert gain_of("relu") == pytest.approx(1.7129, abs=1e-4) and gain_of("linear") == 1
+    z = np.linspace(-12, 12, 400_001)
+    density = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
+    functions = {
+        "sigmoid": 1 / (1 + np.exp(-z)),
+        "tanh": np.tanh(z),
+        "elu": np.where(z > 0, z, np.exp(z) - 1),
+        "gelu": z * np.cumsum(density),
+    }
+    for name, values in functions.items():
+        variance = density @ values**2 - (density @ values) ** 2
+        assert gain_of(name) == pytest.approx(1 / np.sqrt(variance), rel=1e-4), name
+
+
+def test_standardized_weights_sum_to_0_and_their_squares_to_that_of_the_gain():
+    layer = WeightStandardizedDense(7, gain=gain_of("relu"))
+    layer.build((None, 50))
+    drawn = np.random.default_rng(0).normal(0.3, 2, (50, 7)).astype("float32")
+    layer.trainable_variables[0].assign(drawn)
+    weights = np.asarray(layer.kernel, np.float64)
+    np.testing.assert_allclose(weights.sum(0), 0, atol=1e-6)
+    np.testing.assert_allclose((weights**2).sum(0), 2 / (1 - 1 / np.pi), rtol=1e-6)
+    # Rectified normal inputs, whatever W is: mean 0 and variance 1 behind the layer.
+    inputs = np.maximum(np.random.default_rng(1).standard_normal((40_000, 50)), 0)
+    outputs = inputs @ weights
+    np.testing.assert_allclose(outputs.mean(0), 0, atol=0.03)
+    np.testing.assert_allclose(outputs.var(0), 1, rtol=0.05)
+
+
+def test_standardized_weights_need_an_activation_that_is_known(tmp_path, monkeypatch):
+    (tmp_path / "my_activations.py").write_text("def double(values):\n    return 2 * values\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="expected one of relu, sigmoid"):
+        compose([*MLP, PLAIN, STANDARDIZED, "activation=my_activations:double"])
 
 
 @pytest.mark.parametrize("kind", [WEIGHT, SPECTRAL])

@@ -47,6 +47,7 @@ def test_what_there_is_to_use_is_what_is_shown():
         ["model=cnn", "normalization=l1_norm"],
         ["model=cnn", "reparametrization=spectral", "bn=none"],
         ["model=resnet", "bn=none", "model.residual=fixup"],
+        ["model=cnn", "reparametrization=scaled_weight_standardization", "bn=none"],
     ],
 )
 def test_every_layer_is_known(words, tmp_path):

@@ -460,8 +460,7 @@ class RunConfig(LaunchConfig):
     )
     normalization: str | None = field(
         metadata=about(
-            "batch (null), batch_renorm, noisy_batch, noisy_statistics, mean_only, l1_norm, "
-            "l2_norm, linf_norm, layer, group, instance, or noise",
+            "batch (null), batch_renorm, mean_only, l1_norm, l2_norm, linf_norm, layer, group, ...",
             word=itself(3, (None, "unnormalized")),
             choices=NORMALIZATIONS,
             takes_own=True,
@@ -477,7 +476,7 @@ class RunConfig(LaunchConfig):
     )
     reparametrization: str | None = field(
         metadata=about(
-            "of hidden layers: weight (g v / |v|), weight_from_data, spectral (W / s(W)), or null",
+            "of hidden layers: weight[_from_data], spectral, scaled_weight_standardization or null",
             word=itself(
                 64,
                 (None, "plain_weights"),

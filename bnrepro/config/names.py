@@ -82,7 +82,12 @@ NORMALIZATIONS_OVER_THE_BATCH = (
     "l2_norm",
     "linf_norm",
 )
-REPARAMETRIZATIONS = ("weight", "weight_from_data", "spectral")
+REPARAMETRIZATIONS = (
+    "weight",
+    "weight_from_data",
+    "spectral",
+    "scaled_weight_standardization",
+)
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "elu", "gelu", "linear")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 SCHEDULES = ("constant", "exponential", "inverse_time", "step", "cosine")

@@ -6,6 +6,7 @@ from bnrepro.config.device import check_name
 from bnrepro.config.fields import CHOICES, RANGES, TAKES_OWN, RunConfig, to_flat
 from bnrepro.config.messages import ConfigError, one_of
 from bnrepro.config.names import (
+    ACTIVATIONS,
     APPLICATIONS_WITHOUT_BATCH_NORMALIZATION,
     DENSE_MODELS,
     MODELS_WITH_DENSE_UNITS,
@@ -180,6 +181,13 @@ def _check_reparametrization(config: RunConfig) -> None:
             f"batch_size=1 with reparametrization=weight_from_data and model={config.model.name}: "
             "the first mini-batch has no variance to begin from; use batch_size=2 or more, or "
             "reparametrization=weight"
+        )
+    standardized = config.reparametrization == "scaled_weight_standardization"
+    if standardized and parse(config.activation) is not None:
+        raise ConfigError(
+            f"reparametrization=scaled_weight_standardization with activation={config.activation}: "
+            f"expected one of {', '.join(ACTIVATIONS)}, of which it has the variance; use one of "
+            "them, or reparametrization=weight"
         )
 
 

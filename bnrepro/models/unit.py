@@ -16,6 +16,11 @@ from bnrepro.models.spectral_normalization import (
     SpectrallyNormalizedDense,
 )
 from bnrepro.models.weight_normalization import WeightNormalizedConv2D, WeightNormalizedDense
+from bnrepro.models.weight_standardization import (
+    WeightStandardizedConv2D,
+    WeightStandardizedDense,
+    gain_of,
+)
 from bnrepro.own import activations
 
 # By `reparametrization`.
@@ -24,12 +29,14 @@ _DENSE: dict[str | None, type[keras.layers.Dense]] = {
     "weight": WeightNormalizedDense,
     "weight_from_data": WeightNormalizedDense,
     "spectral": SpectrallyNormalizedDense,
+    "scaled_weight_standardization": WeightStandardizedDense,
 }
 _CONVOLUTIONS: dict[str | None, type[keras.layers.Conv2D]] = {
     None: keras.layers.Conv2D,
     "weight": WeightNormalizedConv2D,
     "weight_from_data": WeightNormalizedConv2D,
     "spectral": SpectrallyNormalizedConv2D,
+    "scaled_weight_standardization": WeightStandardizedConv2D,
 }
 # `models.build` sets all weights from the seed; what Keras would draw, layer by layer, is waste.
 UNDRAWN = "zeros"
@@ -54,7 +61,11 @@ class Units:
         """A fully connected layer of `size` units at width 1, (batch, units)."""
         dense = _DENSE[self._config.reparametrization]
         weights = dense(
-            self.scaled(size), use_bias=self._use_bias, kernel_initializer=UNDRAWN, name=name
+            self.scaled(size),
+            use_bias=self._use_bias,
+            kernel_initializer=UNDRAWN,
+            name=name,
+            **self._of_weights,
         )
         return self._complete(weights(inputs), name, last_hidden)
 
@@ -83,6 +94,7 @@ class Units:
             use_bias=self._use_bias,
             kernel_initializer=UNDRAWN,
             name=name,
+            **self._of_weights,
         )
         return self._complete(weights(inputs), name, last_hidden, joined)
 
@@ -147,6 +159,13 @@ class Units:
     def scaled(self, size: int) -> int:
         """How many units or feature maps `size` of them are at the width of the config."""
         return max(1, round(self._config.model.width * size))
+
+    @property
+    def _of_weights(self) -> dict[str, float]:
+        """Further options of layers, by the reparametrization."""
+        if self._config.reparametrization != "scaled_weight_standardization":
+            return {}
+        return {"gain": gain_of(self._config.activation)}
 
     @property
     def _use_bias(self) -> bool:

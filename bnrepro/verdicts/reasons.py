@@ -48,6 +48,21 @@ _REASONS = {
         "shorter one, which makes absolute changes small; at long steps, relative to gradient and "
         "weights, they are the larger ones by far."
     ),
+    "A4": (
+        "The largest of a thousand values is one example's, and another one's after the next step: "
+        "with l infinity the gradient jumps however short a step is (effective beta times the rate "
+        "is 10, with the deviation 1, though the greatest change is no larger), is nearly as long "
+        "as with the deviation, and leads nowhere at this rate. That changes along the gradient "
+        "are greater with every norm than without is what A5 finds."
+    ),
+    "A5": (
+        "At equal rates the network without batch normalization hardly moves: its gradient is "
+        "about a fifth as long, and of a short gradient the changes are small. Rate times "
+        "effective beta is about 1 with batch normalization, near the edge of what descent bears, "
+        "and 0.02 without: that network could take a larger rate, and learns faster "
+        "with it (covariate_shift). At equal shares of weights and gradient the difference is a "
+        "factor of two, and has the same sign."
+    ),
     "C19": (
         "Not down to four: over 16 examples instead of 256 the gap is smaller on every seed, but "
         "statistics of four are so noisy that the network no longer learns all of its training "
