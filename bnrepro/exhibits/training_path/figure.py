@@ -115,7 +115,7 @@ def _draw_shares(axes: Axes, rows: pd.DataFrame) -> None:
 def _of_both(shares: pd.DataFrame) -> str:
     medians = in_plane(shares).groupby(level="network").median()
     each = "; ".join(
-        f"{words} {percent(medians.loc[network, path], 0)} ({line.label})"
+        f"{words} {percent(float(medians[path][network]), 0)} ({line.label})"
         for network, words in _NETWORKS.items()
         for path, line in _PATHS.items()
     )
@@ -124,13 +124,15 @@ def _of_both(shares: pd.DataFrame) -> str:
 
 def _finding(shares: pd.DataFrame) -> str:
     medians = shares.groupby(["network", "path"]).median()
+
+    def said(network: str, path: str, *columns: str) -> str:
+        return " and ".join(percent(float(medians[each][network, path])) for each in columns)
+
     each = "; ".join(
         f"{words} "
         + ", ".join(
-            f"{percent(medians.loc[(network, path), 'first'])} and "
-            f"{percent(medians.loc[(network, path), 'second'])} ({line.label}; from the end "
-            f"{percent(medians.loc[(network, path), 'first_from_end'])} and "
-            f"{percent(medians.loc[(network, path), 'second_from_end'])})"
+            f"{said(network, path, 'first', 'second')} ({line.label}; from the end "
+            f"{said(network, path, 'first_from_end', 'second_from_end')})"
             for path, line in _PATHS.items()
         )
         for network, words in _NETWORKS.items()
