@@ -4,13 +4,15 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from bnrepro import data
 from bnrepro.config.composition import compose
 from bnrepro.exhibits.dropout import claims as dropout_claims
 from bnrepro.exhibits.ghost_batches import claims as ghost_claims
-from bnrepro.lab import dropout, ghost_batches, little_data
+from bnrepro.lab import dropout, ghost_batches, grid, little_data
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
+from bnrepro.training import build_engine
 
 SEEDS = range(6)
 
@@ -31,7 +33,7 @@ def cells(gain_plain=0.03, gain_normalized=-0.01, gap=0.02, shift=0.01, before=0
         if cell.place == "everywhere":
             moving = 0.95 - share * before
             test = moving + share * shift
-        rows.append((*cell, 0.3, seed, moving, test, 0.1, 1.0, 0.0))
+        rows.append((*cell, 0.3, seed, 0.2, 1.5, moving, test, 0.1, 1.0, 0.0))
     return {"cells": pd.DataFrame(rows, columns=dropout.COLUMNS)}
 
 
@@ -100,6 +102,25 @@ def test_a_rate_is_chosen_by_images_that_nothing_is_trained_or_scored_on():
     assert len(used.train.labels) + len(held_out.labels) == len(every.train.labels)
     # Of the digits some are there twice.
     assert len(shared) < 0.02 * len(held_out.labels)
+
+
+def test_the_shift_is_that_of_variances_behind_the_first_layer():
+    words = ("model=mlp", "model.width=0.1", "data=digits", "threads=1", "train_steps=5")
+    engine = build_engine(compose([*words]))
+    anew = engine.population_statistics(engine.order.steps_per_epoch)
+    layers = engine.network.batch_normalizations
+    factors = (100, 3, 3)
+    engine.assign(
+        {
+            f"model/{layer.moving_variance.path}": factor * variance
+            for layer, factor, (_, variance) in zip(layers, factors, anew, strict=True)
+        }
+    )
+    found = dropout.shift(grid.Trained(engine.config, engine))
+    assert found.variance_ratio == pytest.approx(3, rel=1e-4)
+    assert found.moving_loss == engine.score(engine.dataset.evaluation)[0]
+    diverged = dropout.shift(grid.Trained(engine.config, engine, diverged_at=3))
+    assert np.isnan(diverged).all()
 
 
 def test_the_best_rate_has_the_best_sum_over_its_seeds_and_cell():

@@ -9,10 +9,13 @@ on a CPU, and so many networks one by one would take hours; fully connected ones
 MNIST take minutes. Each cell has its own best of three rates, chosen on seeds of their own.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from bnrepro.config import Recipe
 from bnrepro.data import Split
@@ -96,8 +99,20 @@ class Tried(NamedTuple):
     held_out_accuracy: float
 
 
+class Shift(NamedTuple):
+    """What dropout has made of the statistics; nan without batch normalization, or if it diverged.
+
+    `moving_loss` is that on the test images with moving averages. `variance_ratio` is of the moving
+    variances over Algorithm 2's, the median over the units of all hidden layers but the first,
+    which nothing is dropped before.
+    """
+
+    moving_loss: float
+    variance_ratio: float
+
+
 # A row a network after its training.
-COLUMNS = (*Cell._fields, "rate", "seed", *Outcome._fields)
+COLUMNS = (*Cell._fields, "rate", "seed", *Shift._fields, *Outcome._fields)
 
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
@@ -112,10 +127,23 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
         rate = best_rate(tried, cell)
         recipes = [recipe(cell, rate, seed, setting) for seed in setting.seeds]
         trained = zip(setting.seeds, program.train(recipes), strict=True)
-        rows += [(*cell, rate, seed, *outcome(one)) for seed, one in trained]
+        rows += [(*cell, rate, seed, *shift(one), *outcome(one)) for seed, one in trained]
     write_table(folder / "rates.csv", Tried._fields, tried)
     write_table(folder / "cells.csv", COLUMNS, rows)
     write_setting(folder, *setting.words)
+
+
+def shift(trained: grid.Trained) -> Shift:
+    """How far moving averages are from Algorithm 2's; to be asked before the next block begins."""
+    engine = trained.engine
+    layers = engine.network.batch_normalizations
+    if trained.diverged_at is not None or not layers:
+        return Shift(math.nan, math.nan)
+    anew = engine.population_statistics(engine.order.steps_per_epoch)
+    paths = [f"model/{layer.moving_variance.path}" for layer in layers]
+    moving = engine.variables(paths)
+    ratios = [moving[path] / variance for path, (_, variance) in zip(paths, anew, strict=True)]
+    return Shift(trained.score()[0], float(np.median(np.concatenate(ratios[1:]))))
 
 
 def best_rate(tried: Sequence[Tried], cell: Cell) -> float:
