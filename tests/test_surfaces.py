@@ -122,6 +122,7 @@ def test_levels_are_common_and_hold_all_that_is_finite():
     found = surfaces.levels([one, other])
     assert found[0] <= 1 and found[-1] >= 32
     np.testing.assert_allclose(found[1:] / found[:-1], 10**0.25)
+    assert len(surfaces.levels([bowl((1e6, 1))])) < 15
 
 
 def tables(rise, nonconvex=(0, 0), frozen=2.0):
