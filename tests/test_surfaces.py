@@ -15,8 +15,11 @@ from engine_process import JAX_AND_SLOWLY_TENSORFLOW, ask
 from bnrepro import cli
 from bnrepro.drawing import surfaces
 from bnrepro.drawing.surfaces import Plane
+from bnrepro.exhibits import making
 from bnrepro.exhibits.surfaces import claims
 from bnrepro.exhibits.surfaces.claims import CRITERIA, FROZEN, PLAIN, SKIP, SKIPINIT, SOUND
+from bnrepro.lab import surfaces as study
+from bnrepro.records.laboratory import SMOKE
 
 NETWORK = (
     *("model=resnet", "model.blocks=1", "model.width=0.2", "bn=x1", "batch_size=20"),
@@ -122,6 +125,7 @@ def test_levels_are_common_and_hold_all_that_is_finite():
     found = surfaces.levels([one, other])
     assert found[0] <= 1 and found[-1] >= 32
     np.testing.assert_allclose(found[1:] / found[:-1], 10**0.25)
+    assert len(surfaces.levels([bowl((1e6, 1))])) < 15
 
 
 def tables(rise, nonconvex=(0, 0), frozen=2.0):
@@ -176,6 +180,24 @@ def test_a_loss_that_is_not_finite_is_an_infinite_rise():
     found = tables(as_claimed)["lines"]
     found.loc[(found["network"] == PLAIN) & (found["length"].abs() == 0.5), "loss"] = np.nan
     assert np.isinf(claims.rises(found).xs(PLAIN, level="network")).all()
+
+
+@pytest.mark.slow
+def test_the_study_at_its_smallest_is_drawn_without_verdicts(tmp_path):
+    folder = tmp_path / "laboratory" / "surfaces"
+    folder.mkdir(parents=True)
+    study.compute(folder, SMOKE)
+    (folder / "record.json").write_text(
+        '{"study": "", "question": "", "seconds": 1, "environment": {}, "scale": "smoke"}'
+    )
+    lines, planes = (pd.read_csv(folder / f"{name}.csv") for name in ("lines", "planes"))
+    center = lines[(lines["length"] == 0) & (lines["mode"] == FROZEN)]
+    middle = planes[(planes["first"] == 0) & (planes["second"] == 0) & (planes["mode"] == FROZEN)]
+    np.testing.assert_allclose(center["loss"].to_numpy(), middle["loss"].to_numpy(), rtol=1e-4)
+    made = making.exhibit("surfaces", str(tmp_path))
+    (verdicts,) = [table for table in made.tables if table.name == "verdicts"]
+    assert {row[-1] for row in verdicts.rows} == {"inconclusive"}
+    assert len(made.write(tmp_path)) == 4
 
 
 # The page.

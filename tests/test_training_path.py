@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bnrepro.exhibits import making
 from bnrepro.exhibits.training_path import claims
 from bnrepro.exhibits.training_path.claims import CRITERIA, EQUAL, OWN, TRAINING
+from bnrepro.lab import training_path
 from bnrepro.lab.training_path import principal, walk
+from bnrepro.records.laboratory import SMOKE
 
 
 def test_a_walk_has_the_shares_of_the_theory():
@@ -65,3 +68,25 @@ def tables(training, equal, own):
 def test_a_share_that_a_walk_has_too_proves_nothing(shares, held):
     verdicts = zip(CRITERIA, claims.JUDGED.verdicts(tables(*shares)), strict=True)
     assert {key for key, verdict in verdicts if verdict.verdict == "reproduced"} == held
+
+
+@pytest.mark.slow
+def test_the_study_at_its_smallest_is_drawn_without_verdicts(tmp_path):
+    folder = tmp_path / "laboratory" / "training_path"
+    folder.mkdir(parents=True)
+    training_path.compute(folder, SMOKE)
+    (folder / "record.json").write_text(
+        '{"study": "", "question": "", "seconds": 1, "environment": {}, "scale": "smoke"}'
+    )
+    paths = pd.read_csv(folder / "paths.csv")
+    last = paths[paths["step"] == paths["step"].max()]
+    assert not last[["first", "second"]].to_numpy().any()
+    # The cross is the trained network, around which the plane's loss is small.
+    planes = pd.read_csv(folder / "planes.csv")
+    for _, plane in planes.groupby("network"):
+        near = plane.loc[np.hypot(plane["first"], plane["second"]).idxmin(), "loss"]
+        assert near < plane["loss"].median()
+    made = making.exhibit("training_path", str(tmp_path))
+    (verdicts,) = [table for table in made.tables if table.name == "verdicts"]
+    assert {row[-1] for row in verdicts.rows} == {"inconclusive"}
+    assert len(made.write(tmp_path)) == 3

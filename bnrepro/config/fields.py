@@ -140,7 +140,7 @@ class ModelConfig:
         metadata=about(
             "of model=lstm: which connections are normalized, input, recurrent, or both",
             word=itself(
-                73,
+                70,
                 (None, "no_connections"),
                 ("input", "input_connections"),
                 ("recurrent", "recurrent_connections"),
@@ -507,7 +507,7 @@ class RunConfig(LaunchConfig):
         metadata=about(
             "share of the activations between hidden layers, before the next normalization",
             share_below_one(),
-            number(70, "hidden_dropout"),
+            number(69, "hidden_dropout"),
             absent=0.0,
             ours=True,
         )

@@ -20,10 +20,10 @@ MODES = {
     "population": Line("population: computed anew", BLUE, (0, (5, 2)), "o"),
     "batch": Line("batch: the images' own", GREEN, (0, (1, 1.3)), "s"),
 }
-# Four levels a decade of the loss.
-_LEVELS_A_DECADE = 4
+# Levels a decade of the loss: up to so many decades, and of more.
+_FEW_DECADES, _OF_FEW, _OF_MANY = 3, 4, 2
 _COLORS = "viridis"
-_NOT_FINITE, _LINES, _CENTER = "#9a9a9a", "#fefefe", "#f0f0f1"
+_NOT_FINITE, _CENTER = "#9a9a9a", "#f0f0f1"
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,10 @@ def levels(planes: Sequence[Plane]) -> np.ndarray:
     """The contour levels that some planes share: equal ratios, around all that is finite."""
     every = np.concatenate([plane.losses.ravel() for plane in planes])
     known = every[np.isfinite(every) & (every > 0)]
-    low, high = _LEVELS_A_DECADE * np.log10([known.min(), known.max()])
-    exponents = np.arange(np.floor(low), max(np.ceil(high), np.floor(low) + 1) + 1)
-    return np.asarray(10 ** (exponents / _LEVELS_A_DECADE))
+    low, high = np.log10([known.min(), known.max()])
+    count = _OF_FEW if high - low <= _FEW_DECADES else _OF_MANY
+    first, last = np.floor(count * low), np.ceil(count * high)
+    return np.asarray(10 ** (np.arange(first, max(last, first + 1) + 1) / count))
 
 
 def contours(axes: Axes, plane: Plane, shared: np.ndarray, bar: bool = False) -> None:
@@ -69,14 +70,14 @@ def contours(axes: Axes, plane: Plane, shared: np.ndarray, bar: bool = False) ->
     norm = LogNorm(shared[0], shared[-1])
     place = (plane.lengths, plane.lengths)
     filled = axes.contourf(*place, values, shared, cmap=_COLORS, norm=norm)
-    axes.contour(*place, values, shared, colors=_LINES, linewidths=0.4)
     axes.plot(0, 0, marker="+", color=_CENTER, markersize=7)
     axes.set_aspect("equal")
     axes.grid(visible=False)
     axes.set_xlabel("first direction")
     axes.set_ylabel("second direction")
     if bar:
-        marks = shared[np.rint(_LEVELS_A_DECADE * np.log10(shared)) % _LEVELS_A_DECADE == 0]
+        exponents = np.log10(shared)
+        marks = shared[np.isclose(exponents, np.rint(exponents))]
         place_of_bar = axes.inset_axes((1.05, 0, 0.05, 1))
         drawn = axes.figure.colorbar(filled, cax=place_of_bar, ticks=marks)
         drawn.ax.set_yticklabels([f"{mark:g}" for mark in marks])
@@ -102,6 +103,7 @@ def lines(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float] | None = N
         )  # fmt: skip
     axes.set_yscale("log")
     axes.set_ylim(limits)
+    axes.minorticks_off()
     axes.set_xlabel("step a along a direction")
     axes.set_ylabel("loss")
     if rows["mode"].nunique() > 1:

@@ -16,9 +16,8 @@ from bnrepro.engine.contract import Engine
 from bnrepro.engine.probe import Batch, Probe
 from bnrepro.engine.weights import filter_normalized
 
-# As many numbers as the points of one compiled call hold, at most.
-_NUMBERS_A_CALL = 2**24
-_POINTS_A_CALL = 32
+# The points of one compiled call, and how many numbers they hold at most.
+_POINTS_A_CALL, _NUMBERS_A_CALL = 8, 2**24
 
 
 class Surroundings:
@@ -67,8 +66,8 @@ class Surroundings:
     def _in_calls(
         self, steps: np.ndarray, directions: np.ndarray, mode: str
     ) -> Iterator[np.ndarray]:
-        count = max(1, min(_POINTS_A_CALL, _NUMBERS_A_CALL // len(self._point), len(steps)))
-        # The last call has as many points as the others: another number would be another program.
+        count = max(1, min(_POINTS_A_CALL, _NUMBERS_A_CALL // len(self._point)))
+        # Every call has as many points: another number would be another program.
         whole = np.resize(steps, (-(-len(steps) // count) * count, steps.shape[1]))
         for start in range(0, len(whole), count):
             points = self._point + whole[start : start + count] @ directions

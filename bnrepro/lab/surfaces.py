@@ -7,9 +7,9 @@ every seed, a plane for the first. Networks of a seed share its images, order, i
 the noise that directions are made of.
 
 Li et al. train for 300 epochs on CIFAR-10 and see the effect at 56 layers and more. Here the images
-are the digits of 8 x 8 and the networks are small: what a processor makes in minutes. At the rate
-of all of them the deepest network without shortcuts still learns: on seed 100, the pilot, its loss
-was 1.27 after the 200 steps.
+are the digits of 8 x 8 and the networks are small: what a processor makes in minutes. Momentum, L2
+and the rate are ours. At this rate the deepest network without shortcuts still learns: on seed 100,
+the pilot, its loss was 1.27 after the 200 steps.
 """
 
 from collections.abc import Iterator

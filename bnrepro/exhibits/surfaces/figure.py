@@ -81,10 +81,10 @@ def _text(found: Tables) -> str:
 
 
 def _planes(rows: pd.DataFrame) -> Iterator[Plane]:
-    """All planes, the deepest networks first."""
+    """All planes, the deepest networks first, and those with statistics computed anew."""
     for layers in sorted(rows["layers"].unique(), reverse=True):
-        for network, words in _NETWORKS.items():
-            for mode in surfaces.MODES:
+        for mode in (SOUND, FROZEN):
+            for network, words in _NETWORKS.items():
                 own = _plane_rows(rows, network, layers, mode)
                 if len(own):
                     which = "" if network == SKIPINIT else f", {mode}"
@@ -148,8 +148,8 @@ def _caption(found: Tables) -> str:
     last = "abcdef"[len(_NETWORKS) * found["planes"]["layers"].nunique() - 1]
     return (
         f"(a-{last}) Loss on {setting['examples']} training images over two random filter-"
-        "normalized directions, from -1 to 1; contours and colours are the same in all, four a "
-        "decade; mode population; first seed; in the titles the loss at the trained weights, the "
+        "normalized directions, from -1 to 1; contours and colours are the same in all, of equal "
+        "ratios; mode population; first seed; in the titles the loss at the trained weights, the "
         "cross. Below: along single directions, line: median over seeds and directions, band: "
         "least and greatest; a network without batch normalization has one curve."
     )
@@ -167,14 +167,16 @@ def _title(lines: pd.DataFrame) -> str:
 
 def _findings(found: Tables) -> list[str]:
     lines, networks = found["lines"], found["networks"]
-    by_mode = rises(lines).groupby(level=["layers", "network", "mode"]).median()
-    shares = nonconvex_shares(lines).groupby(level=["layers", "network", "mode"]).mean()
-    ratios = ratios_of_modes(lines).groupby(level=["layers", "network"]).median()
+    keys = ["layers", "network", "mode"]
+    by_mode = rises(lines).groupby(level=keys).median()
+    shares = nonconvex_shares(lines).groupby(level=keys).mean()
+    centers = lines[lines["length"] == 0].groupby(keys)["loss"].median()
     return [
+        f"Loss at the trained weights (medians over seeds): {_each(centers, '{:.2g}'.format)}.",
         f"Loss above that of the trained weights at |a| = {AT:g} (medians over seeds and "
         f"directions): {_each(by_mode, '{:.2g}'.format)}.",
-        "With frozen statistics it rises so many times as much as with ones computed anew "
-        f"(medians): {_of_networks(ratios)}.",
+        "With frozen statistics it rises so many times as much as with ones computed anew (median, "
+        f"least to greatest over seeds and directions): {_of_networks(ratios_of_modes(lines))}.",
         f"Share of a line's points at which the loss bends down (means): {_each(shares, percent)}.",
         "Share of a plane's points at which it bends down in some direction of the plane (one "
         f"seed): {_of_planes(found['planes'])}.",
@@ -198,9 +200,14 @@ def _each(values: pd.Series, written: Callable[[float], str]) -> str:
 
 
 def _of_networks(ratios: pd.Series) -> str:
+    """The ratios of a network's seeds and directions, in words."""
+    found = ratios.groupby(level=["layers", "network"])
+    low, middle, high = found.min(), found.median(), found.max()
     return "; ".join(
-        f"{layers} layers {_NETWORKS[network]} {ratios[layers, network]:.3g}"
-        for layers, network in ratios.index
+        f"{layers} layers {_NETWORKS[network]} {middle[layers, network]:.2g} "
+        f"({low[layers, network]:.2g} to {high[layers, network]:.2g})"
+        for layers in sorted(ratios.index.unique("layers"))
+        for network in (SKIP, PLAIN)
     )
 
 

@@ -27,8 +27,8 @@ _PATHS = {
 }
 _CAPTION = (
     "(a, b) Loss on fixed training images in the plane of the path's first two principal "
-    "components, statistics computed anew; contours and colours are the same in both, four a "
-    "decade; units are Euclidean lengths, the cross is the end of the training, the open mark its "
+    "components, statistics computed anew; contours and colours are the same in both, of equal "
+    "ratios; units are Euclidean lengths, the cross is the end of the training, the open mark its "
     "beginning; first seed. (c) Share of the path's variation in its first two components; a mark "
     "is a seed. A walk's steps know nothing of each other."
 )
