@@ -109,6 +109,26 @@ _REASONS = {
         "an example's own value is in its own statistics, so that what is unusual in it is damped. "
         "Which of the two helps was not measured."
     ),
+    "R1": (
+        "So short a training shows no image twice, and nothing is learnt by heart: accuracies in "
+        "mini-batches and on test images are about the same, and whoever trains faster is ahead on "
+        "both (laboratory/recurrent/ends.csv). Laurent et al. speak of trainings that overfit."
+    ),
+    "R2": (
+        "In mini-batches it is right as often as the other networks, in inference it is not. The "
+        "statistics of a step are measured while the steps before it are normalized by the same "
+        "60 images, and their averages, moving ones or Algorithm 2's, belong to no network that "
+        "was ever run: from step to step the states move away from what was measured. In a trial "
+        "the statistics of one mini-batch of 6,000 images gave inference what the network has in "
+        "training mode on held-out images; new statistics of the first ten steps alone gave "
+        "nothing. Cooijmans et al. train other networks, on other tasks and for longer."
+    ),
+    "R3": (
+        "Its best rate is the smallest of the four that were tried: at a still smaller one it "
+        "might do better. What may be behind it: layer normalization brings the sums of every row "
+        "to the same size, also those of the nearly empty rows with which an image begins and "
+        "ends, and which without it say as little as they show."
+    ),
 }
 
 
