@@ -30,7 +30,7 @@ def needs(shell):
 def test_commands():
     assert words("bnrepro ") == [*COMMANDS, "help", "--help", "--version"]
     assert words("bnrepro help ta") == ["table"]
-    assert words("bnrepro s") == ["sweep"]
+    assert words("bnrepro s") == ["sweep", "surface"]
     assert words("bnrepro sweep") == ["sweep"]
 
 

@@ -111,12 +111,12 @@ def _further_gap_of_order(rows: pd.DataFrame) -> float:
 
 
 def _interior(rows: pd.DataFrame) -> float:
-    of_size = rows.set_index("size")["population"].sort_index()
+    of_size = rows.set_index("size")["population"].sort_index(kind="stable")
     return float(of_size.iloc[1:-1].max() - of_size.iloc[[0, -1]].max())
 
 
 def _smallest(rows: pd.DataFrame) -> float:
-    of_size = rows.set_index("size")["accuracy"].sort_index()
+    of_size = rows.set_index("size")["accuracy"].sort_index(kind="stable")
     return float(of_size.iloc[-1] - of_size.iloc[0])
 
 

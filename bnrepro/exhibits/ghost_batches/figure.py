@@ -104,7 +104,9 @@ def _drawing(sizes: pd.DataFrame) -> Drawing:
 
 def _medians(rows: pd.DataFrame, column: str) -> pd.Series:
     """By kind and size, sizes descending."""
-    return rows.groupby(["kind", "size"])[column].median().sort_index(ascending=False)
+    return (
+        rows.groupby(["kind", "size"])[column].median().sort_index(ascending=False, kind="stable")
+    )
 
 
 def _findings(sizes: pd.DataFrame) -> list[str]:
