@@ -54,10 +54,10 @@ CRITERIA = {
     },
     "D7.larger": SeedCriterion(
         "D7",
-        "batch normalization bears a larger rate than both",
-        "largest rate at which it trains over the larger of theirs",
+        "batch normalization bears twice the rate that both bear",
+        "largest rate at which it trains over the larger of theirs, on a grid of factors of 2",
         "above",
-        2,
+        1.9,
     ),
 }
 
