@@ -16,7 +16,8 @@ import pytest
 from own_modules import NORMS
 
 from bnrepro.cli import main
-from bnrepro.lab.comparison import files, page, table, training
+from bnrepro.config import NORMALIZATIONS
+from bnrepro.lab.comparison import files, page, panels, table, training
 from bnrepro.lab.comparison.jobs import Job, JobFailed, run_all
 from bnrepro.lab.comparison.plan import FULL, QUICK, Candidate, Plan
 from bnrepro.lab.comparison.rows import CardRow, CostRow, Point, Refusal
@@ -61,6 +62,15 @@ def rows_of(word: str) -> list:
 def comparison() -> Comparison:
     rows = [row for candidate in CANDIDATES for row in rows_of(candidate.word)]
     return Comparison(CANDIDATES, QUICK, tuple(rows))
+
+
+def test_every_line_has_its_swatch():
+    candidates = tuple(map(Candidate, (*NORMALIZATIONS, "none")))
+    lines = panels.lines(candidates)
+    assert {line.label for line in lines.values()} == {each.label for each in candidates}
+    assert {line.marker for line in lines.values()} <= set(page._MARKERS)
+    looks = {(line.color, line.style, line.marker) for line in lines.values()}
+    assert len(looks) == len(candidates)
 
 
 def test_a_course_keeps_its_best_when_it_diverges_and_may_never_reach_the_target():
