@@ -16,7 +16,8 @@ import pytest
 from own_modules import NORMS
 
 from bnrepro.cli import main
-from bnrepro.lab.comparison import files, page, table, training
+from bnrepro.config import NORMALIZATIONS
+from bnrepro.lab.comparison import files, page, panels, table, training
 from bnrepro.lab.comparison.jobs import Job, JobFailed, run_all
 from bnrepro.lab.comparison.plan import FULL, QUICK, Candidate, Plan
 from bnrepro.lab.comparison.rows import CardRow, CostRow, Point, Refusal
@@ -61,6 +62,15 @@ def rows_of(word: str) -> list:
 def comparison() -> Comparison:
     rows = [row for candidate in CANDIDATES for row in rows_of(candidate.word)]
     return Comparison(CANDIDATES, QUICK, tuple(rows))
+
+
+def test_every_line_has_its_swatch():
+    candidates = tuple(map(Candidate, (*NORMALIZATIONS, "none")))
+    lines = panels.lines(candidates)
+    assert {line.label for line in lines.values()} == {each.label for each in candidates}
+    assert {line.marker for line in lines.values()} <= set(page._MARKERS)
+    looks = {(line.color, line.style, line.marker) for line in lines.values()}
+    assert len(looks) == len(candidates)
 
 
 def test_a_course_keeps_its_best_when_it_diverges_and_may_never_reach_the_target():
@@ -170,17 +180,19 @@ def test_what_has_no_such_network_is_refused_with_the_reason():
     assert "one value per example" in answers[0][0].reason
 
 
-def test_the_published_page_is_what_its_rows_say(tmp_path, capsys):
-    published = Path(__file__).parent.parent / "results" / "published" / "compare" / "batch"
-    folder = tmp_path / "compare" / "batch"
+@pytest.mark.parametrize("name", ["batch", "l1_norm"])
+def test_a_published_page_is_what_its_rows_say(name, tmp_path, capsys):
+    published = Path(__file__).parent.parent / "results" / "published" / "compare" / name
+    folder = tmp_path / "compare" / name
     shutil.copytree(published, folder, ignore=shutil.ignore_patterns("page.html", "comparison.csv"))
     setting = files.setting_of(published)
     subject, *others = setting["normalizations"]
     words = ["compare", subject, "--against", ",".join(others), f"backend={setting['backend']}"]
+    words += ["--quick"] if setting["plan"] == "quick" else []
     assert main([*words, f"results_dir={tmp_path}"]) == 0
     assert capsys.readouterr().out == f"{folder / 'page.html'}\n"
-    for name in ("page.html", "comparison.csv"):
-        assert (folder / name).read_bytes() == (published / name).read_bytes()
+    for file in ("page.html", "comparison.csv"):
+        assert (folder / file).read_bytes() == (published / file).read_bytes()
     assert (folder / "page.html").stat().st_size < 1_000_000
 
 

@@ -29,7 +29,7 @@ def by_hand(network, inputs, targets, name):
 @pytest.mark.parametrize("name", SIZES)
 def test_loss_and_gradient_are_those_of_the_formula(name):
     network, *examples = draw((3,), True, depth=3, size=2)
-    seen = loss(network, *examples, lp_norms.NETWORKS[name])
+    seen = loss(network, *examples, normalize=lp_norms.NETWORKS[name])
     assert seen.value[0] == pytest.approx(by_hand(network, *examples, name), rel=1e-12)
     for kind in ("weights", "gammas", "betas"):
         for place, slope in enumerate(getattr(seen.gradient, kind)):

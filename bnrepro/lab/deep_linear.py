@@ -94,7 +94,11 @@ def by_deviation(values: np.ndarray) -> Normalized:
 
 
 def loss(
-    network: Network, inputs: np.ndarray, targets: np.ndarray, normalize: Normalize = by_deviation
+    network: Network,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    *,
+    normalize: Normalize = by_deviation,
 ) -> Loss:
     """The squared error summed over examples; inputs and targets are (seeds, examples, size)."""
     seen, normalized = [], []

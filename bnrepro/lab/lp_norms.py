@@ -102,12 +102,10 @@ class AlongRow(NamedTuple):
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave the tables `losses` and `along` in `folder`."""
-    losses: list[LossRow] = []
-    along: list[AlongRow] = []
     with np.errstate(all="ignore"):  # a network that diverges is a result
-        for name in NETWORKS:
-            for row in descend(name, _SEEDS[scale], _STEPS[scale]):
-                (losses if isinstance(row, LossRow) else along).append(row)
+        rows = [row for name in NETWORKS for row in descend(name, _SEEDS[scale], _STEPS[scale])]
+    losses = [row for row in rows if isinstance(row, LossRow)]
+    along = [row for row in rows if isinstance(row, AlongRow)]
     write_table(folder / "losses.csv", LossRow._fields, losses)
     write_table(folder / "along.csv", AlongRow._fields, along)
 
@@ -118,7 +116,7 @@ def descend(name: str, seeds: Sequence[int], steps: int) -> Iterator[LossRow | A
     network, *examples = draw(seeds, normalize is not None)
 
     def at(point: Network) -> tuple[np.ndarray, Network]:
-        return loss(point, *examples, normalize or by_deviation)
+        return loss(point, *examples, normalize=normalize or by_deviation)
 
     looked = {0, *(int(step) for step in np.geomspace(1, steps, _MEASUREMENTS).round())}
     for step in range(steps + 1):

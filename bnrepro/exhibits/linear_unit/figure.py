@@ -168,7 +168,7 @@ def _draw_descents(axes: Axes, rows: pd.DataFrame) -> None:
     wide = rows.pivot_table("excess", index="step", columns=["descent", "seed"])
     shares = (wide / wide.iloc[0]).clip(lower=_FLOOR)
     for name, line in _DESCENTS.items():
-        own = shares[name]
+        own = pd.DataFrame(shares[name])
         axes.plot(own.index, own, color=line.color, linestyle=line.style, linewidth=0.4, alpha=0.5)
         axes.plot(
             own.index, own.median(axis=1), color=line.color, linestyle=line.style, label=line.label

@@ -94,7 +94,7 @@ def _drawing(losses: pd.DataFrame, along: pd.DataFrame) -> Drawing:
         ),
     ]
     final = _final_losses(losses)
-    least = final.drop(PLAIN).idxmin()
+    least = str(final.drop(PLAIN).idxmin())
     title = (
         f"With {_LINES[least].label} the loss ends lowest, at {final[least]:.2g} (deviation "
         f"{final[BN]:.2g}, without {final[PLAIN]:.2g}); at 1 % of the weights' norm the gradient "
@@ -111,7 +111,8 @@ def _final_losses(losses: pd.DataFrame) -> pd.Series:
 
 
 def _final(losses: pd.DataFrame) -> str:
-    return ", ".join(f"{_LINES[name].label} {v:.3g}" for name, v in _final_losses(losses).items())
+    final = _final_losses(losses)
+    return ", ".join(f"{line.label} {final[name]:.3g}" for name, line in _LINES.items())
 
 
 def _medians(along: pd.DataFrame, quantity: str) -> str:
