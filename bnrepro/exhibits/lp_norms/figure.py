@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import Tables, Told
-from bnrepro.exhibits.exhibit import Drawing, Exhibit
+from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.lp_norms.claims import (
     BN,
     JUDGED,
@@ -55,17 +55,9 @@ _LEAD = (
 )
 
 
-def exhibit(results_dir: str) -> Exhibit:
-    """A4 and A5 from the tables below `results_dir`.
-
-    Raises:
-        ConfigError: if the study was not computed there.
-        RecordError: if its record or a table cannot be read.
-    """
-    return JUDGED.exhibit(results_dir, _told)
-
-
-def _told(_: LaboratoryRecord, found: Tables) -> Told:
+@JUDGED.exhibited
+def exhibit(_: LaboratoryRecord, found: Tables) -> Told:
+    """A4 and A5, from the study's tables."""
     losses, along = found["losses"], with_range(found["along"])
     return Told(
         title="l_p norms",
