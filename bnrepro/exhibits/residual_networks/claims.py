@@ -48,7 +48,7 @@ CRITERIA = {
             f"{name} trains at a large rate without it",
             "largest rate at which it trains, 0 for none",
             "above",
-            0.9 * _LARGE,
+            0.009,
         )
         for name in (SKIPINIT, FIXUP)
     },

@@ -25,6 +25,7 @@ from bnrepro.exhibits.residual_networks.claims import (
 )
 from bnrepro.experiments.line import (
     BLUE,
+    DASH_DOTTED,
     DASHED,
     DOTTED,
     FINE,
@@ -41,7 +42,7 @@ _LINES = {
     PLAIN: Line("plain", VERMILLION, DOTTED, "v"),
     BN: Line("batch normalization", BLUE, "-", "o"),
     SKIPINIT: Line("SkipInit", GREEN, DASHED, "^"),
-    FIXUP: Line("Fixup", PURPLE, DASHED, "D"),
+    FIXUP: Line("Fixup", PURPLE, DASH_DOTTED, "D"),
 }
 _CAPTION = (
     "(a) Values behind the sums of each block at initialization, before the activation: the mean "
@@ -53,7 +54,7 @@ _CAPTION = (
 _LEAD = (
     "A residual network adds the outputs of all its branches up. With He's weights each branch is "
     "as large as what it is added to, so that the variance doubles with every block, and after 27 "
-    "blocks the logits are thousands of times too large. Batch normalization makes each branch the "
+    "blocks values are hundreds of times too large. Batch normalization makes each branch the "
     "same size, whatever has been added up before: the variance grows by one a block instead of by "
     "a factor of two.",
     "If that is all, then something simpler will do. SkipInit multiplies each branch by a number "
@@ -66,11 +67,11 @@ _LEAD = (
 @JUDGED.exhibited
 def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
     """D4 and D7, from the study's tables."""
-    trained, layers = found["trained"], 2 * int(found["blocks"]["block"].max()) + 2
+    seeds = found["trained"]["seed"].nunique()
     small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
     return Told(
         title="Residual networks",
-        setting=f"resnet of {layers} layers, digits{small}, n = {trained['seed'].nunique()}",
+        setting=f"resnet of {_layers(found)} layers, digits{small}, n = {seeds}",
         findings=_findings(found),
         drawings=[_drawing(found)],
     )
@@ -97,8 +98,8 @@ def _drawing(found: Tables) -> Drawing:
             partial(_draw_trained, rows=found["trained"]),
         ),
     ]
-    trained = _trained(found)
-    title = f"Trains up to a rate of: {_each(trained)} (medians; 0: at none)"
+    layers = _layers(found)
+    title = f"Largest rate at which {layers} layers train (medians): {_each(_trained(found))}"
     return Drawing(STUDY, title, panels, [[panel.name for panel in panels]], _CAPTION, _LEAD)
 
 
@@ -124,7 +125,15 @@ def _trained(found: Tables) -> dict[str, float]:
 
 
 def _each(values: dict[str, float]) -> str:
-    return ", ".join(f"{_LINES[network].label} {value:.2g}" for network, value in values.items())
+    return ", ".join(
+        f"{_LINES[network].label} {format(value, '.2g') if value else 'none'}"
+        for network, value in values.items()
+    )
+
+
+def _layers(found: Tables) -> int:
+    """Two a block, the first convolution and the classifier."""
+    return 2 * int(found["blocks"]["block"].max()) + 2
 
 
 def _findings(found: Tables) -> list[str]:
@@ -135,8 +144,8 @@ def _findings(found: Tables) -> list[str]:
         f"of {_each(growths)} (by the slope of its logarithm, medians).",
         f"The largest rate up to which the first step leaves the loss below {BORNE:,.0f} times "
         f"what it was: {_each(_borne(found))} (medians).",
-        f"The largest rate at which they see {TRAINED:.0%} of their training images rightly at "
-        f"the end, 0 where at none: {_each(_trained(found))} (medians).",
+        f"The largest rate at which they see half of their training images rightly at the end: "
+        f"{_each(_trained(found))} (medians).",
     ]
 
 
@@ -159,7 +168,7 @@ def _draw_first_steps(axes: Axes, rows: pd.DataFrame) -> None:
     axes.axhline(BORNE, color=INK, linewidth=0.7, linestyle=FINE)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_ylim(0.1, 1e8)
+    axes.set_ylim(1e-2, 1e8)
     axes.set_xlabel("rate of the first step")
     axes.set_ylabel("loss after it over loss before")
 
