@@ -108,7 +108,12 @@ class Probe:
         return self._ask("hessian_products", mode, (points, directions), batch)
 
     def pre_activations(self, points: np.ndarray, batch: Batch, mode: str) -> Arrays:
-        """The inputs of the hidden activations at each point, (points, batch, ...), by layer."""
+        """The inputs of the hidden activations at each point, (points, batch, ...), by layer.
+
+        Those that are layers: the gates of a recurrent network are not.
+        """
+        if not self._units:
+            return {}
         values = self._ask("pre_activations", mode, (points,), batch)
         return dict(zip(self._units, values, strict=True))
 
