@@ -142,6 +142,24 @@ def test_what_there_is_of_one_change_is_shown_and_counted(tmp_path: Path) -> Non
     assert made.findings[0] == "12 of the 18 runs are there; what follows is of these alone."
     assert "6 of 18 runs are missing" in made.missing[0]
     assert "LRN" not in made.findings[1]
+    assert "medians, with ranges, over 3 seeds, a hint" in made.findings[1]
+
+
+def test_one_seed_alone_has_no_range_and_is_no_hint(tmp_path: Path) -> None:
+    for run in study.planned_runs("figure_2", CPU):
+        if run.experiment == "bn_x5":
+            write_run(tmp_path, run.composition, HandMade(lambda _: 0.8))
+    planned = study.planned_runs("one_change", CPU)
+    (alone,) = (
+        run
+        for run in planned
+        if (run.seed, "lrn" in run.composition.config.accelerate) == (2, False)
+    )
+    write_run(tmp_path, alone.composition, HandMade(lambda _: 0.75))
+    made = making.exhibit("one_change", str(tmp_path))
+    assert "over 1 seed, fewer than 3 are not even a hint" in made.findings[1]
+    assert made.findings[1].endswith("with LRN +0 steps, -5.00 points.")
+    assert made.drawings[0].title == "BN-x5 ends lower on the one seed with LRN"
 
 
 def test_one_change_without_the_whole_is_refused(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """BN-x5 with each of section 4.2.1's changes taken back alone, beside the whole BN-x5 (C18).
 
-Differences on the same seed of the steps to an accuracy and of the best accuracies. Three seeds: a
-hint, without a verdict.
+Differences on the same seed of the steps to an accuracy and of the best accuracies. The three seeds
+of the study are a hint, without a verdict; fewer are none.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
@@ -20,6 +21,8 @@ from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, folder
 from bnrepro.exhibits.selection import Selection, select, select_optional
 from bnrepro.exhibits.wording import listed, made_on, percent, points, setting
 from bnrepro.experiments.line import BLUE, FINE, INK
+from bnrepro.screen import count
+from bnrepro.verdicts.criteria import HINT_SEEDS
 
 _WHOLE = "bn_x5"
 _TARGET = 0.72
@@ -130,26 +133,33 @@ def _findings(rows: Sequence[ChangeRow], there: int, planned: int) -> Iterator[s
     """What taking back each change costs, medians and ranges over the seeds."""
     if there < planned:
         yield f"{there} of the {planned} runs are there; what follows is of these alone."
-    each = "; ".join(_sentence(change, own) for change, own in _by_change(rows).items())
+    by_change = _by_change(rows)
+    each = "; ".join(_sentence(change, own) for change, own in by_change.items())
+    fewest, most = min(map(len, by_change.values())), max(map(len, by_change.values()))
+    seeds = f"{fewest} to {most} seeds" if fewest < most else count(most, "seed")
+    worth = "a hint" if fewest >= HINT_SEEDS else f"fewer than {HINT_SEEDS} are not even a hint"
     yield (
         "BN-x5 with one change of section 4.2.1 taken back, minus the whole BN-x5 of the same seed "
-        f"(steps to {percent(_TARGET, 0)}; best accuracy in points; medians with ranges, a hint): "
-        f"{each}."
+        f"(steps to {percent(_TARGET, 0)}; best accuracy in points; medians, with ranges, over "
+        f"{seeds}, {worth}): {each}."
     )
 
 
 def _sentence(change: str, rows: Sequence[ChangeRow]) -> str:
     steps = [row.steps_gap for row in rows if row.steps_gap is not None]
-    bests = pd.Series([row.best_accuracy_gap for row in rows])
     said = "it never gets there"
     if steps:
-        said = f"{pd.Series(steps).median():+,.0f} steps ({min(steps):+,} to {max(steps):+,})"
+        said = _spread(steps, "steps", "{:+,.0f}".format)
         if len(steps) < len(rows):
             said += f" on {len(steps)} of {len(rows)} seeds that get there"
-    return (
-        f"{_TAKEN_BACK[change]} {said}, {points(bests.median(), 2)} points "
-        f"({points(bests.min(), 2)} to {points(bests.max(), 2)})"
-    )
+    bests = [row.best_accuracy_gap for row in rows]
+    return f"{_TAKEN_BACK[change]} {said}, {_spread(bests, 'points', partial(points, digits=2))}"
+
+
+def _spread(gaps: Sequence[float], unit: str, words: Callable[[float], str]) -> str:
+    """Their median, and from which to which they go: `+250 steps (+0 to +500)`."""
+    median = f"{words(float(np.median(gaps)))} {unit}"
+    return median if len(gaps) == 1 else f"{median} ({words(min(gaps))} to {words(max(gaps))})"
 
 
 def _by_change(rows: Sequence[ChangeRow]) -> dict[str, list[ChangeRow]]:
@@ -182,7 +192,7 @@ def _drawing(rows: Sequence[ChangeRow]) -> Drawing:
 
 
 def _title(rows: Sequence[ChangeRow]) -> str:
-    """Which changes end lower on every seed when they are taken back."""
+    """Which changes end lower on every seed when they are taken back, and which higher."""
     lower, higher = (
         [
             _TAKEN_BACK[change]
@@ -191,8 +201,9 @@ def _title(rows: Sequence[ChangeRow]) -> str:
         ]
         for sign in (-1, 1)
     )
+    seeds = "every seed" if len({row.seed for row in rows}) > 1 else "the one seed"
     parts = [
-        f"{where} on every seed {listed(words)}"
+        f"{where} on {seeds} {listed(words)}"
         for where, words in (("lower", lower), ("higher", higher))
         if words
     ]

@@ -118,10 +118,8 @@ _REASONS = {
         "In mini-batches it is right as often as the other networks, in inference it is not. The "
         "statistics of a step are measured while the steps before it are normalized by the same "
         "60 images, and their averages, moving ones or Algorithm 2's, belong to no network that "
-        "was ever run: from step to step the states move away from what was measured. In a trial "
-        "the statistics of one mini-batch of 6,000 images gave inference what the network has in "
-        "training mode on held-out images; new statistics of the first ten steps alone gave "
-        "nothing. Cooijmans et al. train other networks, on other tasks and for longer."
+        "was ever run: from step to step the states move away from what was measured. Cooijmans et "
+        "al. train other networks, on other tasks and for longer."
     ),
     "R3": (
         "Its best rate is the smallest of the four that were tried: at a still smaller one it "
