@@ -632,14 +632,14 @@ def test_a_model_that_is_not_known_goes_by_its_own_name() -> None:
             "label": ["a", "a"],
             "data.name": ["cifar10"] * 2,
             "config.data.binary": [False] * 2,
-            "config.model.name": ["resnet"] * 2,
+            "config.model.name": ["densenet"] * 2,
             "config.model.width": [0.5] * 2,
             "config.model.hidden_layers": [3] * 2,
             "config.batch_size": [32] * 2,
             "config.activation": ["relu"] * 2,
         }
     )
-    assert setting(runs) == "CIFAR-10, resnet at width 0.5, batch 32, n = 2 seeds"
+    assert setting(runs) == "CIFAR-10, densenet at width 0.5, batch 32, n = 2 seeds"
 
 
 def test_points_are_rounded_away_from_zero() -> None:

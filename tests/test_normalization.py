@@ -793,13 +793,15 @@ def test_a_batch_that_cannot_be_cut_into_ghost_batches_is_refused():
 
 # The noise of ghost batches, without the others in them.
 
-NOISY = ("normalization=noisy_statistics", "batch_size=1024")
+NOISY_STATISTICS = ("normalization=noisy_statistics", "batch_size=1024")
 WIDE = (1024, 400)
 
 
 def noise_of(size, values):
     """(d, s) of each part and unit, (parts, units), from what comes out for what goes in."""
-    layer = layer_of((f"batch_normalization.statistics_batch={size}", *NOISY), values.shape)
+    layer = layer_of(
+        (f"batch_normalization.statistics_batch={size}", *NOISY_STATISTICS), values.shape
+    )
     standardized = (values - values.mean(0)) / np.sqrt(values.var(0) + 1e-5)
     gamma, beta = learned(layer)
     outputs = (run(layer, values, True) - beta) / gamma
