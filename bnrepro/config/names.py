@@ -57,20 +57,6 @@ RESIDUALS = ("plain", "skipinit", "fixup")
 # Which connections of model=lstm are normalized.
 CONNECTIONS = ("input", "recurrent", "both")
 PLACEMENTS = ("before", "after", "none")
-NORMALIZATIONS = (
-    "batch",
-    "batch_renorm",
-    "noisy_batch",
-    "noisy_statistics",
-    "mean_only",
-    "l1_norm",
-    "l2_norm",
-    "linf_norm",
-    "layer",
-    "group",
-    "instance",
-    "noise",
-)
 # Those whose statistics are of a mini-batch.
 NORMALIZATIONS_OVER_THE_BATCH = (
     "batch",
@@ -82,6 +68,7 @@ NORMALIZATIONS_OVER_THE_BATCH = (
     "l2_norm",
     "linf_norm",
 )
+NORMALIZATIONS = (*NORMALIZATIONS_OVER_THE_BATCH, "layer", "group", "instance", "noise")
 REPARAMETRIZATIONS = (
     "weight",
     "weight_from_data",

@@ -135,3 +135,13 @@ def images_of(setting: pd.DataFrame) -> str:
     """The images of a grid of small networks, from its table `setting`."""
     name = str(setting["data"].iloc[0])
     return "MNIST" if name == "mnist" else name
+
+
+def little_data(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """What networks on few images share, from their table `setting`, and their seeds."""
+    shared = setting.iloc[0]
+    return (
+        f"{images_of(setting)}, {shared['train_examples']:,} training images, "
+        f"{shared['train_steps']:,} steps of {shared['batch_size']} examples, "
+        f"n = {rows['seed'].nunique()} seeds"
+    )

@@ -7,6 +7,7 @@ from keras import ops
 
 from bnrepro.config import RunConfig
 from bnrepro.normalization.moments import moments
+from bnrepro.normalization.scaled import Scaled
 
 # Weight of the new statistics in the moving averages ("relatively fast updates", section 4.1).
 ALPHA = 0.01
@@ -18,7 +19,7 @@ PAPER_STEPS = 160_000
 
 
 @keras.saving.register_keras_serializable("bnrepro")
-class BatchRenormalization(keras.layers.Layer):
+class BatchRenormalization(Scaled):
     """Batch normalization with a correction that makes training and inference see the same.
 
     Training, with the statistics of the mini-batch (`batch_sigma = sqrt(variance + epsilon)`):
@@ -37,31 +38,13 @@ class BatchRenormalization(keras.layers.Layer):
     that short runs do not remember an arbitrary beginning.
     """
 
-    def __init__(
-        self,
-        train_steps: int,
-        epsilon: float = 1e-5,
-        scale: bool = True,
-        center: bool = True,
-        **options: Any,
-    ) -> None:
+    def __init__(self, train_steps: int, **options: Any) -> None:
         super().__init__(**options)
-        self.autocast = False
         self.train_steps = train_steps
-        self.epsilon = epsilon
-        self.scale = scale
-        self.center = center
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        def weight(name: str, initial: str, trainable: bool = False) -> Any:
-            return self.add_weight(
-                input_shape[-1:], initial, name=name, trainable=trainable, autocast=False
-            )
-
-        self.gamma = weight("gamma", "ones", trainable=True) if self.scale else None
-        self.beta = weight("beta", "zeros", trainable=True) if self.center else None
-        self.moving_mean = weight("moving_mean", "zeros")
-        self.moving_sigma = weight("moving_sigma", "ones")
+        super().build(input_shape)
+        self.moving_sigma = self._of_features(input_shape[-1], "moving_sigma", "ones")
         self.step = self.add_weight((), "zeros", dtype="int", name="step", trainable=False)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -70,20 +53,10 @@ class BatchRenormalization(keras.layers.Layer):
             normalized = self._normalize_by_batch(values)
         else:
             normalized = (values - self.moving_mean) / self.moving_sigma
-        if self.gamma is not None:
-            normalized = normalized * self.gamma
-        if self.beta is not None:
-            normalized = normalized + self.beta
-        return ops.cast(normalized, self.compute_dtype)
+        return self._scaled(normalized)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "train_steps": self.train_steps,
-            "epsilon": self.epsilon,
-            "scale": self.scale,
-            "center": self.center,
-        }
+        return {**super().get_config(), "train_steps": self.train_steps}
 
     def _normalize_by_batch(self, values: Any) -> Any:
         """Algorithm 1's x-hat, and the update of the moving averages."""

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from bnrepro.config import RunConfig
+from bnrepro.normalization.scaled import Scaled
 
 # The average size of a mini-batch's values, (m, features) to (1, features).
 _SIZES: dict[str, Callable[[Any], Any]] = {
@@ -17,7 +18,7 @@ _SIZES: dict[str, Callable[[Any], Any]] = {
 
 
 @keras.saving.register_keras_serializable("bnrepro")
-class LpNormalization(keras.layers.Layer):
+class LpNormalization(Scaled):
     """Batch normalization by the average l_p norm (https://arxiv.org/abs/1805.11604, section 3.3).
 
     Training, with the mini-batch's mean and size s_p of each feature map or unit:
@@ -35,33 +36,14 @@ class LpNormalization(keras.layers.Layer):
     May be differentiated twice.
     """
 
-    def __init__(
-        self,
-        norm: str,
-        momentum: float = 0.99,
-        epsilon: float = 1e-5,
-        scale: bool = True,
-        center: bool = True,
-        **options: Any,
-    ) -> None:
+    def __init__(self, norm: str, momentum: float = 0.99, **options: Any) -> None:
         super().__init__(**options)
-        self.autocast = False
         self.norm = norm
         self.momentum = momentum
-        self.epsilon = epsilon
-        self.scale = scale
-        self.center = center
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        def weight(name: str, initial: str, trainable: bool = False) -> Any:
-            return self.add_weight(
-                input_shape[-1:], initial, name=name, trainable=trainable, autocast=False
-            )
-
-        self.gamma = weight("gamma", "ones", trainable=True) if self.scale else None
-        self.beta = weight("beta", "zeros", trainable=True) if self.center else None
-        self.moving_mean = weight("moving_mean", "zeros")
-        self.moving_norm = weight("moving_norm", "ones")
+        super().build(input_shape)
+        self.moving_norm = self._of_features(input_shape[-1], "moving_norm", "ones")
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         values = ops.cast(inputs, self.variable_dtype)
@@ -71,22 +53,10 @@ class LpNormalization(keras.layers.Layer):
             self._move(self.moving_norm, size)
         else:
             mean, size = self.moving_mean, self.moving_norm
-        outputs = (values - mean) / ops.sqrt(ops.square(size) + self.epsilon)
-        if self.gamma is not None:
-            outputs = outputs * self.gamma
-        if self.beta is not None:
-            outputs = outputs + self.beta
-        return ops.cast(outputs, self.compute_dtype)
+        return self._scaled((values - mean) / ops.sqrt(ops.square(size) + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "norm": self.norm,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "scale": self.scale,
-            "center": self.center,
-        }
+        return {**super().get_config(), "norm": self.norm, "momentum": self.momentum}
 
     def _statistics(self, values: Any) -> tuple[Any, Any]:
         """The mini-batch's mean and s_p, (features,) each."""

@@ -8,7 +8,7 @@ from matplotlib.ticker import MultipleLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import Tables, Told, images_of
+from bnrepro.exhibits.computed import Tables, Told, little_data
 from bnrepro.exhibits.dropout.claims import (
     CLASSIFIER,
     DECAY,
@@ -78,14 +78,10 @@ _LEAD = (
 @JUDGED.exhibited
 def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
     """G1 and C17, from the study's tables."""
-    cells, shared = gaps(found["cells"]), found["setting"].iloc[0]
+    cells = gaps(found["cells"])
     return Told(
         title="Dropout, weight decay and batch normalization",
-        setting=(
-            f"{images_of(found['setting'])}, {shared['train_examples']:,} training images, "
-            f"{shared['train_steps']:,} steps of {shared['batch_size']} examples, "
-            f"n = {cells['seed'].nunique()} seeds"
-        ),
+        setting=little_data(found["setting"], cells),
         findings=_findings(cells),
         drawings=[_drawing(cells)],
         tables=[_table(cells)],

@@ -8,7 +8,7 @@ from matplotlib.ticker import NullLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import Tables, Told, images_of
+from bnrepro.exhibits.computed import Tables, Told, little_data
 from bnrepro.exhibits.exhibit import Drawing, Table
 from bnrepro.exhibits.ghost_batches.claims import (
     CONTROLLED,
@@ -74,14 +74,10 @@ _LEAD = (
 @JUDGED.exhibited
 def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
     """G2 and C19, from the study's tables."""
-    sizes, shared = gaps(found["sizes"]), found["setting"].iloc[0]
+    sizes = gaps(found["sizes"])
     return Told(
         title="Ghost batches",
-        setting=(
-            f"{images_of(found['setting'])}, {shared['train_examples']:,} training images, "
-            f"{shared['train_steps']:,} steps of {shared['batch_size']} examples, "
-            f"n = {sizes['seed'].nunique()} seeds"
-        ),
+        setting=little_data(found["setting"], sizes),
         findings=_findings(sizes),
         drawings=[_drawing(sizes)],
         tables=[_table(sizes)],
