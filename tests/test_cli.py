@@ -290,6 +290,12 @@ def test_a_study_that_has_a_small_scale_of_its_own_is_trained_and_drawn_at_it(ca
     assert "figure smoothness has one scale" in capsys.readouterr().err
 
 
+def test_studies_without_a_scale_for_a_gpu_are_listed_as_they_are(capsys):
+    assert cli.main(["laboratory", "--commands", "scale=gpu"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert {"bnrepro laboratory dropout scale=gpu", "bnrepro laboratory depth"} <= set(shown)
+
+
 def test_a_study_of_the_laboratory_that_trains_joins_by_its_entry(monkeypatch, capsys):
     trained = Entry("figure_2.figure", "Trained", "figure_2", part="why it works")
     monkeypatch.setitem(EXHIBITS, "trained", trained)
@@ -310,7 +316,8 @@ def test_grids_of_networks_are_refused_where_jax_is_absent(monkeypatch, capsys):
     [
         (["error_surfac"], "error_surfac: expected studies among error_surface, "),
         (["error_surfac"], "; did you mean 'error_surface'?"),
-        (["scale=gpu"], "scale=gpu: expected smoke, or no scale for all of a study"),
+        (["scale=cpu"], "scale=cpu: expected smoke or gpu, or no scale for what is published"),
+        (["depth", "dropout", "scale=gpu"], "depth: no scale=gpu; there is one of surfaces, "),
         (["seed=1"], "seed=1: `bnrepro laboratory` takes only results_dir, scale"),
     ],
 )

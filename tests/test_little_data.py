@@ -140,7 +140,8 @@ def test_the_best_rate_has_the_best_sum_over_its_seeds_and_cell():
 def test_what_chooses_a_rate_trains_by_the_program_of_what_is_judged():
     """As many networks in either block, and recipes that differ in numbers alone."""
     for setting in (*dropout.SETTINGS.values(), *ghost_batches.SETTINGS.values()):
-        assert len(setting.choosing_seeds) * setting.rates == len(setting.seeds)
+        for rates in setting.rates.values():
+            assert len(setting.choosing_seeds) * len(rates) == len(setting.seeds)
         assert not {*setting.choosing_seeds} & {*setting.seeds}
 
 

@@ -262,7 +262,7 @@ COMMANDS = {
         Command(
             "laboratory",
             "compute why it works: the studies that leave tables",
-            "[STUDY ...] [scale=smoke] [results_dir=DIR]",
+            "[STUDY ...] [scale=smoke|gpu] [results_dir=DIR]",
             prepare_laboratory,
             (Flag("--commands", "list what makes the laboratory's part of the report, by scale"),),
             keys=("results_dir", "scale"),

@@ -11,7 +11,7 @@ from bnrepro.cli.words import Words, Work
 from bnrepro.config import ConfigError, did_you_mean, first_few, shown
 from bnrepro.config.overrides import check_single
 from bnrepro.lab.studies import BY_JAX, STUDIES
-from bnrepro.records.laboratory import PUBLISHED_SCALE, SCALES
+from bnrepro.records.laboratory import FOR_GPU, GPU, PUBLISHED_SCALE, SCALES
 
 
 def prepare_laboratory(words: Words) -> Work:
@@ -23,16 +23,28 @@ def prepare_laboratory(words: Words) -> Work:
     if "--commands" in words.flags:
         return partial(_list_commands, results_dir, scale)
     if scale is not None and scale not in SCALES:
-        raise ConfigError(f"scale={shown(scale)}: expected smoke, or no scale for all of a study")
+        raise ConfigError(
+            f"scale={shown(scale)}: expected smoke or gpu, or no scale for what is published"
+        )
     for name in words.plain:
         if name not in STUDIES:
             raise ConfigError(
                 f"{shown(name)}: expected studies among {', '.join(STUDIES)}"
                 f"{did_you_mean(name, list(STUDIES))}"
             )
-    chosen = [name for name in STUDIES if not words.plain or name in words.plain]
+    open_to = FOR_GPU if scale == GPU else STUDIES
+    chosen = [name for name in STUDIES if name in (words.plain or open_to)]
+    _check_scale(chosen, scale)
     _check_jax(chosen)
     return partial(_compute, chosen, results_dir, scale or PUBLISHED_SCALE)
+
+
+def _check_scale(names: list[str], scale: str | None) -> None:
+    without = [name for name in names if name not in FOR_GPU]
+    if scale == GPU and without:
+        raise ConfigError(
+            f"{first_few(without)}: no scale=gpu; there is one of {', '.join(FOR_GPU)}"
+        )
 
 
 def _check_jax(names: list[str]) -> None:

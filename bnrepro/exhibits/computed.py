@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
+from bnrepro.exhibits.wording import data_set
 from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 from bnrepro.verdicts.comparison import judge_seeds, of_values, without_records
@@ -133,8 +134,13 @@ def made_on(record: LaboratoryRecord, rows: pd.DataFrame) -> str:
 
 def images_of(setting: pd.DataFrame) -> str:
     """The images of a grid of small networks, from its table `setting`."""
-    name = str(setting["data"].iloc[0])
-    return "MNIST" if name == "mnist" else name
+    return data_set(str(setting["data"].iloc[0]))
+
+
+def network_on_little_data(setting: pd.DataFrame) -> str:
+    """The network that learns few images, from its table `setting`, to begin a caption with."""
+    is_dense = setting["model"].iloc[0] == "mlp"
+    return "Three hidden layers of 100 ReLU units" if is_dense else "The small CNN"
 
 
 def little_data(setting: pd.DataFrame, rows: pd.DataFrame) -> str:

@@ -39,7 +39,7 @@ def setting_of_one_each(runs: pd.DataFrame) -> str:
 
 
 def _network(runs: pd.DataFrame) -> str:
-    data = _each(_DATA.get(name, name) for name in runs["data.name"])
+    data = _each(data_set(name) for name in runs["data.name"])
     binary = "binary " if runs["config.data.binary"].all() else ""
     shapes = ["config.model.name", "config.model.width", "config.model.hidden_layers"]
     models = _each(_model(shape, of_shape) for shape, of_shape in runs.groupby(shapes))
@@ -66,6 +66,11 @@ def made_on(runs: pd.DataFrame, study: str = "") -> str:
         f"{backends} on {_each(devices)}{which}, with {threads} "
         f"{'thread' if threads == '1' else 'threads'} a run."
     )
+
+
+def data_set(name: str) -> str:
+    """A data set in words: `CIFAR-10` for `cifar10`; one of a person's own by its own name."""
+    return _DATA.get(name, name)
 
 
 def percent(fraction: float, digits: int = 1) -> str:

@@ -24,6 +24,8 @@ NETWORK = (
     *("model=mlp", "activation=relu", "initializer=he", "optimizer=sgd"),
     *("schedule=cosine", "schedule.decay_rate=0.01"),
 )
+# In place of it, for a GPU.
+CNN = ("model=cnn", "data=cifar10")
 WITH_OR_WITHOUT = {"plain": "bn=none", "batch normalization": "bn=x1"}
 # Images for the choice of a rate.
 _HELD_OUT = 5_000
@@ -82,6 +84,11 @@ def accuracy_on(trained: grid.Trained, held_out: Split) -> float:
 def write_setting(folder: Path, *words: str) -> None:
     """Leave in `setting.csv` what all networks of those words share."""
     config = grid.recipe(*NETWORK, *words)
-    shared = (config.data.name, config.data.train_examples, config.train_steps, config.batch_size)
-    columns = ("data", "train_examples", "train_steps", "batch_size")
-    write_table(folder / "setting.csv", columns, [shared])
+    shared = {
+        "data": config.data.name,
+        "model": config.model.name,
+        "train_examples": config.data.train_examples,
+        "train_steps": config.train_steps,
+        "batch_size": config.batch_size,
+    }
+    write_table(folder / "setting.csv", tuple(shared), [tuple(shared.values())])

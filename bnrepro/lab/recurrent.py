@@ -25,7 +25,7 @@ from bnrepro.data import Split
 from bnrepro.engine import Engine
 from bnrepro.lab import grid
 from bnrepro.lab.tables import write_table
-from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
+from bnrepro.records.laboratory import GPU, PUBLISHED_SCALE, SMOKE
 
 QUESTION = (
     "Does a recurrent network train faster, and end better, with batch normalization of its input "
@@ -66,7 +66,17 @@ class Setting(NamedTuple):
 SETTINGS = {
     PUBLISHED_SCALE: Setting((0, 1, 2, 3, 4, 5), (100, 101), 720, ("data=mnist",)),
     SMOKE: Setting((0, 1), (100,), 180, ("data=digits",)),
+    GPU: Setting((0, 1, 2, 3, 4, 5), (100, 101), 7200, ("data=mnist", "model.width=1")),
 }
+
+
+class Shared(NamedTuple):
+    """What all networks share."""
+
+    data: str
+    width: float
+    train_steps: int
+    batch_size: int | str
 
 
 class Tried(NamedTuple):
@@ -129,8 +139,13 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
         tried += own
     write_table(folder / "rates.csv", Tried._fields, tried)
     write_table(folder / "courses.csv", Course._fields, courses)
-    words = (*_COMMON, *setting.words, f"train_steps={setting.steps}")
-    grid.write(folder, "ends.csv", End._fields, ends, *words)
+    write_table(folder / "ends.csv", End._fields, ends)
+    write_table(folder / "setting.csv", Shared._fields, [_shared(setting)])
+
+
+def _shared(setting: Setting) -> Shared:
+    config = grid.recipe(*_COMMON, *setting.words)
+    return Shared(config.data.name, config.model.width, setting.steps, config.batch_size)
 
 
 def best_rate(tried: Sequence[Tried]) -> float:

@@ -25,7 +25,7 @@ from bnrepro.engine import Engine, build_probe
 from bnrepro.engine.surface import Surroundings
 from bnrepro.lab.setting import advance, begin
 from bnrepro.lab.tables import write_table
-from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
+from bnrepro.records.laboratory import GPU, PUBLISHED_SCALE, SMOKE
 from bnrepro.training import build_engine
 
 QUESTION = "Do shortcuts and batch normalization keep the loss around a solution simple?"
@@ -42,6 +42,11 @@ _MODES = ("frozen", "population", "batch")
 _ONLY_MODE = ("frozen",)
 _PLANE_MODES = ("frozen", "population")
 _STATISTICS_BATCHES = 2
+# At scale=gpu, where the rate falls to a hundredth.
+_STEPS_OF_60_EPOCHS = 23_400
+_FALLING = (
+    "schedule=cosine", "schedule.decay_rate=0.01", f"schedule.decay_steps={_STEPS_OF_60_EPOCHS}"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,17 @@ SETTINGS = {
         points=9,
         plane_points=5,
         examples=64,
+    ),
+    # ResNet-20, 56 and 110.
+    GPU: Setting(
+        seeds=(0, 1, 2),
+        blocks=(3, 9, 18),
+        words=("data=cifar10", "model.width=1", "batch_size=128", "learning_rate=0.05", *_FALLING),
+        steps=_STEPS_OF_60_EPOCHS,
+        directions=3,
+        points=51,
+        plane_points=51,
+        examples=10_000,
     ),
 }
 

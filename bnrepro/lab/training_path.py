@@ -11,7 +11,7 @@ in the first two (Antognini and Sohl-Dickstein 2018, https://arxiv.org/abs/1806.
 stands beside such a walk of equal steps, and beside one whose steps are as long as the path's own.
 
 Digits, and a network of two hidden layers of 50 ReLU units, by plain descent at one rate, which is
-ours, without a pilot.
+ours, without a pilot. At scale=gpu it is the small cnn on CIFAR-10.
 """
 
 from collections.abc import Iterator
@@ -23,21 +23,18 @@ import numpy as np
 
 from bnrepro.config.composition import Composition, compose
 from bnrepro.config.randomness import generator
-from bnrepro.engine import Engine, build_probe
+from bnrepro.engine import build_probe
 from bnrepro.engine.surface import Surroundings
-from bnrepro.lab.setting import advance
+from bnrepro.lab.setting import advance, begin
 from bnrepro.lab.tables import write_table
-from bnrepro.models import initial_weights
-from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
+from bnrepro.records.laboratory import GPU, PUBLISHED_SCALE, SMOKE
 from bnrepro.training import build_engine
 
 QUESTION = "Does a training move in a plane, more than a walk without an aim does?"
 
 NETWORKS = {"plain": ("bn=none",), "batch normalization": ("bn=x1",)}
-_COMMON = (
-    *("model=mlp", "model.hidden_layers=2", "model.width=0.5", "activation=relu"),
-    *("initializer=he", "data=digits", "batch_size=60", "learning_rate=0.1", "threads=1"),
-)
+_COMMON = ("activation=relu", "initializer=he", "learning_rate=0.1", "threads=1")
+_SMALL = ("model=mlp", "model.hidden_layers=2", "model.width=0.5", "data=digits", "batch_size=60")
 # Beside the path the loss is asked of with statistics computed anew.
 _MODE = "population"
 # The margin around the path in its plane, as a share of its extent.
@@ -53,11 +50,15 @@ class Setting:
     steps: int
     plane_points: int
     examples: int
+    words: tuple[str, ...] = _SMALL
 
 
 SETTINGS = {
     PUBLISHED_SCALE: Setting(tuple(range(6)), 30, 600, 21, 512),
     SMOKE: Setting((0, 1), 10, 100, 7, 128),
+    GPU: Setting(
+        tuple(range(6)), 30, 12_000, 51, 10_000, ("model=cnn", "data=cifar10", "batch_size=128")
+    ),
 }
 
 
@@ -97,7 +98,7 @@ class PlanePoint(NamedTuple):
 
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
-    """Leave `shares.csv`, `paths.csv` and `planes.csv` in `folder`."""
+    """Leave `shares.csv`, `paths.csv`, `planes.csv` and `setting.csv` in `folder`."""
     setting = SETTINGS[scale]
     shares: list[Shares] = []
     places: list[PathPoint] = []
@@ -117,6 +118,8 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     write_table(folder / "shares.csv", Shares._fields, shares)
     write_table(folder / "paths.csv", PathPoint._fields, places)
     write_table(folder / "planes.csv", PlanePoint._fields, planes)
+    config = compose([*_COMMON, *setting.words]).config
+    write_table(folder / "setting.csv", ("data", "model"), [(config.data.name, config.model.name)])
 
 
 def principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +163,7 @@ def _trained(setting: Setting, network: str) -> Iterator[tuple[int, np.ndarray, 
     initial = engine.variables()
     every = setting.steps // setting.snapshots
     for composition in (first, *others):
-        _begin(engine, composition, initial)
+        begin(engine, composition, initial)
         points = [probe.point]
         for start in range(0, setting.steps, every):
             advance(engine, start, start + every)
@@ -169,17 +172,9 @@ def _trained(setting: Setting, network: str) -> Iterator[tuple[int, np.ndarray, 
         yield seed, np.stack(points).astype(float), Surroundings(engine, probe, setting.examples)
 
 
-def _begin(engine: Engine, composition: Composition, initial: dict[str, np.ndarray]) -> None:
-    """Let the engine begin with the weights and mini-batches of another seed."""
-    config, model = composition.config.accelerated(), engine.network.model
-    weights = zip(model.trainable_variables, initial_weights(model, config), strict=True)
-    engine.config, engine.order = config, engine.build_order(config)
-    engine.assign({**initial, **{f"model/{each.path}": value for each, value in weights}})
-
-
 def _composition(setting: Setting, network: str, seed: int) -> Composition:
     own = (f"train_steps={setting.steps}", f"seed={seed}")
-    return compose([*_COMMON, *NETWORKS[network], *own])
+    return compose([*_COMMON, *setting.words, *NETWORKS[network], *own])
 
 
 def _plane(

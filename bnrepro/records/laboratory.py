@@ -18,8 +18,11 @@ from bnrepro.records.record import PUBLISHED, RESULTS, RecordError, write_atomic
 if TYPE_CHECKING:
     import pandas as pd
 
-# What is published, and a minute or two of the same for a look: too few seeds for a verdict.
-PUBLISHED_SCALE, SMOKE = SCALES = ("published", "smoke")
+# What is published; a minute or two of the same for a look, on too few seeds for a verdict; and the
+# same with the networks and images of the work that it asks about, for a GPU.
+PUBLISHED_SCALE, SMOKE, GPU = SCALES = ("published", "smoke", "gpu")
+# The studies that have the last one.
+FOR_GPU = ("surfaces", "training_path", "recurrent", "dropout", "ghost_batches")
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,11 @@ def folder_of(results_dir: str | Path, study: str) -> Path:
 def command(
     study: str, results_dir: str | Path = RESULTS, scale: str | None = PUBLISHED_SCALE
 ) -> str:
-    """The command line that computes a study below `results_dir`; scales are published or smoke."""
-    small = [f"scale={SMOKE}"] if scale == SMOKE else []
+    """The command line that computes a study below `results_dir`, at the scale if it has it."""
+    has_it = scale == SMOKE or (scale == GPU and study in FOR_GPU)
+    its_scale = [f"scale={scale}"] if has_it else []
     place = [] if Path(results_dir) == Path(RESULTS) else [f"results_dir={results_dir}"]
-    return shlex.join(["bnrepro", "laboratory", study, *small, *place])
+    return shlex.join(["bnrepro", "laboratory", study, *its_scale, *place])
 
 
 def exists(results_dir: str | Path, study: str) -> bool:

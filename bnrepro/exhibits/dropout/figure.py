@@ -8,7 +8,7 @@ from matplotlib.ticker import MultipleLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import Tables, Told, little_data
+from bnrepro.exhibits.computed import Tables, Told, little_data, network_on_little_data
 from bnrepro.exhibits.dropout.claims import (
     CLASSIFIER,
     DECAY,
@@ -52,13 +52,12 @@ _PLACES = {
 # For a legend below the lines, as a share of the axis.
 _ROOM = 0.25
 _CAPTION = (
-    "Three hidden layers of 100 ReLU units, each network at its best of three rates, chosen on "
-    "training images that no network was trained on. Lines: medians, and from the lowest to the "
-    "highest seed. (a, b) Dropout before the classifier, behind the last normalization; L2: 0.0005 "
-    "of the squared kernels. Both accuracies of the gap are with Algorithm 2's statistics, dropout "
-    "off. (c) With BN, without L2; before: also between the hidden layers, before their "
-    "normalizations. Inference with moving averages, or with statistics computed anew without "
-    "dropout."
+    "each network at its best of three rates, chosen on training images that no network was "
+    "trained on. Lines: medians, and from the lowest to the highest seed. (a, b) Dropout before "
+    "the classifier, behind the last normalization; L2: 0.0005 of the squared kernels. Both "
+    "accuracies of the gap are with Algorithm 2's statistics, dropout off. (c) With BN, without "
+    "L2; before: also between the hidden layers, before their normalizations. Inference with "
+    "moving averages, or with statistics computed anew without dropout."
 )
 _LEAD = (
     "Dropout hides half of the features from the classifier in every step, so that it cannot rely "
@@ -83,12 +82,12 @@ def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
         title="Dropout, weight decay and batch normalization",
         setting=little_data(found["setting"], cells),
         findings=_findings(cells),
-        drawings=[_drawing(cells)],
+        drawings=[_drawing(cells, network_on_little_data(found["setting"]))],
         tables=[_table(cells)],
     )
 
 
-def _drawing(cells: pd.DataFrame) -> Drawing:
+def _drawing(cells: pd.DataFrame, network: str) -> Drawing:
     behind = cells[cells["place"] == CLASSIFIER]
     panels = [
         Panel(
@@ -115,7 +114,8 @@ def _drawing(cells: pd.DataFrame) -> Drawing:
         f"Dropout of a half changes the test accuracy by {points(plain, 1)} points without batch "
         f"normalization, by {points(normalized, 1)} with it"
     )
-    return Drawing(STUDY, title, panels, [[panel.name for panel in panels]], _CAPTION, _LEAD)
+    caption = f"{network}, {_CAPTION}"
+    return Drawing(STUDY, title, panels, [[panel.name for panel in panels]], caption, _LEAD)
 
 
 def _medians(rows: pd.DataFrame, column: str) -> pd.Series:

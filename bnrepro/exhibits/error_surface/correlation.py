@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.error_surface.scales import LINES, describe_steps, draw_steps
 from bnrepro.exhibits.exhibit import Drawing, Table, rows_of
+from bnrepro.exhibits.wording import data_set
 from bnrepro.experiments.line import DASHED, DOTTED, INK, PURPLE, Line
 
 _LINES = {
@@ -15,7 +16,6 @@ _LINES = {
     "PCA": Line("whitened, PCA", INK, DASHED, "v"),
     "ZCA": Line("whitened, ZCA", PURPLE, DOTTED, "D"),
 }
-_DATA = {"digits": "digits", "mnist": "MNIST", "cifar10": "CIFAR-10"}
 _CAPTION = (
     "(a) As in the drawing above; raw features have deviations of 1. (b) Least squares on the "
     "classes from all pixels: steps at 1 / lambda_max, from weights of 0, until the loss is within "
@@ -72,7 +72,7 @@ def findings(found: dict[str, pd.DataFrame]) -> list[str]:
     ]
     of_images = images.pivot_table("steps", index="data", columns="normalization", sort=False)
     each = "; ".join(
-        f"{_DATA[str(name)]} {row['raw']:,.0f}, {row['batch normalization']:,.0f} and "
+        f"{data_set(str(name))} {row['raw']:,.0f}, {row['batch normalization']:,.0f} and "
         f"{row['ZCA']:,.0f}"
         for name, row in of_images.iterrows()
     )
@@ -108,7 +108,7 @@ def _draw_images(axes: Axes, images: pd.DataFrame) -> None:
             label=line.label,
         )
     axes.set_xscale("log")
-    axes.set_yticks(range(len(names)), [_DATA[name] for name in names])
+    axes.set_yticks(range(len(names)), [data_set(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -1.1)
     axes.set_xlabel("steps")
     axes.legend(frameon=False, fontsize=7.5, loc="upper center", ncols=2)

@@ -8,7 +8,7 @@ from matplotlib.ticker import NullLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import Tables, Told, little_data
+from bnrepro.exhibits.computed import Tables, Told, little_data, network_on_little_data
 from bnrepro.exhibits.exhibit import Drawing, Table
 from bnrepro.exhibits.ghost_batches.claims import (
     CONTROLLED,
@@ -50,7 +50,7 @@ _KINDS = {
     PLAIN_FIXED: Line("without BN, order fixed", PURPLE, "", "D"),
 }
 _CAPTION = (
-    "Three hidden layers of 100 ReLU units; everything but the statistics is the same in all "
+    "everything but the statistics is the same in all "
     "networks with batch normalization. Lines: medians; marks: seeds. (a) As the network infers, "
     "with Algorithm 2's statistics; and with the moving averages of the training. (b) Training "
     "minus test accuracy, both with Algorithm 2's statistics. Company fixed: the same examples "
@@ -79,12 +79,12 @@ def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
         title="Ghost batches",
         setting=little_data(found["setting"], sizes),
         findings=_findings(sizes),
-        drawings=[_drawing(sizes)],
+        drawings=[_drawing(sizes, network_on_little_data(found["setting"]))],
         tables=[_table(sizes)],
     )
 
 
-def _drawing(sizes: pd.DataFrame) -> Drawing:
+def _drawing(sizes: pd.DataFrame, network: str) -> Drawing:
     panels = [
         Panel("accuracy", "(a) Accuracy", _describe(sizes), partial(_draw_accuracy, rows=sizes)),
         Panel("gap", "(b) The gap, and controls", _describe(sizes), partial(_draw_gap, rows=sizes)),
@@ -95,7 +95,8 @@ def _drawing(sizes: pd.DataFrame) -> Drawing:
         f"{points(gap[GHOSTS, CONTROLLED] - gap[GHOSTS, whole(sizes)], 1)} points; with company "
         f"that never changes by {points(gap[FIXED, CONTROLLED] - gap[GHOSTS, whole(sizes)], 1)}"
     )
-    return Drawing(STUDY, title, panels, [[panel.name for panel in panels]], _CAPTION, _LEAD)
+    caption = f"{network}; {_CAPTION}"
+    return Drawing(STUDY, title, panels, [[panel.name for panel in panels]], caption, _LEAD)
 
 
 def _medians(rows: pd.DataFrame, column: str) -> pd.Series:

@@ -16,10 +16,11 @@ from bnrepro.records.laboratory import LaboratoryRecord
 def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
     """R1 to R3, from the study's tables."""
     courses, ends, shared = found["courses"], found["ends"], found["setting"].iloc[0]
+    units = 100 * shared["width"]
     return Told(
         title="Recurrent networks",
         setting=(
-            f"rows of {images_of(found['setting'])}, an LSTM of 32 units, momentum, "
+            f"rows of {images_of(found['setting'])}, an LSTM of {units:g} units, momentum, "
             f"{shared['train_steps']:,} steps of {shared['batch_size']} examples, "
             f"n = {ends['seed'].nunique()} seeds"
         ),

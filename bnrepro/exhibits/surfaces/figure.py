@@ -9,7 +9,7 @@ import pandas as pd
 from bnrepro.drawing import surfaces
 from bnrepro.drawing.style import Panel
 from bnrepro.drawing.surfaces import Plane
-from bnrepro.exhibits.computed import Tables, Told
+from bnrepro.exhibits.computed import Tables, Told, images_of
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.surfaces.claims import (
     AT,
@@ -61,7 +61,7 @@ def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
     return Told(
         title="Loss surfaces",
         setting=(
-            f"ResNet at width {setting['width']:g}, {setting['data']}{small}, "
+            f"ResNet at width {setting['width']:g}, {images_of(found['setting'])}{small}, "
             f"{setting['train_steps']} steps of {setting['batch_size']}, n = {seeds}"
         ),
         findings=_findings(found),

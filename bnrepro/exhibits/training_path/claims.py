@@ -10,7 +10,7 @@ from bnrepro.exhibits.computed import ComputedClaims, Measures, Tables
 from bnrepro.verdicts.criteria import SeedCriterion
 
 STUDY = "training_path"
-TABLES = ("shares", "paths", "planes")
+TABLES = ("shares", "paths", "planes", "setting")
 TRAINING, EQUAL, OWN = "training", "equal steps", "its own lengths"
 
 CRITERIA = {

@@ -11,7 +11,7 @@ from bnrepro.drawing import surfaces
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.drawing.surfaces import Plane
-from bnrepro.exhibits.computed import Tables, Told
+from bnrepro.exhibits.computed import Tables, Told, images_of
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.training_path.claims import EQUAL, JUDGED, OWN, STUDY, TRAINING, in_plane
 from bnrepro.exhibits.wording import percent
@@ -52,10 +52,15 @@ def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
     seeds = found["shares"]["seed"].nunique()
     return Told(
         title="Paths of trainings",
-        setting=f"two hidden layers of 50 ReLU units, digits{small}, n = {seeds}",
+        setting=f"{_network(found)}, {images_of(found['setting'])}{small}, n = {seeds}",
         findings=[_finding(found["shares"])],
         drawings=[_drawing(found)],
     )
+
+
+def _network(found: Tables) -> str:
+    is_dense = found["setting"]["model"].iloc[0] == "mlp"
+    return "two hidden layers of 50 ReLU units" if is_dense else "the small CNN"
 
 
 def _drawing(found: Tables) -> Drawing:
