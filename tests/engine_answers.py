@@ -159,6 +159,10 @@ def around_trained(overrides: Sequence[str]) -> Answer:
     lengths = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
     plane = around.plane(directions, lengths, "frozen")
     as_is = {mode: around.line(directions[0], lengths, mode) for mode in ("batch", "frozen")}
+    curvature, steepest = around.curvature("batch")
+    near = 1e-4 * np.array([-1.0, 0.0, 1.0])
+    random = directions[0] / np.linalg.norm(directions[0])
+    near_losses = [around.line(each, near, "batch") for each in (steepest, random)]
     point, state = probe.point, engine.variables()
     larger = probe.layout.arrays(point.copy())
     larger["convolution_1/kernel"] = 10 * larger["convolution_1/kernel"]
@@ -182,6 +186,8 @@ def around_trained(overrides: Sequence[str]) -> Answer:
         "plane": plane,
         "plane_by_keras": [[by_keras((one, other)) for other in lengths] for one in lengths],
         "as_is": as_is,
+        "curvature": curvature,
+        "curvatures_by_differences": [np.diff(each, 2)[0] / 1e-8 for each in near_losses],
         "scaled": scaled,
         "weights": probe.layout.arrays(point),
         "direction": probe.layout.arrays(directions[0]),

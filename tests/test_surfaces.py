@@ -55,6 +55,14 @@ def test_the_scale_of_a_normalized_kernel_is_not_seen(backend):
 
 
 @JAX_AND_SLOWLY_TENSORFLOW
+def test_the_largest_curvature_is_the_second_difference_along_its_direction(backend):
+    answer = around(backend)
+    steepest, random = answer["curvatures_by_differences"]
+    assert answer["curvature"] == pytest.approx(steepest, rel=1e-4)
+    assert steepest > 10 * abs(random)
+
+
+@JAX_AND_SLOWLY_TENSORFLOW
 def test_every_filter_of_a_direction_is_as_long_as_the_networks(backend):
     answer = around(backend)
     for path, direction in answer["direction"].items():

@@ -55,6 +55,24 @@ class Surroundings:
         steps = np.stack([first.ravel(), second.ravel()], axis=1)
         return self.losses(steps, directions, mode).reshape(len(lengths), len(lengths))
 
+    def curvature(self, mode: str, iterations: int = 20) -> tuple[float, np.ndarray]:
+        """The curvature that is largest in size at the weights, and its direction, (size,).
+
+        By power iteration from a random direction of length 1: the direction is turned by the
+        Hessian so many times, and the curvature is that along it, d.H d.
+        """
+        noise = generator(self._seed, "surface/curvature").standard_normal(len(self._point))
+        direction = noise / np.linalg.norm(noise)
+        turned = self._hessian(direction, mode)
+        for _ in range(iterations):
+            direction = turned / np.linalg.norm(turned)
+            turned = self._hessian(direction, mode)
+        return float(direction @ turned), direction
+
+    def _hessian(self, direction: np.ndarray, mode: str) -> np.ndarray:
+        point, along = self._point[None], direction[None]
+        return self._probe.hessian_products(point, along, self.batch, mode)[0].astype(np.float64)
+
     def losses(self, steps: np.ndarray, directions: np.ndarray, mode: str) -> np.ndarray:
         """The loss at w + sum over k of a_k d_k, (points,).
 

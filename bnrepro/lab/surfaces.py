@@ -93,14 +93,17 @@ SETTINGS = {
         directions=3,
         points=51,
         plane_points=51,
-        examples=10_000,
+        examples=2_048,
     ),
 }
 
 
 class Trained(NamedTuple):
     """A network after its training: the loss of the last tenth of its mini-batches, and how it
-    does on all test images as it infers."""
+    does on all test images as it infers.
+
+    `curvature` is the largest at its weights, on the fixed training images as a mini-batch.
+    """
 
     network: str
     layers: int
@@ -108,6 +111,7 @@ class Trained(NamedTuple):
     train_loss: float
     test_loss: float
     accuracy: float
+    curvature: float
 
 
 class LinePoint(NamedTuple):
@@ -147,9 +151,15 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
             if own.seed == setting.seeds[0]:
                 planes += _planes(setting, own, around, _modes(engine))
     first = compose([*_COMMON, *setting.words]).config
-    shared = (first.data.name, first.model.width, setting.steps, first.batch_size, setting.examples)
-    columns = ("data", "width", "train_steps", "batch_size", "examples")
-    write_table(folder / "setting.csv", columns, [shared])
+    shared = {
+        "data": first.data.name,
+        "width": first.model.width,
+        "train_steps": setting.steps,
+        "batch_size": first.batch_size,
+        "learning_rate": first.learning_rate,
+        "examples": setting.examples,
+    }
+    write_table(folder / "setting.csv", tuple(shared), [tuple(shared.values())])
     write_table(folder / "networks.csv", Trained._fields, networks)
     write_table(folder / "lines.csv", LinePoint._fields, lines)
     write_table(folder / "planes.csv", PlanePoint._fields, planes)
@@ -173,8 +183,10 @@ def _trained(
         advance(engine, 0, setting.steps - last)
         loss = float(engine.train(setting.steps - last, setting.steps).loss.mean())
         scores = engine.score(engine.dataset.evaluation)
-        own = Trained(network, 6 * blocks + 2, engine.config.seed, loss, *scores)
-        yield own, engine, Surroundings(engine, probe, setting.examples)
+        around = Surroundings(engine, probe, setting.examples)
+        curvature, _ = around.curvature("batch")
+        own = Trained(network, 6 * blocks + 2, engine.config.seed, loss, *scores, curvature)
+        yield own, engine, around
 
 
 def _composition(setting: Setting, network: str, blocks: int, seed: int) -> Composition:

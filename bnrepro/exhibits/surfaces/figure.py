@@ -180,6 +180,8 @@ def _findings(found: Tables) -> list[str]:
         f"Share of a line's points at which the loss bends down (means): {_each(shares, percent)}.",
         "Share of a plane's points at which it bends down in some direction of the plane (one "
         f"seed): {_of_planes(found['planes'])}.",
+        "Largest curvature at the trained weights, of the loss on these images as one mini-batch, "
+        f"and times the rate (medians over seeds): {_curvatures(found)}.",
         f"Trained so far (medians over seeds, loss of the last mini-batches and test accuracy): "
         f"{_trained(networks)}.",
     ]
@@ -214,6 +216,17 @@ def _of_networks(ratios: pd.Series) -> str:
 def _of_planes(rows: pd.DataFrame) -> str:
     return "; ".join(
         f"{plane.name} {percent(surfaces.nonconvex_share(plane))}" for plane in _planes(rows)
+    )
+
+
+def _curvatures(found: Tables) -> str:
+    rate = found["setting"]["learning_rate"].iloc[0]
+    medians = found["networks"].groupby(["layers", "network"])["curvature"].median()
+    return "; ".join(
+        f"{layers} layers {words} {medians[layers, network]:.2g} and "
+        f"{rate * medians[layers, network]:.2g}"
+        for layers in sorted(medians.index.unique("layers"))
+        for network, words in _NETWORKS.items()
     )
 
 
