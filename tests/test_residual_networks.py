@@ -18,7 +18,7 @@ from bnrepro.records.laboratory import SMOKE
 
 SEEDS = range(6)
 RATES = (0.001, 0.01, 0.03, 0.1, 0.3)
-SMALL = study._Scale((0, 1), 1, (0.1, 0.02), 5)
+SMALL = study.Setting((0, 1), 1, (0.1, 0.02), 5)
 
 
 def tables(borne=100.0, doubling=27.0, **largest):
@@ -122,7 +122,7 @@ def test_a_first_step_goes_down_the_gradient_of_the_loss_that_is_compared(networ
 
 def test_each_seed_and_rate_begins_anew_even_after_one_that_diverged():
     keras.utils.clear_session(free_memory=False)
-    sizes = (study._Scale((0, 1), 1, rates, 5) for rates in ([0.1], [1e30, 0.1]))
+    sizes = (study.Setting((0, 1), 1, rates, 5) for rates in ([0.1], [1e30, 0.1]))
     alone, network = (study._Network(size, SKIPINIT) for size in sizes)
     alone.begin(1, 0.1)
     rows = {(row.seed, row.rate): row.accuracy for row in study.trained(network)}
@@ -134,7 +134,7 @@ def test_each_seed_and_rate_begins_anew_even_after_one_that_diverged():
 @pytest.mark.slow
 def test_smoke_has_every_network(tmp_path):
     study.compute(tmp_path, SMOKE)
-    size = study.SCALES[SMOKE]
+    size = study.SETTINGS[SMOKE]
     rows = pd.read_csv(tmp_path / "trained.csv")
     assert len(rows) == len(study.NETWORKS) * len(size.seeds) * len(size.rates)
     blocks = pd.read_csv(tmp_path / "blocks.csv")

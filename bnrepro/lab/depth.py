@@ -31,7 +31,7 @@ _LAST = 50
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Setting:
     """How much is computed."""
 
     data: str
@@ -41,9 +41,9 @@ class _Scale:
     steps: int
 
 
-_SCALES = {
-    PUBLISHED_SCALE: _Scale("mnist", tuple(range(6)), (10, 20, 40, 80), 0.03, 500),
-    SMOKE: _Scale("digits", (0, 1), (10, 20), 0.03, 100),
+SETTINGS = {
+    PUBLISHED_SCALE: Setting("mnist", tuple(range(6)), (10, 20, 40, 80), 0.03, 500),
+    SMOKE: Setting("digits", (0, 1), (10, 20), 0.03, 100),
 }
 
 
@@ -69,7 +69,7 @@ class TrainingRow(NamedTuple):
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave `gradients.csv` and `trained.csv` in `folder`."""
-    size = _SCALES[scale]
+    size = SETTINGS[scale]
     gradients = [row for seed in size.seeds for row in _gradients(seed)]
     write_table(folder / "gradients.csv", GradientRow._fields, gradients, digits=_DIGITS)
     write_table(folder / "trained.csv", TrainingRow._fields, _trained(size))
@@ -95,7 +95,7 @@ def _layers(
         yield GradientRow(seed, network, activation, batch, layer, float(square))
 
 
-def _trained(size: _Scale) -> Iterator[TrainingRow]:
+def _trained(size: Setting) -> Iterator[TrainingRow]:
     (images, labels), _ = small_images(size.data)
     count = len(size.seeds)
     for depth in size.depths:

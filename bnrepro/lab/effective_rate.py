@@ -42,7 +42,7 @@ _LAST, _EVERY = 200, 50
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Setting:
     """How much is computed."""
 
     data: str
@@ -50,9 +50,9 @@ class _Scale:
     steps: int
 
 
-_SCALES = {
-    PUBLISHED_SCALE: _Scale("mnist", tuple(range(6)), 2000),
-    SMOKE: _Scale("digits", (0, 1), 400),
+SETTINGS = {
+    PUBLISHED_SCALE: Setting("mnist", tuple(range(6)), 2000),
+    SMOKE: Setting("digits", (0, 1), 400),
 }
 
 
@@ -105,7 +105,7 @@ Cell = tuple[int, float, float]  # seed, rate, decay
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave the tables in `folder`."""
-    size = _SCALES[scale]
+    size = SETTINGS[scale]
     training, test = small_images(size.data)
     grid, rotation, lengths, curves = _grid(size, training, test)
     tables: dict[str, tuple[Sequence[str], list[Any]]] = {
@@ -145,7 +145,7 @@ def _replicas(
 
 
 def _grid(
-    size: _Scale, training: Images, test: Images
+    size: Setting, training: Images, test: Images
 ) -> tuple[list[GridRow], list[RotationRow], list[list[np.ndarray]], list[ReplayRow]]:
     """The grid; of one cell the lengths of every step, and its curves beside those without decay.
 
@@ -192,7 +192,7 @@ ROTATED = ((0.02, 3e-3), (0.2, 3e-4), (0.02, 1e-2), (0.2, 1e-3), (0.2, 3e-3))
 
 
 def _replayed(
-    size: _Scale, training: Images, test: Images, lengths: Sequence[list[np.ndarray]]
+    size: Setting, training: Images, test: Images, lengths: Sequence[list[np.ndarray]]
 ) -> Iterator[ReplayRow]:
     """Without decay, but after each step every unit's kernel has the length that decay gave it."""
     cells = [(seed, _REPLAYED[0], 0.0) for seed in size.seeds]
@@ -206,7 +206,7 @@ def _replayed(
 
 
 def _curves(
-    network: str, size: _Scale, seen: Sequence[Watched], accuracies: np.ndarray,
+    network: str, size: Setting, seen: Sequence[Watched], accuracies: np.ndarray,
     places: Sequence[int],
 ) -> Iterator[ReplayRow]:  # fmt: skip
     """The curves of the replicas at `places`, one a seed."""
@@ -217,7 +217,7 @@ def _curves(
             yield ReplayRow(seed, network, stop, float(losses[place]), accuracy)
 
 
-def _growth(size: _Scale, training: Images) -> Iterator[GrowthRow]:
+def _growth(size: Setting, training: Images) -> Iterator[GrowthRow]:
     cells = [(seed, rate, 0.0) for seed in size.seeds for rate, _ in _GROWTH]
     scales = [scale for _ in size.seeds for _, scale in _GROWTH]
     shown = np.unique(np.geomspace(1, size.steps, 25).round().astype(int))

@@ -34,7 +34,7 @@ _BATCHES, _COUNTS = 50, (60, 300, 1020, 3000, 10020)
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Setting:
     """How much is computed: words of the config, seeds, and the steps of all of it."""
 
     words: tuple[str, ...]
@@ -48,9 +48,9 @@ class _Scale:
         return [*range(fine, coarse, fine), *range(coarse, self.steps + 1, coarse)]
 
 
-_SCALES = {
-    PUBLISHED_SCALE: _Scale(("data=mnist",), tuple(range(6)), 2000),
-    SMOKE: _Scale(("data=digits",), (0, 1), 400),
+SETTINGS = {
+    PUBLISHED_SCALE: Setting(("data=mnist",), tuple(range(6)), 2000),
+    SMOKE: Setting(("data=digits",), (0, 1), 400),
 }
 
 
@@ -77,7 +77,7 @@ class CountRow(NamedTuple):
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave `accuracies.csv` and `counts.csv` in `folder`."""
-    size = _SCALES[scale]
+    size = SETTINGS[scale]
     rows: list[Row] = []
     counts: list[CountRow] = []
     for seed, momentum, schedule in _plan(size):
@@ -94,14 +94,14 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     write_table(folder / "counts.csv", CountRow._fields, counts)
 
 
-def _plan(size: _Scale) -> Iterator[tuple[int, float, str]]:
+def _plan(size: Setting) -> Iterator[tuple[int, float, str]]:
     for seed in size.seeds:
         for momentum in MOMENTA if seed < _FEWER_SEEDS else (JUDGED,):
             yield seed, momentum, _CONSTANT
         yield seed, JUDGED, _DECAYED
 
 
-def _engine(size: _Scale, seed: int, momentum: float, schedule: str) -> Engine:
+def _engine(size: Setting, seed: int, momentum: float, schedule: str) -> Engine:
     words = [
         *("model=mlp", "bn=x1", "threads=1", f"seed={seed}", f"train_steps={size.steps}"),
         *(f"batch_normalization.momentum={momentum}", f"schedule={schedule}", *size.words),

@@ -46,7 +46,7 @@ _LAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Setting:
     """How much is computed; `blocks` in each of the three stages."""
 
     seeds: tuple[int, ...]
@@ -55,12 +55,12 @@ class _Scale:
     steps: int
 
 
-SCALES = {
-    PUBLISHED_SCALE: _Scale(tuple(range(6)), 9, (0.001, 0.01, 0.05, 0.1, 0.2, 0.4), 200),
-    SMOKE: _Scale((0, 1), 2, (0.01, 0.1), 40),
+SETTINGS = {
+    PUBLISHED_SCALE: Setting(tuple(range(6)), 9, (0.001, 0.01, 0.05, 0.1, 0.2, 0.4), 200),
+    SMOKE: Setting((0, 1), 2, (0.01, 0.1), 40),
 }
 # Chose steps and rates; `pilot.csv` beside the published tables is what it gave.
-PILOT = _Scale((100, 101), 9, (0.001, 0.01, 0.03, 0.1, 0.3, 1.0), 200)
+PILOT = Setting((100, 101), 9, (0.001, 0.01, 0.03, 0.1, 0.3, 1.0), 200)
 
 
 class StepRow(NamedTuple):
@@ -98,7 +98,7 @@ class TrainedRow(NamedTuple):
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave `first_steps.csv`, `blocks.csv` and `trained.csv` in `folder`."""
-    size = SCALES[scale]
+    size = SETTINGS[scale]
     steps: list[StepRow] = []
     blocks: list[BlockRow] = []
     rows: list[TrainedRow] = []
@@ -126,7 +126,7 @@ def pilot(folder: Path) -> None:
 class _Network:
     """One of the networks, compiled once for all seeds and rates."""
 
-    def __init__(self, size: _Scale, name: str) -> None:
+    def __init__(self, size: Setting, name: str) -> None:
         self.size, self.name = size, name
         self.engine = build_engine(self._composition(size.seeds[0], size.rates[0]))
         self._initial, self._probe = self.engine.variables(), build_probe(self.engine)

@@ -46,7 +46,7 @@ _STATISTICS = 1024
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Setting:
     """How much is computed."""
 
     seeds: tuple[int, ...]
@@ -54,9 +54,9 @@ class _Scale:
     examples: int
 
 
-_SCALES = {
-    PUBLISHED_SCALE: _Scale(tuple(range(6)), (2, 8, 32), 8_000),
-    SMOKE: _Scale((0, 1), (2, 32), 1_600),
+SETTINGS = {
+    PUBLISHED_SCALE: Setting(tuple(range(6)), (2, 8, 32), 8_000),
+    SMOKE: Setting((0, 1), (2, 32), 1_600),
 }
 
 
@@ -77,7 +77,7 @@ class Row(NamedTuple):
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave `sizes.csv` and `orders.csv` in `folder`."""
-    size = _SCALES[scale]
+    size = SETTINGS[scale]
     sizes = [
         row
         for network in _NETWORKS
@@ -94,12 +94,12 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     write_table(folder / "orders.csv", Row._fields, orders)
 
 
-def _seeds(size: _Scale, network: str, batch: int) -> tuple[int, ...]:
+def _seeds(size: Setting, network: str, batch: int) -> tuple[int, ...]:
     return size.seeds if (network, batch) in _JUDGED else size.seeds[:_FEWER_SEEDS]
 
 
 def _trained(
-    size: _Scale, network: str, batch: int, order: str, seeds: tuple[int, ...]
+    size: Setting, network: str, batch: int, order: str, seeds: tuple[int, ...]
 ) -> Iterator[Row]:
     """The networks of all seeds, in one engine: it compiles once."""
     steps = size.examples // batch
