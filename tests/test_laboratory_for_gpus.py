@@ -6,7 +6,14 @@ from importlib import import_module
 import pandas as pd
 import pytest
 
-from bnrepro.lab import dropout, ghost_batches, recurrent, surfaces, training_path
+from bnrepro.lab import (
+    dropout,
+    ghost_batches,
+    recurrent,
+    residual_networks,
+    surfaces,
+    training_path,
+)
 from bnrepro.lab.studies import STUDIES
 from bnrepro.records.laboratory import FOR_GPU, GPU
 
@@ -48,6 +55,14 @@ def test_surfaces_are_around_the_networks_of_the_papers_on_them(blocks, layers):
         config = surfaces._composition(setting, network, blocks, 0).config
         assert (config.model.width, config.model.blocks) == (1, blocks)
         assert config.schedule.decay_steps == setting.steps == 60 * (50_000 // 128)
+
+
+def test_residual_networks_are_of_110_layers_at_their_whole_width():
+    setting = residual_networks.SETTINGS[GPU]
+    for network in residual_networks.NETWORKS:
+        config = residual_networks._composition(setting, network, 0, setting.rates[0]).config
+        assert (6 * config.model.blocks + 2, config.model.width) == (110, 1)
+        assert (config.data.name, config.train_steps) == ("cifar10", setting.steps)
 
 
 @pytest.mark.slow

@@ -180,7 +180,7 @@ def test_rate_and_decay_are_judged_by_angles_losses_and_lengths():
 @pytest.fixture(scope="module")
 def rates():
     """The study at its small scale, in memory; without decay nothing is in equilibrium."""
-    size = effective_rate._SCALES[SMOKE]
+    size = effective_rate.SETTINGS[SMOKE]
     training, test = effective_rate.small_images("digits")
     return size, training, test
 
@@ -282,7 +282,7 @@ def test_adaptation_scores_with_the_statistics_of_the_target_and_leaves_the_engi
 
 
 def test_moving_averages_are_seen_more_often_at_first():
-    size = moving_averages._SCALES[SMOKE]
+    size = moving_averages.SETTINGS[SMOKE]
     assert size.evaluated == [*range(10, 80, 10), 80, 160, 240, 320, 400]
     plan = list(moving_averages._plan(size))
     assert (0, 0.999, "constant") in plan and (1, 0.99, "cosine") in plan

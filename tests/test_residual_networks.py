@@ -10,6 +10,7 @@ from bnrepro.exhibits.residual_networks.claims import (
     FIXUP,
     JUDGED,
     PLAIN,
+    SCALED,
     SKIPINIT,
     largest_borne,
 )
@@ -27,7 +28,7 @@ def tables(borne=100.0, doubling=27.0, **largest):
     `borne` is the largest rate of a first step with batch normalization over that without,
     `doubling` over how many blocks of the plain network values grow tenfold.
     """
-    largest = {PLAIN: 0.001, BN: 0.3, SKIPINIT: 0.1, FIXUP: 0.1} | largest
+    largest = {PLAIN: 0.001, BN: 0.3, SKIPINIT: 0.1, FIXUP: 0.1, SCALED: 0.1} | largest
     bearing = {PLAIN: 1e-4, BN: 1e-4 * borne}
     growing = {PLAIN: 3 / doubling, BN: 0.02}
     return {
@@ -71,6 +72,8 @@ def test_every_criterion_can_fail():
     assert failed(SkipInit=0.001) == {"D7.skipinit"}
     assert failed(Fixup=0) == {"D7.fixup"}
     assert failed(Fixup=0.3) == {"D7.larger"}
+    assert failed(**{SCALED: 0}) == {"D7.scaled"}
+    assert failed(**{SCALED: 0.3}) == {"D7.larger_than_scaled"}
     assert failed(SkipInit=0, Fixup=0) == {"D7.skipinit", "D7.fixup"}
 
 

@@ -36,7 +36,7 @@ COUNTS = (0, 10, 100, 1000)
 _NOISE = 0.5
 _DEGREES = 30.0
 # Figure 1's networks have nine tenths of their accuracy after a fifth of its steps.
-_SCALES = {
+SETTINGS = {
     PUBLISHED_SCALE: (tuple(range(6)), ("train_steps=10000",)),
     SMOKE: ((0, 1), ("data=digits", "train_steps=1000", "percentiles.every=0")),
 }
@@ -60,7 +60,7 @@ COLUMNS = Row._fields
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Train the networks and leave their accuracies in `adaptation.csv`."""
-    seeds, words = _SCALES[scale]
+    seeds, words = SETTINGS[scale]
     rows = [row for seed in seeds for row in _rows(seed, words)]
     write_table(folder / "adaptation.csv", COLUMNS, rows)
 

@@ -3,11 +3,14 @@
 At initialization the values that a plain residual network adds up double their variance with every
 block, and the first step of a large rate throws the loss off by orders of magnitude (Bjorck et al.
 2018, arXiv 1806.02375). With batch normalization the variance grows by the same amount a block, and
-a larger rate is borne. Two networks without it begin with branches that add nothing: SkipInit (De
-and Smith 2020, arXiv 2002.10444) and Fixup (Zhang et al. 2019, arXiv 1901.09321).
+a larger rate is borne. Networks without it begin with branches that add nothing: SkipInit (De and
+Smith 2020, arXiv 2002.10444), the same with weights that keep the variance within a branch at 1
+(scaled weight standardization, Brock et al. 2021, arXiv 2101.08692), and Fixup (Zhang et al. 2019,
+arXiv 1901.09321).
 
 The networks have 56 layers at half of their width, the images are the digits of 8 x 8. A pilot
 on seeds 100 and 101 chose the number of steps and, where networks cease to train, finer rates.
+At scale=gpu they have 110 layers and their whole width, on CIFAR-10.
 """
 
 from collections.abc import Iterator
@@ -25,7 +28,7 @@ from bnrepro.engine.batch import read_images
 from bnrepro.engine.probe import Batch
 from bnrepro.lab.setting import begin
 from bnrepro.lab.tables import write_table
-from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
+from bnrepro.records.laboratory import GPU, PUBLISHED_SCALE, SMOKE
 from bnrepro.training import build_engine
 
 QUESTION = "What does batch normalization do in a deep residual network, and what else does it?"
@@ -35,8 +38,13 @@ NETWORKS = {
     "batch normalization": ("bn=x1",),
     "SkipInit": ("bn=none", "model.residual=skipinit"),
     "Fixup": ("bn=none", "model.residual=fixup"),
+    "scaled weights": (
+        "bn=none",
+        "model.residual=skipinit",
+        "reparametrization=scaled_weight_standardization",
+    ),
 }
-_WORDS = ("model=resnet", "model.width=0.5", "data=digits", "batch_size=64", "threads=1")
+_SMALL = ("model.width=0.5", "data=digits", "batch_size=64")
 # Of one step from the initial weights, 33 in quarter decades.
 _ONE_STEP_RATES = np.logspace(-7, 1, 33)
 # Ends the name of a block's last convolution, whose values are those of the sum.
@@ -53,11 +61,19 @@ class Setting:
     blocks: int
     rates: tuple[float, ...]
     steps: int
+    words: tuple[str, ...] = _SMALL
 
 
 SETTINGS = {
     PUBLISHED_SCALE: Setting(tuple(range(6)), 9, (0.001, 0.01, 0.05, 0.1, 0.2, 0.4), 200),
     SMOKE: Setting((0, 1), 2, (0.01, 0.1), 40),
+    GPU: Setting(
+        seeds=tuple(range(6)),
+        blocks=18,
+        rates=(0.001, 0.01, 0.05, 0.1, 0.2, 0.4),
+        steps=4_000,
+        words=("model.width=1", "data=cifar10", "batch_size=128"),
+    ),
 }
 # Chose steps and rates; `pilot.csv` beside the published tables is what it gave.
 PILOT = Setting((100, 101), 9, (0.001, 0.01, 0.03, 0.1, 0.3, 1.0), 200)
@@ -97,7 +113,7 @@ class TrainedRow(NamedTuple):
 
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
-    """Leave `first_steps.csv`, `blocks.csv` and `trained.csv` in `folder`."""
+    """Leave `first_steps.csv`, `blocks.csv`, `trained.csv` and `setting.csv` in `folder`."""
     size = SETTINGS[scale]
     steps: list[StepRow] = []
     blocks: list[BlockRow] = []
@@ -112,6 +128,12 @@ def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     write_table(folder / "first_steps.csv", StepRow._fields, steps, digits=_DIGITS)
     write_table(folder / "blocks.csv", BlockRow._fields, blocks, digits=_DIGITS)
     write_table(folder / "trained.csv", TrainedRow._fields, rows)
+    shared = _composition(size, "plain", size.seeds[0], size.rates[0]).config
+    write_table(
+        folder / "setting.csv",
+        ("data", "train_steps", "batch_size"),
+        [(shared.data.name, size.steps, shared.batch_size)],
+    )
 
 
 _DIGITS = {"relative_loss": 4, "deviation": 4}
@@ -128,12 +150,12 @@ class _Network:
 
     def __init__(self, size: Setting, name: str) -> None:
         self.size, self.name = size, name
-        self.engine = build_engine(self._composition(size.seeds[0], size.rates[0]))
+        self.engine = build_engine(_composition(size, name, size.seeds[0], size.rates[0]))
         self._initial, self._probe = self.engine.variables(), build_probe(self.engine)
 
     def begin(self, seed: int, rate: float) -> None:
         """Let it have the weights and mini-batches of a seed, before the first step."""
-        begin(self.engine, self._composition(seed, rate), self._initial)
+        begin(self.engine, _composition(self.size, self.name, seed, rate), self._initial)
 
     def first_batch(self) -> Batch:
         """The first mini-batch of its training."""
@@ -173,11 +195,11 @@ class _Network:
     def _seed(self) -> int:
         return self.engine.config.seed
 
-    def _composition(self, seed: int, rate: float) -> Composition:
-        size = self.size
-        words = (f"model.blocks={size.blocks}", f"train_steps={size.steps}")
-        own = (*NETWORKS[self.name], f"learning_rate={rate}", f"seed={seed}")
-        return compose([*_WORDS, *words, *own])
+
+def _composition(size: Setting, network: str, seed: int, rate: float) -> Composition:
+    words = ("model=resnet", "threads=1", f"model.blocks={size.blocks}")
+    own = (f"train_steps={size.steps}", f"learning_rate={rate}", f"seed={seed}")
+    return compose([*words, *size.words, *NETWORKS[network], *own])
 
 
 def trained(network: _Network) -> Iterator[TrainedRow]:

@@ -280,8 +280,9 @@ LABORATORY = (
     Claim(
         "D7",
         "",
-        "Residual networks whose branches begin by adding nothing (SkipInit, De and Smith 2020; "
-        "Fixup, Zhang et al. 2019) train at any depth without it, at smaller rates.",
+        "Residual networks whose branches begin by adding nothing (SkipInit, De and Smith 2020, "
+        "also with scaled weights, Brock et al. 2021; Fixup, Zhang et al. 2019) train at any depth "
+        "without it, at smaller rates.",
     ),
     Claim(
         "D8",

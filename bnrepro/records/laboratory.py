@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 # same with the networks and images of the work that it asks about, for a GPU.
 PUBLISHED_SCALE, SMOKE, GPU = SCALES = ("published", "smoke", "gpu")
 # The studies that have the last one.
-FOR_GPU = ("surfaces", "training_path", "recurrent", "dropout", "ghost_batches")
+FOR_GPU = (
+    "surfaces",
+    "training_path",
+    "residual_networks",
+    "recurrent",
+    "dropout",
+    "ghost_batches",
+)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from bnrepro.verdicts.criteria import SeedCriterion
 
 STUDY = "residual_networks"
 PLAIN, BN, SKIPINIT, FIXUP = "plain", "batch normalization", "SkipInit", "Fixup"
+SCALED = "scaled weights"
 # A first step is borne if it leaves the loss below so many times what it was (Bjorck et al. 2018).
 BORNE = 1e3
 # A network trains at a rate if it sees so many of its training images rightly at the end.
@@ -52,10 +53,24 @@ CRITERIA = {
         )
         for name in (SKIPINIT, FIXUP)
     },
+    "D7.scaled": SeedCriterion(
+        "D7",
+        "SkipInit with scaled weights trains at a large rate without it",
+        "largest rate at which it trains, 0 for none",
+        "above",
+        0.009,
+    ),
     "D7.larger": SeedCriterion(
         "D7",
-        "batch normalization bears twice the rate that both bear",
+        "batch normalization bears twice the rate that SkipInit and Fixup bear",
         "largest rate at which it trains over the larger of theirs, on a grid of factors of 2",
+        "above",
+        1.9,
+    ),
+    "D7.larger_than_scaled": SeedCriterion(
+        "D7",
+        "batch normalization bears twice the rate that scaled weights bear",
+        "largest rate at which it trains over theirs, on a grid of factors of 2",
         "above",
         1.9,
     ),
@@ -96,7 +111,9 @@ def _measures(found: Tables) -> Measures:
         "D7.plain": (_of(trained, PLAIN), largest_trained),
         "D7.skipinit": (_of(trained, SKIPINIT), largest_trained),
         "D7.fixup": (_of(trained, FIXUP), largest_trained),
-        "D7.larger": (trained, _larger_rate),
+        "D7.scaled": (_of(trained, SCALED), largest_trained),
+        "D7.larger": (trained, lambda own: _larger_rate(own, SKIPINIT, FIXUP)),
+        "D7.larger_than_scaled": (trained, lambda own: _larger_rate(own, SCALED)),
     }
 
 
@@ -104,9 +121,9 @@ def _longer_first_step(rows: pd.DataFrame) -> float:
     return largest_borne(_of(rows, BN)) / largest_borne(_of(rows, PLAIN))
 
 
-def _larger_rate(rows: pd.DataFrame) -> float:
-    others = max(largest_trained(_of(rows, network)) for network in (SKIPINIT, FIXUP))
+def _larger_rate(rows: pd.DataFrame, *networks: str) -> float:
+    others = max(largest_trained(_of(rows, network)) for network in networks)
     return largest_trained(_of(rows, BN)) / others if others else math.inf
 
 
-JUDGED = ComputedClaims(STUDY, ("first_steps", "blocks", "trained"), CRITERIA, _measures)
+JUDGED = ComputedClaims(STUDY, ("first_steps", "blocks", "trained", "setting"), CRITERIA, _measures)

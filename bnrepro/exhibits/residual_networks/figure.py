@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import Measure, Tables, Told
+from bnrepro.exhibits.computed import Measure, Tables, Told, images_of
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.residual_networks.claims import (
     BN,
@@ -16,6 +16,7 @@ from bnrepro.exhibits.residual_networks.claims import (
     FIXUP,
     JUDGED,
     PLAIN,
+    SCALED,
     SKIPINIT,
     STUDY,
     TRAINED,
@@ -31,6 +32,7 @@ from bnrepro.experiments.line import (
     FINE,
     GREEN,
     INK,
+    ORANGE,
     PURPLE,
     VERMILLION,
     Line,
@@ -43,11 +45,12 @@ _LINES = {
     BN: Line("batch normalization", BLUE, "-", "o"),
     SKIPINIT: Line("SkipInit", GREEN, DASHED, "^"),
     FIXUP: Line("Fixup", PURPLE, DASH_DOTTED, "D"),
+    SCALED: Line("SkipInit, scaled weights", ORANGE, DASHED, "s"),
 }
 _CAPTION = (
     "(a) Values behind the sums of each block at initialization, before the activation: the mean "
     "over feature maps of their deviation; block 0 is the first convolution. (b) The loss after "
-    "one step of descent over that before it, on the same mini-batch of 64, normalized by itself; "
+    "one step of descent over that before it, on the same mini-batch, normalized by itself; "
     "a line ends where the loss overflows; dotted: 1,000. (c) Training accuracy over the last "
     "tenth of the steps, momentum 0.9; marks: seeds; crosses: seeds that diverged. Lines: medians."
 )
@@ -58,8 +61,9 @@ _LEAD = (
     "same size, whatever has been added up before: the variance grows by one a block instead of by "
     "a factor of two.",
     "If that is all, then something simpler will do. SkipInit multiplies each branch by a number "
-    "that begins at 0 and is trained; Fixup begins the last convolution of each branch at 0. "
-    "Either network begins as its own shortcut. Neither normalizes anything. What is left for "
+    "that begins at 0 and is trained, also with weights that keep the variance within a branch; "
+    "Fixup begins the last convolution of each branch at 0. Each of them begins as its own "
+    "shortcut. None of them normalizes anything. What is left for "
     "batch normalization is the rate that it bears.",
 )
 
@@ -69,9 +73,10 @@ def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
     """D4 and D7, from the study's tables."""
     seeds = found["trained"]["seed"].nunique()
     small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
+    shared = f"{images_of(found['setting'])}, batch {found['setting']['batch_size'].iloc[0]}"
     return Told(
         title="Residual networks",
-        setting=f"resnet of {_layers(found)} layers, digits{small}, n = {seeds}",
+        setting=f"resnet of {_layers(found)} layers, {shared}{small}, n = {seeds}",
         findings=_findings(found),
         drawings=[_drawing(found)],
     )
