@@ -1,10 +1,9 @@
 """D6: what weight normalization gives, by the records of the study `weight_normalization`.
 
-The first three criteria are those of the study's file, which stood there before any run: of
-gradient descent, each at one rate that was chosen beforehand. The others ask the same of both
-optimizers, each network at the best of its rates; they were written later, before any run had
-finished. The best rate is the one of the least training loss on the seeds that are judged, so that
-it flatters each network a little and alike.
+The first three criteria are those of the study's file: of gradient descent, each at one rate that
+was chosen beforehand. The others ask the same of both optimizers, each network at the best of its
+rates. All stood before any run that they judge had finished. The best rate is the one of the least
+training loss on the seeds that are judged, so that it flatters each network a little and alike.
 """
 
 import math
@@ -37,7 +36,7 @@ OF_FILE = {
         "D6",
         "weight normalization that is fitted to the first mini-batch learns sooner than the plain "
         "network",
-        "steps to 50 % without over with it, gradient descent at rate 0.1",
+        "steps to 30 % without over with it, gradient descent at rate 0.1",
         "above",
         1,
     ),
