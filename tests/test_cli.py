@@ -283,9 +283,9 @@ def test_a_study_that_has_a_small_scale_of_its_own_is_trained_and_drawn_at_it(ca
     assert cli.main(["laboratory", "--commands", "scale=smoke"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[:1] == ["bnrepro sweep study=smoothness scale=smoke"]
-    studies = ("smoothness", "largest_rate", "initial_weights")
+    studies = ("smoothness", "largest_rate", "initial_weights", "weight_normalization")
     drawn = [name for name, one in EXHIBITS.items() if one.study in studies]
-    assert len(drawn) == 5 and all(f"bnrepro figure {name} scale=smoke" in shown for name in drawn)
+    assert len(drawn) == 6 and all(f"bnrepro figure {name} scale=smoke" in shown for name in drawn)
     assert cli.main(["figure", "smoothness", "scale=gpu"]) == 2
     assert "figure smoothness has one scale" in capsys.readouterr().err
 

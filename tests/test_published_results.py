@@ -251,10 +251,19 @@ def test_the_verdicts_from_the_records_are_the_published_ones():
 
 
 @pytest.mark.parametrize(
-    ("claim", "exhibit"), [("A1", "noisy_batch"), ("A2", "smoothness"), ("A3", "covariate_shift")]
+    ("claim", "exhibit"),
+    [
+        ("A1", "noisy_batch"),
+        ("A2", "smoothness"),
+        ("A3", "covariate_shift"),
+        ("D6", "weight_normalization"),
+    ],
 )
 def test_the_verdicts_on_trained_studies_of_the_laboratory_are_the_published_ones(claim, exhibit):
-    with (RESULTS.parent / exhibit / "verdicts.csv").open() as file:
+    path = RESULTS.parent / exhibit / "verdicts.csv"
+    if not path.is_file():
+        pytest.skip(f"{exhibit} is not published yet")
+    with path.open() as file:
         published = list(csv.reader(file))
     printed = bnrepro("claims", claim, "--format", "csv", f"results_dir={RESULTS.parent}")
     assert sorted(csv.reader(io.StringIO(printed))) == sorted(published)

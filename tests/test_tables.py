@@ -576,3 +576,28 @@ def test_what_sets_variants_of_one_experiment_apart_is_said(tmp_path):
         "bn_x5: learning_rate=0.01",
         "bn_x5-smoke-rate0.04: learning_rate=0.04",
     )
+
+
+def test_a_name_whose_words_are_not_all_there_is_told_by_all_that_sets_it_apart(tmp_path):
+    plain = {"placement": "none", "normalization": None, "reparametrization": None}
+    mean = {"placement": "before", "normalization": "mean_only", "reparametrization": "weight"}
+    runs = {
+        "mlp-digits-none": plain,
+        "mlp-digits-none-weight_normalization": {**plain, "reparametrization": "weight"},
+        "mlp-digits-mean_only-rate0.02-0123abcd": {**mean, "learning_rate": 0.02},
+        "mlp-digits-mean_only-4567cdef": {**mean, "learning_rate": 0.04},
+    }
+    for name, own in runs.items():
+        model = {**CONFIG["model"], "name": "mlp"}
+        config = {**CONFIG, "model": model, "train_steps": 200, "learning_rate": 0.01, **own}
+        leave(
+            tmp_path, name, 0, [0.1, 0.2, 0.3], name=name, experiment=None, scale=None,
+            config=config,
+        )  # fmt: skip
+    told = "placement=before, normalization=mean_only, reparametrization=weight"
+    assert table_of(tmp_path).notes[:4] == (
+        f"mlp-digits-mean_only-4567cdef: learning_rate=0.04, {told}",
+        f"mlp-digits-mean_only-rate0.02-0123abcd: learning_rate=0.02, {told}",
+        "mlp-digits-none: reparametrization=null",
+        "mlp-digits-none-weight_normalization: reparametrization=weight",
+    )

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
 from bnrepro.drawing.style import SURFACE
 from bnrepro.experiments.line import FINE, INK, Line
@@ -23,6 +23,8 @@ _WIDTH_WITH_LABELS = 0.82
 _DECIMALS = 3
 # Farther than this from the end of its line a label is tied to it.
 _TIED_POINTS = 0.6 * _LINE_POINTS
+# Within so large a ratio a logarithmic axis has ticks between powers of ten.
+_FEW_DECADES = 300
 # Where a label may stand above or below the end of its line, in points.
 _OFFSETS = [sign * 0.25 * _LINE_POINTS * steps for steps in range(17) for sign in (1, -1)]
 
@@ -264,6 +266,20 @@ def write_beside(axes: Axes, text: str, height: float, end: float) -> None:
 def percent_axis(axis: Axis) -> None:
     """Fractions along an axis in whole percent."""
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+
+
+def plain_ticks(axes: Axes) -> None:
+    """Plain numbers on the logarithmic axis of values; call it when all is drawn."""
+    low, high = axes.get_ylim()
+    within_a_decade = (1, 2, 5) if high / low < _FEW_DECADES else (1,)
+    axes.yaxis.set_major_locator(LogLocator(subs=within_a_decade))
+    axes.yaxis.set_major_formatter(FuncFormatter(plainly))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def plainly(value: float, _: int | None = None) -> str:
+    """`0.02`, `1,000`: a number along an axis, never a power of ten."""
+    return f"{value:,.10g}"
 
 
 def short_steps(step: float) -> str:

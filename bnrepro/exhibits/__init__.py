@@ -163,6 +163,12 @@ EXHIBITS = {
         computed="effective_rate",
         part="why it works",
     ),
+    "weight_normalization": Entry(
+        "weight_normalization.figure",
+        "The length of the weights alone",
+        "weight_normalization",
+        part="why it works",
+    ),
     "depth": Entry("depth.figure", "Gradients over depth", computed="depth", part="why it works"),
     "residual_networks": Entry(
         "residual_networks.figure",

@@ -36,6 +36,7 @@ from bnrepro.exhibits.smoothness import (
 )
 from bnrepro.exhibits.surfaces import claims as surfaces
 from bnrepro.exhibits.training_path import claims as training_path
+from bnrepro.exhibits.weight_normalization import claims as weight_normalization
 from bnrepro.records import laboratory, study_records
 from bnrepro.records.loading import read_runs
 from bnrepro.records.study_records import RESULTS
@@ -54,6 +55,7 @@ _JUDGED = (
     covariate_shift_claims.CLAIMS,
     landscape_claims.CLAIMS,
     explanation_claims.CLAIMS,
+    weight_normalization.CLAIMS,
 )
 # Some claims are judged by the records of several studies, each by criteria of its own.
 STUDIES: dict[str, list[JudgedClaim]] = {}
@@ -70,6 +72,7 @@ _QUESTIONS = (
     covariate_shift_claims,
     landscape_claims,
     explanation_claims,
+    weight_normalization,
 )
 CRITERIA: dict[str, SeedCriterion] = {
     key: criterion for question in _QUESTIONS for key, criterion in question.CRITERIA.items()

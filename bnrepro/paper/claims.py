@@ -278,6 +278,13 @@ LABORATORY = (
         "(Yang et al. 2019).",
     ),
     Claim(
+        "D6",
+        "",
+        "Weight normalization that is fitted to the first mini-batch learns sooner than the plain "
+        "network, the fit widens the range of rates that train, and the mean of each mini-batch "
+        "adds to it (Salimans and Kingma 2016).",
+    ),
+    Claim(
         "D7",
         "",
         "Residual networks whose branches begin by adding nothing (SkipInit, De and Smith 2020, "

@@ -1,5 +1,7 @@
 """What must be said above and below a table: data, size and grid; censoring, intervals, gaps."""
 
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ from bnrepro.statistics import Interval
 from bnrepro.tables.data_sets import OneDataSet
 from bnrepro.tables.references import OPTIONS, is_plain
 from bnrepro.tables.rows import TableRow
+
+# Behind the words of a name that is too long for all of them.
+_DIGEST = re.compile(r"-[0-9a-f]{8}$")
 
 
 def header(one: OneDataSet, rows: Sequence[TableRow], *, given: bool) -> list[str]:
@@ -109,21 +114,32 @@ def _grid(every: int, early: int, early_steps: int) -> str:
 
 
 def _variants(results: pd.DataFrame) -> list[str]:
-    """What sets runs apart that are one experiment with different values: `learning_rate=0.02`."""
-    keys = [key for key in results if str(key).startswith("config.") and key != "config.seed"]
+    """What sets runs apart that are one experiment with different values: `learning_rate=0.02`.
+
+    Where a name ends with a digest its words do not say everything: there it is what sets the run
+    apart from any other of its network.
+    """
     firsts = results.drop_duplicates("label").sort_values("label", kind="stable")
+    firsts = firsts.assign(base=firsts.apply(_base, axis="columns"))
     lines = []
-    for _, variants in firsts.groupby(firsts.apply(_base, axis="columns")):
-        varied = [key for key in keys if variants[key].map(str).nunique() > 1]
-        lines += [
-            f"{run['label']}: "
-            + ", ".join(
-                f"{str(key).removeprefix('config.')}={shortened(run[key])}" for key in varied
-            )
-            for run in variants.to_dict("records")
-            if varied
-        ]
+    for _, variants in firsts.groupby("base"):
+        varied = _varied(variants)
+        for run in variants.to_dict("records") if varied else ():
+            network = firsts[firsts["config.model.name"] == run["config.model.name"]]
+            told = _varied(network) if _DIGEST.search(str(run["name"])) else varied
+            each = (f"{key.removeprefix('config.')}={_written(run[key])}" for key in told)
+            lines.append(f"{run['label']}: {', '.join(each)}")
     return lines
+
+
+def _varied(firsts: pd.DataFrame) -> list[str]:
+    """The keys of the config in which some runs differ, but for the seed."""
+    keys = [str(key) for key in firsts if str(key).startswith("config.") and key != "config.seed"]
+    return [key for key in keys if firsts[key].map(str).nunique() > 1]
+
+
+def _written(value: Any) -> str:
+    return "null" if isinstance(value, float) and math.isnan(value) else shortened(value)
 
 
 def _base(run: "pd.Series[Any]") -> str:

@@ -49,7 +49,7 @@ def _judge(criterion: StudyCriterion, runs: pd.DataFrame, curves: pd.DataFrame) 
     rule = SeedCriterion(
         "", criterion.claim, criterion.measure, criterion.relation, criterion.bound
     )
-    compared = _compare(criterion, runs, curves)
+    compared = compare(criterion, runs, curves)
     outcome = compared.outcome(rule)
     said = f"{criterion.relation} {criterion.bound:g} for every seed, or by the interval"
     return OwnVerdict(
@@ -60,7 +60,12 @@ def _judge(criterion: StudyCriterion, runs: pd.DataFrame, curves: pd.DataFrame) 
     )
 
 
-def _compare(criterion: StudyCriterion, runs: pd.DataFrame, curves: pd.DataFrame) -> Comparison:
+def compare(criterion: StudyCriterion, runs: pd.DataFrame, curves: pd.DataFrame) -> Comparison:
+    """What a study's criterion is about, by seed; frames of `loading.load_runs` and `load_curves`.
+
+    Raises:
+        ConfigError: if a name of the criterion is that of several experiments.
+    """
     results = judged(runs) if len(runs) else runs
     labels = [_label(pattern, results) for pattern in (criterion.of, criterion.against)]
     for pattern, label in zip((criterion.of, criterion.against), labels, strict=True):

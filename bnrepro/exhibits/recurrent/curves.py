@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from bnrepro.drawing.curves import percent_axis
+from bnrepro.drawing.curves import percent_axis, plain_ticks
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.recurrent.claims import losses
@@ -88,6 +88,7 @@ def _draw_losses(courses: pd.DataFrame, axes: Axes) -> None:
         known = courses[courses["network"] == name].dropna(subset="train_loss")
         _draw(axes, known.pivot_table("train_loss", index="step", columns="seed"), line)
     axes.set_yscale("log")
+    plain_ticks(axes)
     axes.set_xlabel("training steps")
     axes.set_ylabel("training loss")
     axes.legend(frameon=False, fontsize=7, loc="upper right")

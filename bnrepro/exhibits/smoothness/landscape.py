@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bnrepro.drawing.curves import plain_ticks
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import verdict_table
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table, command_at, name_at
@@ -28,7 +29,6 @@ from bnrepro.exhibits.smoothness.networks import (
     draw_over_steps,
     labelled,
     measured,
-    plain_ticks,
     steps_axis,
 )
 from bnrepro.exhibits.wording import setting

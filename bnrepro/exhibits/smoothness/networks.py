@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bnrepro.drawing.curves import Label, label_ends
+from bnrepro.drawing.curves import Label, label_ends, plain_ticks, plainly
 from bnrepro.exhibits.selection import Selection, select
 from bnrepro.experiments.line import BLUE, DASHED, DOTTED, GREEN, ORANGE, VERMILLION, Line
 from bnrepro.records.record import RecordError
@@ -21,8 +21,6 @@ LINES = {
     NOISY: Line(NOISY, GREEN, DASHED, "^"),
     NOISE: Line(NOISE, ORANGE, DOTTED, "v"),
 }
-# Within so large a ratio there are ticks between powers of ten.
-_FEW_DECADES = 300
 _BY_NORMALIZATION = {"batch": BN, "noisy_batch": NOISY, "noise": NOISE}
 
 
@@ -107,22 +105,9 @@ def steps_axis(axes: Axes, last: int) -> None:
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(0, last)
     axes.xaxis.set_major_locator(FixedLocator([0, 1, 10, 100, 1000]))
-    axes.xaxis.set_major_formatter(FuncFormatter(_plainly))
+    axes.xaxis.set_major_formatter(FuncFormatter(plainly))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("training steps")
-
-
-def plain_ticks(axes: Axes) -> None:
-    """Plain numbers on the logarithmic axis of values; call it when all is drawn."""
-    low, high = axes.get_ylim()
-    within_a_decade = (1, 2, 5) if high / low < _FEW_DECADES else (1,)
-    axes.yaxis.set_major_locator(LogLocator(subs=within_a_decade))
-    axes.yaxis.set_major_formatter(FuncFormatter(_plainly))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _plainly(value: float, _: int | None) -> str:
-    return f"{value:,.10g}"
 
 
 def describe(rows: pd.DataFrame, quantity: str) -> str:

@@ -1,0 +1,1 @@
+"""Weight normalization beside batch normalization (D6)."""
