@@ -128,12 +128,13 @@ def _at_best(optimizer: str, own: pd.DataFrame, chosen: Selection) -> list[Verdi
     best = at_best_rate(own)
     steps = steps_to_plain(courses(chosen, best))
     accuracies = best.pivot_table("accuracy", index="seed", columns="network")
-    rates = own.groupby(["seed", "network"])["trained"].sum().unstack("network")
+    trained = own.pivot_table("trained", index=["seed", "rate"], columns="network")
+    more_rates = _paired(trained, FROM_DATA, WEIGHT, "minus").groupby("seed").sum()
     named = partial(of_values, "median")
     compared = {
         "D6.best_sooner": named(_paired(steps, PLAIN, FROM_DATA, "over")),
         "D6.best_mean": named(_paired(accuracies, WITH_MEAN, FROM_DATA, "minus"), points=True),
-        "D6.rates": named(_paired(rates, FROM_DATA, WEIGHT, "minus")),
+        "D6.rates": named(more_rates),
     }
     return [judge_seeds(AT_BEST[key], each, setting=f"{optimizer}: ")
             for key, each in compared.items()]  # fmt: skip

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from bnrepro.drawing.curves import percent_axis, step_axis
+from bnrepro.drawing.curves import Label, label_ends, percent_axis, step_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.weight_normalization.networks import (
@@ -42,12 +42,12 @@ LINES = {
 # By what factor the marks of neighbouring networks at one rate lie apart.
 _APART = 1.07
 _CAPTION = (
-    "Above: loss on the training mini-batches since the mark before, each network at its best rate "
-    "of those tried, that of the least loss at the end; line: median over the seeds, band: least "
-    "and greatest. Below: final test error with moving averages; line: median over the seeds, "
-    "marks, a little apart: seeds; crosses at the top: seeds that diverged. WN: weight "
-    "normalization; from data: gains and biases fitted to the first mini-batch; BN of the mean: "
-    "so fitted, and the mean of each mini-batch taken away."
+    "Above: loss on the training mini-batches since the mark before, each network at the rate of "
+    "those tried at which it is least in the end; line: median over the seeds, band: least and "
+    "greatest. Below: final test error with moving averages, colours as above; line: median over "
+    "the seeds, marks, a little apart: seeds; crosses at the top: seeds that diverged. WN: weight "
+    "normalization; from data: gains and biases fitted to the first mini-batch; mean-only BN: so "
+    "fitted, and the mean of each mini-batch taken away."
 )
 _LEAD = (
     "Batch normalization does two things at once: it makes the length of every kernel irrelevant, "
@@ -78,7 +78,7 @@ def drawing(of_runs: pd.DataFrame, best: pd.DataFrame, of_courses: pd.DataFrame)
             Panel(
                 f"losses_{key}",
                 f"({above}) Training loss, {optimizer}",
-                f"Best rates with {optimizer}: {rates}.",
+                f"Rates of the least training loss with {optimizer}: {rates}.",
                 partial(_draw_losses, rows=losses),
             )
         )
@@ -86,7 +86,7 @@ def drawing(of_runs: pd.DataFrame, best: pd.DataFrame, of_courses: pd.DataFrame)
             Panel(
                 f"errors_{key}",
                 f"({below}) Test error by rate, {optimizer}",
-                f"Median test accuracy at the best rates: {accuracies(own)}.",
+                f"Median test accuracy at the rates of the least training loss: {accuracies(own)}.",
                 partial(_draw_errors, rows=tried),
             )
         )
@@ -124,23 +124,29 @@ def _title(best: pd.DataFrame) -> str:
         for optimizer in OPTIMIZERS.values()
         if optimizer in medians.index
     ]
-    return f"Test accuracy at the best rate: {'; '.join(words)}"
+    return f"Test accuracy at the rate of the least training loss: {'; '.join(words)}"
 
 
 def _draw_losses(axes: Axes, rows: pd.DataFrame) -> None:
+    labels = []
     for network, line in LINES.items():
-        by_step = rows[rows["network"] == network].groupby("step")["train_loss"]
+        own = rows[rows["network"] == network]
+        if own.empty:
+            continue
+        by_step = own.groupby("step")["train_loss"]
         median = by_step.median()
         axes.fill_between(
             median.index, by_step.min(), by_step.max(), color=line.color, alpha=0.15, linewidth=0
         )
         axes.plot(
             median.index, median, color=line.color, linestyle=line.style, marker=line.marker,
-            markersize=3, label=line.label,
+            markersize=3,
         )  # fmt: skip
+        end = float(median.index[-1]), float(median.iloc[-1])
+        labels.append(Label(*end, line.label, line.text_color))
     axes.set_ylabel("training loss")
-    axes.legend(frameon=False, fontsize=7.5, loc="upper right")
     step_axis(axes)
+    label_ends(axes, labels)
 
 
 def _draw_errors(axes: Axes, rows: pd.DataFrame) -> None:

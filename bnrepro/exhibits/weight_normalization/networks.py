@@ -7,7 +7,7 @@ from bnrepro.exhibits.selection import Selection
 
 STUDY = "weight_normalization"
 PLAIN, BN, WEIGHT = "plain", "BN", "WN"
-FROM_DATA, WITH_MEAN = "WN from data", "WN, BN of the mean"
+FROM_DATA, WITH_MEAN = "WN from data", "WN, mean-only BN"
 OPTIMIZERS = {"sgd": "gradient descent", "adam": "Adam"}
 _REPARAMETRIZED = {"weight": WEIGHT, "weight_from_data": FROM_DATA}
 # In multiples of chance: a test accuracy above it counts as trained.
