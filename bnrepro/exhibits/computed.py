@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
+from bnrepro.exhibits.wording import DATA
 from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 from bnrepro.verdicts.comparison import judge_seeds, of_values, without_records
@@ -134,7 +135,7 @@ def made_on(record: LaboratoryRecord, rows: pd.DataFrame) -> str:
 def images_of(setting: pd.DataFrame) -> str:
     """The images of a grid of small networks, from its table `setting`."""
     name = str(setting["data"].iloc[0])
-    return "MNIST" if name == "mnist" else name
+    return DATA.get(name, name)
 
 
 def little_data(setting: pd.DataFrame, rows: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bnrepro.tables.wording import span
 
-_DATA = {
+DATA = {
     "digits": "digits",
     "mnist": "MNIST",
     "fashion_mnist": "Fashion-MNIST",
@@ -39,7 +39,7 @@ def setting_of_one_each(runs: pd.DataFrame) -> str:
 
 
 def _network(runs: pd.DataFrame) -> str:
-    data = _each(_DATA.get(name, name) for name in runs["data.name"])
+    data = _each(DATA.get(name, name) for name in runs["data.name"])
     binary = "binary " if runs["config.data.binary"].all() else ""
     shapes = ["config.model.name", "config.model.width", "config.model.hidden_layers"]
     models = _each(_model(shape, of_shape) for shape, of_shape in runs.groupby(shapes))

@@ -9,7 +9,7 @@ all rows, what varies in it varies between columns: `between_columns` is the var
 columns' means over that of all values. With R rows that have nothing in common it is about 1 / R;
 where every example is seen as one class it is about 0.4 of ten classes, since the label's column
 lights up, too, another one in each row. That it is twice as large without batch normalization is
-ours, written before any map was seen.
+ours, written before the share of any map was computed.
 """
 
 import math

@@ -89,9 +89,11 @@ def _first_at_least(accuracy: pd.Series, target: float) -> float:
     return float(reached[0]) if len(reached) else np.inf
 
 
-def over_plain(rows: pd.DataFrame, network: str, quantity: str = "greatest_change") -> pd.Series:
-    """Medians along the gradient over those without, by seed; `rows` as `per_step` gives them."""
-    along = rows[rows["move"] == "gradient"]
+def over_plain(
+    rows: pd.DataFrame, network: str, quantity: str = "greatest_change", move: str = "gradient"
+) -> pd.Series:
+    """Medians over the steps, over those without, by seed; `rows` as `per_step` gives them."""
+    along = rows[rows["move"] == move]
     table = along.groupby(["seed", "network"])[quantity].median().unstack("network")
     return table[network] / table[PLAIN]
 
