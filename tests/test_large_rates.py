@@ -80,17 +80,17 @@ def network():
     return study._Network(SMALL, BN)
 
 
-def test_outputs_are_those_of_the_first_mini_batch_normalized_by_itself(network):
+def test_outputs_are_those_of_the_first_examples_normalized_together(network):
     network.begin(0, 0.1)
     rows = list(network.outputs())
     engine = network.engine
-    indices = engine.order.indices(0, 1)[0]
+    indices = np.concatenate(list(engine.order.indices(0, 4)))
     split = engine.dataset.train
     images = engine.assembler.assemble(split.images[indices], np.arange(len(indices)), {})
     logits = np.asarray(engine.network.model(images, training=True), np.float64)
     likely = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = np.abs(likely - np.eye(10)[split.labels[indices]])
-    assert [row.example for row in rows] == list(range(16))
+    assert [row.example for row in rows] == list(range(64))
     np.testing.assert_allclose([row.gradients for row in rows], expected, atol=1e-4)
 
 
@@ -129,4 +129,4 @@ def test_smoke_has_every_network(tmp_path):
     ends = pd.read_csv(tmp_path / "ends.csv")
     assert len(ends) == len(study.NETWORKS) * len(size.seeds) * len(size.rates)
     outputs = pd.read_csv(tmp_path / "outputs.csv")
-    assert len(outputs) == len(study.NETWORKS) * len(size.first_seeds) * 32
+    assert len(outputs) == len(study.NETWORKS) * len(size.first_seeds) * 64

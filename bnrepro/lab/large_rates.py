@@ -5,9 +5,10 @@ alike with batch normalization and without it; the gain appears with larger rate
 normalized network bears. At initialization the network without it sees the same class in every
 image, so that the gradients by its outputs are alike for all examples.
 
-Paper: 110 layers, CIFAR-10, mini-batches of 128, 165 epochs. Ours: 20 layers at half of their width
-and mini-batches of 16, for the time; CIFAR-10 all the same. In a pilot of 200 steps with mini-batches
-of 32 on seeds 100 and 101 (`pilot.csv`) nothing was learned at 1e-4: so more steps, of fewer examples.
+Paper: 110 layers, CIFAR-10, mini-batches of 128, 165 epochs. Ours: 20 layers at half of their
+width and mini-batches of 16, for the time; CIFAR-10 all the same. In a pilot of 200 steps with
+mini-batches of 32 on seeds 100 and 101 (`pilot.csv`) nothing was learned at 1e-4: so more steps, of
+fewer examples.
 """
 
 from collections.abc import Iterator
@@ -21,10 +22,10 @@ import numpy as np
 
 from bnrepro.config.composition import Composition, compose
 from bnrepro.engine import Segment, build_probe
+from bnrepro.engine.batch import read_images
 from bnrepro.engine.probe import Batch
 from bnrepro.lab.setting import begin
 from bnrepro.lab.tables import write_table
-from bnrepro.measures.geometric import next_batch
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
 from bnrepro.training import build_engine
 
@@ -32,6 +33,8 @@ QUESTION = "Is batch normalization's gain in a residual network that of the larg
 
 NETWORKS = {"plain": "bn=none", "batch normalization": "bn=x1"}
 _WORDS = ("model=resnet", "model.width=0.5", "threads=1")
+# Of one map, as many as have their place in a figure: the first mini-batches together.
+_MAP_EXAMPLES = 64
 # Training accuracy at the end is over the last tenth of the steps.
 _LAST_SHARE = 0.1
 
@@ -65,9 +68,9 @@ PILOT = _Scale((*_CIFAR, "batch_size=32"), (100, 101), (), _RATES, 200, 50)
 
 
 class OutputRow(NamedTuple):
-    """One example of the first mini-batch, at initialization: |dL/d output|, by class.
+    """One of the first training examples, at initialization: |dL/d output|, by class.
 
-    L is the example's own cross-entropy; the mini-batch is normalized by itself.
+    L is the example's own cross-entropy; the 64 examples of a map are normalized together.
     """
 
     seed: int
@@ -142,11 +145,16 @@ class _Network:
         begin(self.engine, _composition(self.size, self.name, seed, rate), self._initial)
 
     def outputs(self) -> Iterator[OutputRow]:
-        """What the first mini-batch asks of the outputs, from where the network stands."""
-        batch = next_batch(self.engine, 0)
+        """What the first examples ask of the outputs, from where the network stands."""
+        batch = self._first_examples()
         (logits,) = self._probe.logits(self._probe.point[None], batch, "batch")
         for example, row in enumerate(np.abs(output_gradients(logits, batch))):
             yield OutputRow(self.engine.config.seed, self.name, example, tuple(row.tolist()))
+
+    def _first_examples(self) -> Batch:
+        order, split = self.engine.order, self.engine.dataset.train
+        indices = order.indices(0, _MAP_EXAMPLES // order.batch_size).ravel()
+        return Batch(read_images(split, indices), split.labels[indices])
 
     def train(self) -> tuple[list[Segment], int | None]:
         """The training from where it begins, in segments, and the step at which it diverges."""
