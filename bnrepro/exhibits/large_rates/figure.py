@@ -34,9 +34,9 @@ _CAPTION = (
     "(a) Accuracy on the test images after all steps; marks: seeds; crosses at the bottom: seeds "
     "that diverged; lines: medians. (b) Training accuracy over the mini-batches since the point "
     "before; thick: at the rate of the best median test accuracy; thin: at the smallest rate; "
-    "medians, and from the lowest to the highest seed. (c, d) |dL/d output| at initialization, L of "
-    "each example by itself, the 64 first ones normalized together, seed {seed}: rows are "
-    "examples, columns are classes; one colour scale, from 0 (dark) to 1 (light)."
+    "medians, and from the lowest to the highest seed. (c, d) |dL/d output| at initialization, L "
+    "of each example by itself, the first 64 normalized together, seed {seed}: rows are examples, "
+    "columns are classes; one colour scale, from 0 (dark) to 1 (light)."
 )
 _LEAD = (
     "A network with batch normalization learns sooner and ends higher. Is that the normalization "
