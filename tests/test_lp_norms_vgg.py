@@ -28,6 +28,8 @@ CHANGE = {PLAIN: (1, 8), BN: (2, 2), "l1_norm": (2, 4), "l2_norm": (0.5, 4), "li
 MOVED = {PLAIN: 0.1, BN: 0.2, "l1_norm": 0.3, "l2_norm": 0.2, "linf_norm": 0.05}
 # Four of the five measurements are early.
 STEPS = (0, 1, 10, 20, 400)
+# Where the networks of `smoothness` alone are looked at.
+FURTHER = (100, 200, 300)
 
 
 def network_of(config):
@@ -46,8 +48,8 @@ def write_study(folder, study):
         write_rows(directory / "curve.csv", CURVE_COLUMNS, rows)
         rows = [
             [move, step, 2.0, 1.0, 1.0, 1.0, 3.0, 0.1, change, change, 0.5]
-            for step in STEPS
-            for change in [CHANGE[network][step > 80]]
+            for step in (*STEPS, *(FURTHER if network in (PLAIN, BN) else ()))
+            for change in [CHANGE[network][step > 80] if step in STEPS else 1e6]
             for move in ("gradient", "relative 0.01")
         ]
         write_rows(directory / "landscape.csv", Landscape.columns, rows)

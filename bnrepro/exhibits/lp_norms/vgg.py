@@ -16,6 +16,7 @@ from bnrepro.exhibits.lp_norms.lines import LINES, draw_lines
 from bnrepro.exhibits.lp_norms.vgg_claims import (
     STUDY,
     accuracies,
+    along_gradient,
     compared_runs,
     moved,
     over_plain,
@@ -23,7 +24,7 @@ from bnrepro.exhibits.lp_norms.vgg_claims import (
     verdicts,
 )
 from bnrepro.exhibits.selection import select, select_optional
-from bnrepro.exhibits.smoothness.landscape_claims import RELATIVE, late, per_step
+from bnrepro.exhibits.smoothness.landscape_claims import RELATIVE, late
 from bnrepro.exhibits.smoothness.networks import STUDY as OTHERS
 from bnrepro.exhibits.smoothness.networks import measured, plain_ticks, steps_axis
 from bnrepro.exhibits.wording import percent, setting
@@ -61,7 +62,7 @@ def exhibit(results_dir: str, scale: str | None = None) -> Exhibit:
     if others is None:
         raise ConfigError(without_others)
     runs, judged = compared_runs(own, others), verdicts(own, others)
-    rows = per_step(measured(runs, "landscape"))
+    rows = along_gradient(runs)
     moves = measured(runs, "distributions")
     return Exhibit(
         name=name_at(STUDY, scale),

@@ -98,6 +98,13 @@ def over_plain(
     return table[network] / table[PLAIN]
 
 
+def along_gradient(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the measure `landscape` as `per_step` gives them, at steps that all runs have."""
+    rows = per_step(networks.measured(runs, "landscape"))
+    each = [set(own["step"]) for _, own in rows.groupby("network")]
+    return rows[rows["step"].isin(set.intersection(*each))]
+
+
 def moved(rows: pd.DataFrame) -> pd.DataFrame:
     """By how much more a unit's mean moves in a step than without: a row a seed, a column a norm.
 
@@ -111,7 +118,7 @@ def verdicts(own: Selection, others: Selection) -> list[Verdict]:
     """A4 in the VGG network, from the records of both studies."""
     runs, accuracy = compared_runs(own, others), accuracies(own, others)
     last = accuracy.index.get_level_values("step").max()
-    rows = per_step(networks.measured(runs, "landscape"))
+    rows = along_gradient(runs)
     found = {f"A4.vgg_{name}": steps_to(accuracy, name) / last for name in NORMS}
     for name in NORMS:
         found[f"A4.vgg_change_{name}"] = over_plain(rows, name)
