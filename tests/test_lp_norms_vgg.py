@@ -36,11 +36,11 @@ def network_of(config):
     return PLAIN if config.placement == "none" else config.normalization
 
 
-def write_study(folder, study):
+def write_study(folder, study, without=None):
     for planned in planned_runs(study):
         composition = planned.composition
         network = network_of(composition.config)
-        if network not in ACCURACY:
+        if network not in ACCURACY or network == without:
             continue
         directory = write_run(folder, composition, HandMade(lambda step: step / 1000))
         curve = [(0, np.nan), *zip((100, 200, 300, 400), ACCURACY[network], strict=True)]
@@ -105,3 +105,15 @@ def test_the_exhibit_is_written_and_says_when_the_other_study_is_absent(results,
     write_study(tmp_path, "lp_norms_vgg")
     assert cli.main(["figure", "lp_norms_vgg", f"results_dir={tmp_path}"]) == 2
     assert "smoothness" in capsys.readouterr().err
+
+
+def test_a_norm_without_runs_is_not_told(tmp_path):
+    for study in ("lp_norms_vgg", "smoothness"):
+        write_study(tmp_path, study, without="l2_norm")
+    made = making.exhibit("lp_norms_vgg", str(tmp_path))
+    assert made.missing and not any(
+        "l2" in finding or "nan" in finding for finding in made.findings
+    )
+    outcomes = {row[3].split(":")[0]: row[5] for row in made.tables[0].rows}
+    assert outcomes["in a VGG network with l1 it trains faster than without"] == "hint: holds"
+    assert outcomes["in a VGG network with l2 it trains faster than without"] == "inconclusive"

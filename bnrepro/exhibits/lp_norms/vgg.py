@@ -116,8 +116,8 @@ def _drawing(accuracy: pd.DataFrame, rows: pd.DataFrame, moves: pd.DataFrame) ->
 
 
 def _final(accuracy: pd.DataFrame) -> str:
-    medians = accuracy.groupby("seed").last().median()
-    return ", ".join(f"{percent(medians[name])} {line.label}" for name, line in LINES.items())
+    medians = accuracy.groupby("seed").last().median().dropna()
+    return ", ".join(f"{percent(medians[name])} {LINES[str(name)].label}" for name in medians.index)
 
 
 def _over(rows: pd.DataFrame, move: str, quantity: str) -> str:
@@ -130,7 +130,9 @@ def _moved(moves: pd.DataFrame) -> str:
 
 
 def _each(values: dict[str, float]) -> str:
-    return ", ".join(f"{LINES[name].label} {values[name]:.3g}" for name in _NORMALIZED)
+    """Those that there are: a norm may have no run yet."""
+    there = {name: value for name, value in values.items() if not np.isnan(value)}
+    return ", ".join(f"{LINES[name].label} {value:.3g}" for name, value in there.items())
 
 
 def _table(rows: pd.DataFrame, moves: pd.DataFrame) -> Table:
@@ -164,6 +166,7 @@ def _findings(accuracy: pd.DataFrame, rows: pd.DataFrame, moves: pd.DataFrame) -
     said = ", ".join(
         f"{LINES[name].label} {'never' if np.isinf(value) else format(value, ',.0f')}"
         for name, value in steps.items()
+        if not np.isnan(value)
     )
     return [
         f"Training accuracy at the end (medians over the seeds): {_final(accuracy)}. Steps to that "
@@ -207,7 +210,7 @@ def _draw_moves(axes: Axes, rows: pd.DataFrame) -> None:
     layers = list(dict.fromkeys(rows["layer"]))
     for place, (network, line) in enumerate(LINES.items()):
         for column, layer in enumerate(layers):
-            values = medians[layer, network]
+            values = medians.reindex([(layer, network, seed) for seed in rows["seed"].unique()])
             at = np.full(len(values), column + 0.15 * (place - 2))
             axes.plot(at, values, line.marker, color=line.color, markersize=4)
     axes.set_yscale("log")

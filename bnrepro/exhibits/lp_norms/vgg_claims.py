@@ -94,7 +94,8 @@ def over_plain(
 ) -> pd.Series:
     """Medians over the steps, over those without, by seed; `rows` as `per_step` gives them."""
     along = rows[rows["move"] == move]
-    table = along.groupby(["seed", "network"])[quantity].median().unstack("network")
+    medians = along.groupby(["seed", "network"])[quantity].median()
+    table = medians.unstack("network").reindex(columns=[PLAIN, BN, *NORMS])
     return table[network] / table[PLAIN]
 
 
@@ -110,8 +111,9 @@ def moved(rows: pd.DataFrame) -> pd.DataFrame:
 
     Of the layer where it is least; `rows` are those of the measure `distributions`.
     """
-    medians = rows.groupby(["seed", "layer", "network"])["mean_change"].median().unstack("network")
-    return medians[[BN, *NORMS]].div(medians[PLAIN], axis=0).groupby("seed").min()
+    medians = rows.groupby(["seed", "layer", "network"])["mean_change"].median()
+    table = medians.unstack("network").reindex(columns=[PLAIN, BN, *NORMS])
+    return table[[BN, *NORMS]].div(table[PLAIN], axis=0).groupby("seed").min()
 
 
 def verdicts(own: Selection, others: Selection) -> list[Verdict]:
