@@ -30,13 +30,15 @@ _LINES = {
     BN: Line("with BN", BLUE, "-", "o"),
 }
 _MAPS = {PLAIN: "map_without", BN: "map_with"}
+# Of the examples of a map: what can be told apart.
+_SHOWN = 32
 _CAPTION = (
     "(a) Accuracy on the test images after all steps; marks: seeds; crosses at the bottom: seeds "
     "that diverged; lines: medians. (b) Training accuracy over the mini-batches since the point "
     "before; thick: at the rate of the best median test accuracy; thin: at the smallest rate; "
     "medians, and from the lowest to the highest seed. (c, d) |dL/d output| at initialization, L "
-    "of each example by itself, the first 64 normalized together, seed {seed}: rows are examples, "
-    "columns are classes; one colour scale, from 0 (dark) to 1 (light)."
+    "of each example by itself, the first 64 normalized together, seed {seed}: rows are the first "
+    "32 examples, columns are classes; one colour scale, from 0 (dark) to 1 (light)."
 )
 _LEAD = (
     "A network with batch normalization learns sooner and ends higher. Is that the normalization "
@@ -100,7 +102,8 @@ def _medians(ends: pd.DataFrame) -> pd.DataFrame:
 
 
 def _best_rate(ends: pd.DataFrame, network: str) -> float:
-    return float(_medians(ends)[network].idxmax())
+    medians = _medians(ends)[network]
+    return float(medians.index.to_numpy()[medians.argmax()])
 
 
 def _best_rates(ends: pd.DataFrame) -> str:
@@ -204,7 +207,7 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame, ends: pd.DataFrame) -> None:
 
 def _draw_map(axes: Axes, values: np.ndarray) -> None:
     """Rows from above, as one reads."""
-    axes.pcolormesh(values, cmap="cividis", vmin=0, vmax=1)
+    axes.pcolormesh(values[:_SHOWN], cmap="cividis", vmin=0, vmax=1)
     axes.invert_yaxis()
     axes.set_xticks(
         np.arange(values.shape[1]) + 0.5, [f"{each}" for each in range(values.shape[1])]

@@ -126,7 +126,8 @@ def _over(rows: pd.DataFrame, move: str, quantity: str) -> str:
 
 
 def _moved(moves: pd.DataFrame) -> str:
-    return _each(moved(moves).median().to_dict())
+    medians = moved(moves).median()
+    return _each({name: medians[name] for name in _NORMALIZED})
 
 
 def _each(values: dict[str, float]) -> str:
