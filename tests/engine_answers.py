@@ -349,6 +349,7 @@ def _looked(
         "losses_beside_gradients": losses,
         "gradients": gradients,
         "hessian_products": probe.hessian_products(points, directions, batch, mode),
+        "logits": probe.logits(points, batch, mode),
         "pre_activations": probe.pre_activations(points, batch, mode),
     }
 

@@ -37,7 +37,8 @@ def test_a_dense_network_is_numpys(backend, mode):
         assert seen["losses"][n] == pytest.approx(network.loss(point), rel=1e-12)
         assert seen["losses_beside_gradients"][n] == pytest.approx(seen["losses"][n], rel=1e-14)
         np.testing.assert_allclose(seen["gradients"][n], network.gradient(point), atol=1e-9)
-        _, _, inputs = network.at(point)
+        scores, _, inputs = network.at(point)
+        np.testing.assert_allclose(seen["logits"][n], scores, atol=1e-11)
         for name, expected in zip(("hidden_1", "hidden_2"), inputs, strict=True):
             np.testing.assert_allclose(seen["pre_activations"][name][n], expected, atol=1e-11)
 

@@ -107,6 +107,10 @@ class Probe:
         """The loss's Hessian at each point times the direction of the same row, (points, size)."""
         return self._ask("hessian_products", mode, (points, directions), batch)
 
+    def logits(self, points: np.ndarray, batch: Batch, mode: str) -> np.ndarray:
+        """The outputs at each point, (points, batch, classes)."""
+        return self._ask("logits", mode, (points,), batch)
+
     def pre_activations(self, points: np.ndarray, batch: Batch, mode: str) -> Arrays:
         """The inputs of the hidden activations at each point, (points, batch, ...), by layer.
 
@@ -158,6 +162,9 @@ class Probe:
         return lambda point, direction, *shared: self._calculus.hessian_product(
             self._loss(mode, shared), point, direction
         )
+
+    def _logits(self, mode: str) -> Callable[..., Any]:
+        return lambda point, *shared: self._outputs(self._model, mode, point, shared)
 
     def _pre_activations(self, mode: str) -> Callable[..., Any]:
         return lambda point, *shared: keras.tree.flatten(

@@ -97,6 +97,13 @@ EXHIBITS = {
         computed="lp_norms",
         part="why it works",
     ),
+    "lp_norms_vgg": Entry(
+        "lp_norms.vgg",
+        "And in a VGG network?",
+        "lp_norms_vgg",
+        further=("smoothness",),
+        part="why it works",
+    ),
     "surfaces": Entry(
         "surfaces.figure",
         "The loss around a trained network",
@@ -174,6 +181,12 @@ EXHIBITS = {
         "residual_networks.figure",
         "Deep residual networks without it",
         computed="residual_networks",
+        part="why it works",
+    ),
+    "large_rates": Entry(
+        "large_rates.figure",
+        "What a residual network gains by larger rates",
+        computed="large_rates",
         part="why it works",
     ),
     "dropout": Entry(

@@ -18,8 +18,10 @@ from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.ghost_batches import claims as ghost_batches
 from bnrepro.exhibits.judged_claim import JudgedClaim
+from bnrepro.exhibits.large_rates import claims as large_rates
 from bnrepro.exhibits.linear_unit import claims as linear_unit
 from bnrepro.exhibits.lp_norms import claims as lp_norms
+from bnrepro.exhibits.lp_norms import vgg_claims
 from bnrepro.exhibits.moving_averages import claims as moving_averages
 from bnrepro.exhibits.placement import claims as placement
 from bnrepro.exhibits.rate_decay import claims as rate_decay
@@ -54,6 +56,7 @@ _JUDGED = (
     distributions_claims.CLAIMS,
     covariate_shift_claims.CLAIMS,
     landscape_claims.CLAIMS,
+    vgg_claims.CLAIMS,
     explanation_claims.CLAIMS,
     weight_normalization.CLAIMS,
 )
@@ -71,6 +74,7 @@ _QUESTIONS = (
     distributions_claims,
     covariate_shift_claims,
     landscape_claims,
+    vgg_claims,
     explanation_claims,
     weight_normalization,
 )
@@ -90,6 +94,7 @@ _COMPUTED = (
     effective_rate.JUDGED,
     depth.JUDGED,
     residual_networks.JUDGED,
+    large_rates.JUDGED,
     dropout.JUDGED,
     ghost_batches.JUDGED,
     linear_unit.JUDGED,

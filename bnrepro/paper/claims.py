@@ -271,6 +271,13 @@ LABORATORY = (
         "rates are borne (Bjorck et al. 2018).",
     ),
     Claim(
+        "D4b",
+        "",
+        "At a small rate residual networks train alike with batch normalization and without it; "
+        "its gain comes with the larger rates that it bears. Without it the gradients by the "
+        "outputs are at first alike for all examples (Bjorck et al. 2018).",
+    ),
+    Claim(
         "D5",
         "",
         "Batch normalization by itself does not make any depth trainable: at initialization it "

@@ -19,17 +19,10 @@ from bnrepro.exhibits.lp_norms.claims import (
     steps_to,
     with_range,
 )
+from bnrepro.exhibits.lp_norms.lines import LINES, draw_lines
 from bnrepro.exhibits.smoothness.networks import steps_axis
-from bnrepro.experiments.line import BLUE, GREEN, PURPLE, VERMILLION, WINE, Line
 from bnrepro.records.laboratory import LaboratoryRecord
 
-_LINES = {
-    PLAIN: Line("without normalization", VERMILLION, "-", "o"),
-    BN: Line(BN, BLUE, "-", "s"),
-    "l1": Line("l1", GREEN, (0, (5, 2)), "^"),
-    "l2": Line("l2", WINE, (0, (1, 1.3)), "v"),
-    "linf": Line("l infinity", PURPLE, (0, (6, 1.5, 1, 1.5)), "D"),
-}
 _SHARE = "relative_001"
 _PANELS = (
     ("range", "Loss along the gradient", "log10 of the highest over the lowest"),
@@ -88,7 +81,7 @@ def _drawing(losses: pd.DataFrame, along: pd.DataFrame) -> Drawing:
     final = _final_losses(losses)
     least = str(final.drop(PLAIN).idxmin())
     title = (
-        f"With {_LINES[least].label} the loss ends lowest, at {final[least]:.2g} (deviation "
+        f"With {LINES[least].label} the loss ends lowest, at {final[least]:.2g} (deviation "
         f"{final[BN]:.2g}, without {final[PLAIN]:.2g}); at 1 % of the weights' norm the gradient "
         f"changes {_over_plain(along, BN, _SHARE):.2g} times as much as without"
     )
@@ -99,18 +92,18 @@ def _drawing(losses: pd.DataFrame, along: pd.DataFrame) -> Drawing:
 def _final_losses(losses: pd.DataFrame) -> pd.Series:
     """Medians over seeds, by network; infinite where it is not finite."""
     last = losses[losses["step"] == losses["step"].max()].fillna({"loss": np.inf})
-    return last.groupby("network")["loss"].median()[list(_LINES)]
+    return last.groupby("network")["loss"].median()[list(LINES)]
 
 
 def _final(losses: pd.DataFrame) -> str:
     final = _final_losses(losses)
-    return ", ".join(f"{line.label} {final[name]:.3g}" for name, line in _LINES.items())
+    return ", ".join(f"{line.label} {final[name]:.3g}" for name, line in LINES.items())
 
 
 def _medians(along: pd.DataFrame, quantity: str) -> str:
     """Over steps, then seeds."""
     found = _of_seeds(along, quantity).median()
-    return ", ".join(f"{line.label} {found[name]:.3g}" for name, line in _LINES.items())
+    return ", ".join(f"{line.label} {found[name]:.3g}" for name, line in LINES.items())
 
 
 def _of_seeds(along: pd.DataFrame, quantity: str) -> pd.DataFrame:
@@ -130,7 +123,7 @@ def _steps(losses: pd.DataFrame) -> str:
     for name in (BN, *NORMS):
         each = pd.Series([steps_to(own, name) for _, own in losses.groupby("seed")])
         never = "never" if np.isinf(each.median()) else f"{each.median():,.0f}"
-        said.append(f"{_LINES[name].label} {never}")
+        said.append(f"{LINES[name].label} {never}")
     return ", ".join(said)
 
 
@@ -138,8 +131,7 @@ def _findings(losses: pd.DataFrame, along: pd.DataFrame) -> list[str]:
     last = losses["step"].max()
     changes, shares, betas = (
         ", ".join(
-            f"{_LINES[name].label} {_over_plain(along, name, quantity):.3g}"
-            for name in (BN, *NORMS)
+            f"{LINES[name].label} {_over_plain(along, name, quantity):.3g}" for name in (BN, *NORMS)
         )
         for quantity in ("greatest_change", _SHARE, "beta")
     )
@@ -153,16 +145,7 @@ def _findings(losses: pd.DataFrame, along: pd.DataFrame) -> list[str]:
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, quantity: str, axis: str) -> None:
-    for name, line in _LINES.items():
-        by_step = rows[rows["network"] == name].groupby("step")[quantity]
-        middle = by_step.median()
-        axes.fill_between(
-            middle.index, by_step.min(), by_step.max(), color=line.color, alpha=0.12, lw=0
-        )
-        axes.plot(
-            middle.index, middle, color=line.color, linestyle=line.style, label=line.label,
-            marker=line.marker if quantity != "loss" else "", markersize=3,
-        )  # fmt: skip
+    draw_lines(axes, rows, quantity, with_marks=quantity != "loss")
     if quantity == "loss":
         axes.legend(frameon=False, fontsize=7.5, loc="lower left")
     else:

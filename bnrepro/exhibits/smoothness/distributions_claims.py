@@ -17,6 +17,7 @@ from bnrepro.exhibits.smoothness.networks import (
     compared,
     labelled,
     measured,
+    train_accuracies,
 )
 from bnrepro.verdicts.comparison import judge_seeds, nothing
 from bnrepro.verdicts.criteria import SeedCriterion
@@ -58,17 +59,8 @@ CRITERIA = {
 
 def train_accuracy(chosen: Selection) -> pd.DataFrame:
     """Training accuracy, a row a seed and step, a column a network; chance where it diverged."""
-    runs = labelled(chosen.runs)
-    curves = chosen.curves.merge(
-        runs[["name", "seed", "label", "diverged_at_step"]], on=["name", "seed"], suffixes=("_", "")
-    )
-    has_diverged = pd.to_numeric(curves["diverged_at_step"]).le(curves["step"])
-    accuracy = curves["train_accuracy"].mask(has_diverged, 1 / chosen.num_classes)
-    return (
-        curves.assign(accuracy=accuracy)
-        .pivot(index=["seed", "step"], columns="label", values="accuracy")
-        .reindex(columns=[PLAIN, BN, NOISY, NOISE])
-    )
+    table = train_accuracies(labelled(chosen.runs), chosen.curves, chosen.num_classes)
+    return table.reindex(columns=[PLAIN, BN, NOISY, NOISE])
 
 
 def verdicts(chosen: Selection) -> list[Verdict]:

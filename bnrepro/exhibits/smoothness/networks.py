@@ -59,6 +59,20 @@ def measured(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
+def train_accuracies(runs: pd.DataFrame, curves: pd.DataFrame, num_classes: int) -> pd.DataFrame:
+    """Training accuracy, a row a seed and step, a column a label; chance where it diverged.
+
+    `runs` have a `label`; `curves` are those of a `Selection`, of which only theirs count.
+    """
+    keys = ["name", "seed"]
+    own = curves.merge(runs[[*keys, "label", "diverged_at_step"]], on=keys, suffixes=("_", ""))
+    has_diverged = pd.to_numeric(own["diverged_at_step"]).le(own["step"])
+    accuracy = own["train_accuracy"].mask(has_diverged, 1 / num_classes)
+    return own.assign(accuracy=accuracy).pivot(
+        index=["seed", "step"], columns="label", values="accuracy"
+    )
+
+
 def compared(name: str, of_seeds: pd.Series) -> Comparison:
     """One number a seed; seeds of which a network is absent have none."""
     return of_values(name, of_seeds.dropna().to_numpy())

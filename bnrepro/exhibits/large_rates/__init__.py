@@ -1,0 +1,1 @@
+"""Residual networks at small and large rates, with batch normalization and without it (D4b)."""
