@@ -26,6 +26,7 @@ STUDIES = {
     "effective_rate": "float32",
     "depth": "float64",
     "residual_networks": "float32",
+    "initial_signal": "float32",
     "linear_unit": "float64",
     "lp_norms": "float64",
     "adaptation": "float32",
