@@ -72,7 +72,7 @@ def rescaling_of(layer: keras.layers.Layer) -> list[float] | None:
     """
     if not (isinstance(layer, keras.layers.Normalization) and layer.weights):
         return None
-    mean = keras.ops.convert_to_numpy(layer.adapt_mean)
+    mean = _array(layer.adapt_mean)
     return (1 / np.sqrt(_DEVIATION)).tolist() if np.allclose(mean, _MEAN, atol=1e-3) else None
 
 
@@ -86,7 +86,7 @@ def taken_over(
             epsilons.add(original.epsilon)
         if original not in anew:
             for one, other in zip(original.weights, ours.weights, strict=True):
-                values[other.path] = keras.ops.convert_to_numpy(one)
+                values[other.path] = _array(one)
     return Loaded(values, _told(len(values), anew, epsilons - {config.batch_normalization.epsilon}))
 
 
@@ -179,4 +179,8 @@ def _without_weights(
 
 
 def _is_finite(layer: keras.layers.Layer) -> bool:
-    return all(np.isfinite(keras.ops.convert_to_numpy(each)).all() for each in layer.weights)
+    return all(np.isfinite(_array(each)).all() for each in layer.weights)
+
+
+def _array(variable: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_tensor(variable))
