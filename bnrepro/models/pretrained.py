@@ -95,10 +95,8 @@ def _told(number: int, anew: Sequence[keras.layers.Layer], others: set[float]) -
     if anew:
         parts.append(f"anew: {first_few(layer.name for layer in anew)}")
     if others:
-        parts.append(
-            "the family adds another number to variances: batch_normalization.epsilon="
-            + " or ".join(f"{each:g}" for each in sorted(others))
-        )
+        numbers = " or ".join(f"{each:g}" for each in sorted(others))
+        parts.append(f"the family's own batch_normalization.epsilon={numbers} is another")
     return "; ".join(parts)
 
 
