@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bnrepro.drawing.style import Panel
+from bnrepro.drawing.style import SURFACE, Panel
 from bnrepro.exhibits.exhibit import Drawing, Exhibit, Table
 from bnrepro.experiments.line import BLUE, FINE, GREEN, INK, PURPLE, VERMILLION, Line
 from bnrepro.records import laboratory
@@ -20,16 +20,17 @@ LINES = {
     FITTED: Line("without, fitted", GREEN, "-", "s"),
 }
 _MEASURES = ("logits", "first_gradient", "last_gradient", "balance")
-# A network is said to begin dead if its logits differ by less between two images.
-DEAD = 0.01
+# A network is said to begin dead if its logits deviate by less between images, and too loud if by
+# more: a class then has all of the probability, whichever it is.
+DEAD, LOUD = 0.01, 10.0
 _CAPTION = (
     "Families of keras.applications on the first mini-batch of 32, at initialization, without "
     "training; marks: medians over the seeds. (a) Deviation of the logits over the images, root "
-    "mean square over the classes; dotted: {dead:g}. (b) Length of the loss's gradient by the "
-    "first kernel over that by the classifier's, each times the length of its kernel, so that the "
-    "scale of a kernel does not count; dotted: 1. Batch normalization by the mini-batch itself; "
-    "weights by Glorot's rule unless He's are said; fitted: He's, scaled layer by layer until "
-    "outputs deviate by 1. VGG and ConvNeXt have no batch normalization."
+    "mean square over the classes; dotted: {dead:g} and {loud:g}. (b) Length of the loss's "
+    "gradient by the first kernel over that by the classifier's, each times the length of its "
+    "kernel, so that the scale of a kernel does not count; dotted: 1. Batch normalization by the "
+    "mini-batch itself; weights by Glorot's rule unless He's are said; fitted: He's, scaled layer "
+    "by layer until outputs deviate by 1. VGG and ConvNeXt have no batch normalization."
 )
 _LEAD = (
     "What does one compare who takes batch normalization out of a network of the zoo? Its initial "
@@ -37,7 +38,8 @@ _LEAD = (
     "because batch normalization does that. Without it the signal is lost or grows from layer to "
     "layer, before anything is learned: the comparison is then one of initial weights. The table "
     "says of each family what is left of the images in the logits, and what of the gradient comes "
-    "back to the first layer.",
+    "back to the first layer. With batch normalization it is the gradient that grows, backward "
+    "through every layer (law X6).",
 )
 
 
@@ -80,8 +82,9 @@ def findings(medians: pd.DataFrame) -> list[str]:
     """The results in sentences."""
     return [
         f"{_capital(LINES[network].label)}: logits deviate between images by {_extremes(own)}; "
-        f"{_count(int((own['logits'] < DEAD).sum()), len(own))} families begin dead, with less "
-        f"than {DEAD:g}. The first gradient over the last, by scale: {_range(own['balance'])}."
+        f"of {len(own)} families {_number_of(_dead(own))} with less than {DEAD:g}, "
+        f"{_number_of(_loud(own))} with more than {LOUD:g}. The first gradient over the last, by "
+        f"scale: {_range(own['balance'])} (medians over the seeds)."
         for network in LINES
         for own in [medians[medians["network"] == network]]
         if len(own)
@@ -98,8 +101,16 @@ def _range(values: pd.Series) -> str:
     return f"{values.min():.2g} to {values.max():.2g}, median {values.median():.2g}"
 
 
-def _count(number: int, of: int) -> str:
-    return f"{number} of {of}"
+def _dead(own: pd.DataFrame) -> int:
+    return int((own["logits"] < DEAD).sum())
+
+
+def _number_of(count: int) -> str:
+    return str(count) if count else "none"
+
+
+def _loud(own: pd.DataFrame) -> int:
+    return int((own["logits"] > LOUD).sum())
 
 
 def _capital(words: str) -> str:
@@ -112,21 +123,23 @@ def _drawing(medians: pd.DataFrame) -> Drawing:
             name,
             title,
             f"{title} of {medians['family'].nunique()} families, four networks each.",
-            partial(_draw, medians=medians, column=name, bound=bound),
+            partial(_draw, medians=medians, column=name, bounds=bounds),
         )
-        for name, title, bound in (
-            ("logits", "(a) Deviation of the logits", DEAD),
-            ("balance", "(b) First over last gradient, by scale", 1.0),
+        for name, title, bounds in (
+            ("logits", "(a) Deviation of the logits", (DEAD, LOUD)),
+            ("balance", "(b) First over last gradient, by scale", (1.0,)),
         )
     ]
     without = medians[medians["network"] == WITHOUT]
-    dead = _count(int((without["logits"] < DEAD).sum()), len(without))
-    title = f"Without batch normalization {dead} families begin with logits that are all the same"
-    caption = _CAPTION.format(dead=DEAD)
+    title = (
+        f"Without batch normalization the logits of {_dead(without)} of {len(without)} families "
+        "hardly differ between images"
+    )
+    caption = _CAPTION.format(dead=DEAD, loud=LOUD)
     return Drawing("signal", title, panels, [[each.name for each in panels]], caption, _LEAD)
 
 
-def _draw(axes: Axes, medians: pd.DataFrame, column: str, bound: float) -> None:
+def _draw(axes: Axes, medians: pd.DataFrame, column: str, bounds: tuple[float, ...]) -> None:
     families = list(dict.fromkeys(medians["family"]))
     heights = {family: len(families) - place for place, family in enumerate(families)}
     for network, line in LINES.items():
@@ -135,13 +148,17 @@ def _draw(axes: Axes, medians: pd.DataFrame, column: str, bound: float) -> None:
             own[column], own["family"].map(heights), line.marker, color=line.color,
             markersize=4.5, label=line.label,
         )  # fmt: skip
-    axes.axvline(bound, color=INK, linewidth=0.7, linestyle=FINE)
+    for bound in bounds:
+        axes.axvline(bound, color=INK, linewidth=0.7, linestyle=FINE)
     axes.set_xscale("log")
     axes.set_yticks(list(heights.values()), families, fontsize=7)
     axes.set_xlabel({"logits": "deviation over the images", "balance": "ratio"}[column])
-    axes.set_ylim(0.4, len(families) + (2.4 if column == "logits" else 0.6))
+    axes.set_ylim(0.4, len(families) + 3)  # above them there is room for the legend
     if column == "logits":
-        axes.legend(frameon=False, fontsize=7, loc="upper left", ncols=2)
+        axes.legend(
+            facecolor=SURFACE, edgecolor=SURFACE, framealpha=1, fontsize=7, loc="upper left",
+            ncols=2,
+        )  # fmt: skip
 
 
 def _table(medians: pd.DataFrame) -> Table:
