@@ -24,6 +24,7 @@ from bnrepro.records.run_directory import recorded_config
         ["experiment=inception", "scale=smoke", "train_steps=77"],
         ["experiment=figure_1_plain", "percentiles.every=0"],
         ["schedule=step", "schedule.decay_steps=500", "placement=after"],
+        ["model=application", "model.application=MobileNetV2", "bn=none"],
     ],
 )
 def test_a_record_is_trained_again_with_no_more_words_than_it_took(words):

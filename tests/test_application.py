@@ -285,6 +285,7 @@ def test_what_lies_within_other_layers_is_kept(tmp_path):
 TRAINED = {
     "MobileNetV2": (),
     "ResNet50V2": ("normalization=group",),
+    "EfficientNetB0": (),  # branches that weigh feature maps, pixels that it scales itself
 }
 
 

@@ -96,6 +96,7 @@ model.skip False                                no_skip
 model.residual fixup                            fixup
 hidden_dropout 0.5                              hidden_dropout0.5
 model.normalize both                            both_connections
+model.weights abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789 weights_abcdef01
 """
 
 
@@ -144,6 +145,7 @@ def test_every_key_of_the_identity_has_a_word_and_no_other():
         ("reparametrization", None, "plain_weights"),
         ("model.application", None, "no_application"),
         ("model.residual", "plain", "plain_branches"),
+        ("model.weights", None, "no_weights"),
         ("model.normalize", None, "no_connections"),
         ("model.normalize", "input", "input_connections"),
         ("model.normalize", "recurrent", "recurrent_connections"),
@@ -170,6 +172,8 @@ def values_of(key):
     """Some values of a key, such that one looks like another where it can."""
     numbers = [1, 2, 10, 100, 20, 12]
     kind = keys()[key]
+    if key == "model.weights":
+        return ["0" * 64, "f" * 64, "10" * 32]
     if key in CHOICES and typing.get_origin(kind) is not list:
         return [*CHOICES[key], *([None] if key == "normalization" else [])]
     if typing.get_origin(kind) is list:

@@ -158,6 +158,38 @@ def test_a_name_of_several_experiments_is_refused(write):
         verdicts(results)
 
 
+RATES = """
+nuisance: [learning_rate]
+question: Does it help, each at its best rate?
+runs:
+  - {overrides: ["bn=none,x1", "learning_rate=0.05,0.1"], seeds: [0, 1, 2]}
+criteria:
+  - claim: It does.
+    measure: best accuracy
+    of: mlp-digits-x1*
+    against: mlp-digits-none*
+    above: 0.15
+"""
+
+
+def test_of_several_that_differ_in_nuisance_parameters_the_best_counts(write):
+    path = write("") / "conf" / "study" / "mine.yaml"
+    path.write_text(RATES)
+    ends = {("before", 0.05): 0.6, ("before", 0.1): 0.9, ("none", 0.05): 0.7, ("none", 0.1): 0.3}
+    results = path.parents[2] / "results"
+    for run in study.planned_runs("mine"):
+        config = run.composition.config
+        end = ends[config.placement, config.learning_rate]
+        write_run(results, run.composition, HandMade(lambda step, end=end: end if step else 0.1))
+    runs, curves = read_runs(results), read_curves(results)
+    criteria = study.load("mine").criteria
+    (found,) = judge_study(criteria, runs, curves, ["learning_rate"])
+    assert found.outcome == "hint: holds"
+    assert "mlp-digits-x1 minus mlp-digits-none-rate0.05 20 points" in found.measured
+    with pytest.raises(ConfigError, match="expected one experiment"):
+        judge_study(criteria, runs, curves, ["batch_size"])
+
+
 def test_further_overrides_may_change_the_names(write):
     write(MORE_ACCURATE.replace("mlp-digits-x1-*", NORMALIZED))
     assert len(study.planned_runs("mine", ["train_steps=200"])) == 6

@@ -92,7 +92,8 @@ def load_engine(
     Args:
         run: the directory of a run.
         step: one of the run's `snapshots`; without it the last step of a completed run.
-        overrides: what no run records, such as `data.root=FOLDER` or `device=cpu`.
+        overrides: what no run records, such as `data.root=FOLDER`, `model.weights_file=FILE` of a
+            run that began with one, or `device=cpu`.
 
     Raises:
         ConfigError: if the config or the data cannot be read, the weights are damaged or another

@@ -11,10 +11,11 @@ from pathlib import Path
 from bnrepro.cli.words import Command, Flag
 from bnrepro.config import CHOICES, GROUPS, ConfigError
 from bnrepro.config.names import DEVICES
-from bnrepro.config.overrides import choices_of, configs_directory, keys
+from bnrepro.config.overrides import PATHS, choices_of, configs_directory, keys
 
 SHELLS = ("bash", "zsh", "fish")
-_FOLDER_KEYS = ("results_dir", "data.root")
+# Of the keys that are paths, those of files, with how these end.
+_ENDINGS = {"model.weights_file": ".h5"}
 
 _BASH = r"""_bnrepro() {
     local line="${COMP_LINE:0:COMP_POINT}" program="${COMP_WORDS[0]/#\~/$HOME}" word IFS=$'\n'
@@ -96,7 +97,7 @@ def _for_command(command: Command, before: Sequence[str], current: str) -> list[
 
 
 def _flag_values(flag: Flag, current: str) -> list[str]:
-    return _folders(current) if flag.metavar == "DIR" else list(flag.choices)
+    return _paths(current, None) if flag.metavar == "DIR" else list(flag.choices)
 
 
 def _key_words(command: Command, current: str) -> list[str]:
@@ -113,8 +114,8 @@ def _key_words(command: Command, current: str) -> list[str]:
 
 def _values(command: Command, key: str, text: str) -> list[str]:
     """The values of a key; in a grid, those that may follow the last comma."""
-    if key in _FOLDER_KEYS:
-        return _folders(text)
+    if key in PATHS:
+        return _paths(text, _ENDINGS.get(key))
     if key == "study" and command.takes_study:
         return sorted(path.stem for path in (configs_directory() / "study").glob("*.yaml"))
     given = text.rpartition(",")[0]
@@ -133,10 +134,14 @@ def _closed_values(key: str) -> list[str]:
     return list(DEVICES if key == "device" else CHOICES.get(key, ()))
 
 
-def _folders(text: str) -> list[str]:
+def _paths(text: str, ending: str | None) -> list[str]:
+    """The folders that may stand where `text` ends, and the files of that ending."""
     parent = text.rpartition("/")[0] + "/" if "/" in text else ""
     try:
-        found = [path for path in Path(parent or ".").expanduser().iterdir() if path.is_dir()]
+        found = list(Path(parent or ".").expanduser().iterdir())
     except OSError:
         return []
-    return sorted(f"{parent}{path.name}/" for path in found if not path.name.startswith("."))
+    shown = [path for path in found if not path.name.startswith(".")]
+    folders = [f"{parent}{path.name}/" for path in shown if path.is_dir()]
+    files = [f"{parent}{path.name}" for path in shown if ending and path.name.endswith(ending)]
+    return sorted([*folders, *files])

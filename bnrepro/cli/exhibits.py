@@ -88,7 +88,8 @@ def _print_verdicts(study_name: str, runs: "pd.DataFrame", curves: "pd.DataFrame
     from bnrepro.screen import printed
     from bnrepro.verdicts import own_study
 
-    verdicts = own_study.judge_study(study.load(study_name).criteria, runs, curves)
+    file = study.load(study_name)
+    verdicts = own_study.judge_study(file.criteria, runs, curves, file.nuisance)
     for line in own_study.lines_of(study_name, verdicts):
         print("\n" + printed(line, sys.stdout))
 

@@ -18,6 +18,7 @@ from bnrepro.config.device import refuse_absent
 from bnrepro.config.fields import own_parts
 from bnrepro.config.overrides import check_single, source_as_pinned
 from bnrepro.config.own import parse
+from bnrepro.config.weights_file import file_of
 
 if TYPE_CHECKING:
     from bnrepro.config import DataConfig, RunConfig
@@ -291,6 +292,8 @@ def _check_surroundings(config: "RunConfig", *, here: bool = True) -> None:
         refuse_absent(config)
         _warn_of_threads(config.threads)
     _check_own_parts(config)
+    if config.model.weights is not None:
+        file_of(config)
     _check_data(config.data)
 
 

@@ -9,6 +9,7 @@ from bnrepro.config import GROUPS, ConfigError, RunConfig, validate, with_values
 from bnrepro.config.merging import merge
 from bnrepro.config.naming import is_scaled, name_of
 from bnrepro.config.overrides import Given, Override, check_single, configs_directory, read_all
+from bnrepro.config.weights_file import with_digest
 
 __all__ = ["Composition", "checked", "compose", "configs_directory", "run_directory"]
 
@@ -53,7 +54,7 @@ def compose(
     choices = {key: value for key, value in words.items() if key in GROUPS}
     values = {key: value for key, value in words.items() if key not in GROUPS}
     # Values on the command line win over all files.
-    config = with_values(config_of(choices), values).resolved()
+    config = with_digest(with_values(config_of(choices), values)).resolved()
     validate(config)
     labels = name_of(config)
     return Composition(config, labels.name, labels.experiment, labels.scale, tuple(given))

@@ -35,7 +35,7 @@ from bnrepro.config.names import (
 )
 from bnrepro.config.own import parse
 from bnrepro.config.ranges import above, at_least, share_below_one
-from bnrepro.config.word import accelerations, itself, listed, named, number, switch
+from bnrepro.config.word import accelerations, hashed, itself, listed, named, number, switch
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,23 @@ class ModelConfig:
             "of model=application: the family of keras.applications, as in ResNet50V2",
             word=itself(65, (None, "no_application")),
             choices=APPLICATIONS,
+            absent=None,
+            ours=True,
+        ),
+    )
+    weights_file: str | None = field(
+        default=None,
+        metadata=about(
+            "of model=application: a Keras weights file (.weights.h5, .h5) to begin with",
+            ours=True,
+            recorded=False,
+        ),
+    )
+    weights: str | None = field(
+        default=None,
+        metadata=about(
+            "the SHA-256 of model.weights_file, which is found by itself",
+            word=hashed(71, "weights", (None, "no_weights")),
             absent=None,
             ours=True,
         ),

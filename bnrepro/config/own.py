@@ -15,7 +15,8 @@ _PATTERN = re.compile(
     rf"(?P<module>{_IDENTIFIER}(?:\.{_IDENTIFIER})*):(?P<name>{_IDENTIFIER})"
     r"(?:@(?P<digest>[0-9a-f]{8,64}))?"
 )
-_WHOLE_DIGEST, _SHORT_DIGEST = 64, 8
+# Letters of a whole digest, and of one as names say it.
+WHOLE_DIGEST, SHORT_DIGEST = 64, 8
 # The name is a part of a run's, which has at most 80 letters.
 LONGEST_NAME = 40
 
@@ -42,12 +43,12 @@ class OwnPart:
     @property
     def word(self) -> str | None:
         """Its part of a run's name: `RMSNorm-1a2b3c4d`."""
-        return f"{self.name}-{self.digest[:_SHORT_DIGEST]}" if self.digest else None
+        return f"{self.name}-{self.digest[:SHORT_DIGEST]}" if self.digest else None
 
     @property
     def is_pinned(self) -> bool:
         """Whether its source is given by a whole digest."""
-        return self.digest is not None and len(self.digest) == _WHOLE_DIGEST
+        return self.digest is not None and len(self.digest) == WHOLE_DIGEST
 
 
 def parse(text: Any) -> OwnPart | None:
@@ -59,7 +60,7 @@ def parse(text: Any) -> OwnPart | None:
 def shortened(value: Any) -> str:
     """A value for a person to read: of a part of one's own the digest's beginning."""
     part = parse(value)
-    return f"{part.written}@{part.digest[:_SHORT_DIGEST]}" if part and part.digest else str(value)
+    return f"{part.written}@{part.digest[:SHORT_DIGEST]}" if part and part.digest else str(value)
 
 
 def split(choices: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -24,6 +24,14 @@ _OF_EVERY_APPLICATION = {
     "hidden_dropout": 0.0,
     "reparametrization": None,
 }
+# What weights of a file need to be the network that they were trained in.
+_WITH_WEIGHTS = (
+    ("input_normalization", False, "pixels come as the family's own preprocess_input gives them"),
+    ("normalization", "batch", "the weights were trained behind batch normalization"),
+    ("batch_normalization.gamma", True, "the file has gammas"),
+    ("batch_normalization.beta", True, "the file has betas"),
+    ("batch_normalization.statistics", "per_feature_map", "those of the file are of feature maps"),
+)
 # What model=lstm is as it is published, and where its statistics go.
 _OF_EVERY_LSTM = {
     "activation": ("tanh", "its gates and its cell have activations of their own"),
@@ -52,6 +60,7 @@ def validate(config: RunConfig) -> None:
     _check_model(config)
     _check_resnet(config)
     _check_application(config)
+    _check_weights(config)
     _check_lstm(config)
 
 
@@ -278,6 +287,32 @@ def _check_application(config: RunConfig) -> None:
         raise ConfigError(
             f"placement=before with model.application={family}, which has no batch normalization "
             "to keep or replace: expected bn=none, or another family"
+        )
+
+
+def _check_weights(config: RunConfig) -> None:
+    """Weights of a file are of the whole family, normalized by the batch and given its pixels."""
+    if config.model.weights is None:
+        return
+    if config.model.name != "application":
+        raise ConfigError(
+            f"model.weights_file with model={config.model.name}: expected model=application, "
+            "whose families Keras has weights of; leave it out"
+        )
+    flat = to_flat(config)
+    is_normalized = config.placement != "none"
+    for key, only, reason in _WITH_WEIGHTS:
+        if flat[key] != only and (is_normalized or key == "input_normalization"):
+            raise ConfigError(
+                f"{key}={str(flat[key]).lower()} with model.weights_file: expected "
+                f"{str(only).lower()}, since {reason}; leave one of them out"
+            )
+    if not is_normalized and config.model.application not in (
+        APPLICATIONS_WITHOUT_BATCH_NORMALIZATION
+    ):
+        raise ConfigError(
+            "placement=none with model.weights_file: the weights were trained behind batch "
+            "normalization, and mean nothing without it; use bn=x1, or leave the file out"
         )
 
 

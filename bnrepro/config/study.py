@@ -140,7 +140,7 @@ def _unique(planned: list[PlannedRun]) -> list[PlannedRun]:
 def _check_names(name: str, study: Study, planned: list[PlannedRun]) -> None:
     known = list(to_flat(planned[0].composition.config))
     for parameter in (*(study.scientific or ()), *study.nuisance, *study.fixed):
-        if not any(_belongs(key, [parameter]) for key in known):
+        if not any(belongs(key, [parameter]) for key in known):
             raise ConfigError(
                 f"study={name} names the parameter '{parameter}': expected a key of a run's "
                 f"config{did_you_mean(parameter, known)}"
@@ -166,12 +166,13 @@ def _check_varying(name: str, study: Study, planned: list[PlannedRun]) -> None:
     first, *others = [to_flat(run.composition.config) for run in planned]
     for key in first:
         varies = any(other[key] != first[key] for other in others)
-        if varies and not _belongs(key, ["seed", *study.scientific, *study.nuisance]):
+        if varies and not belongs(key, ["seed", *study.scientific, *study.nuisance]):
             raise ConfigError(
                 f"study={name} varies {key}: expected it among its scientific or nuisance "
                 "parameters; name it there, or give all runs the same value"
             )
 
 
-def _belongs(key: str, parameters: list[str]) -> bool:
+def belongs(key: str, parameters: Iterable[str]) -> bool:
+    """Whether a key is one of the parameters, or one of their own: `data.name` of `data`."""
     return any(key == name or key.startswith(f"{name}.") for name in parameters)

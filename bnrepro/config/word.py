@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 from bnrepro.config.names import ACCELERATIONS
-from bnrepro.config.own import parse
+from bnrepro.config.own import SHORT_DIGEST, WHOLE_DIGEST, parse
 
 # What every file system takes; `-` stands between the parts of a name.
 _PART = re.compile(r"[A-Za-z0-9._]+")
+_DIGEST = re.compile(rf"[0-9a-f]{{{WHOLE_DIGEST}}}")
 
 # A value as a word; None where letters, digits, `.` and `_` do not say it.
 Spelling = Callable[[Any], str | None]
@@ -59,6 +60,19 @@ def itself(place: int, *instead: tuple[Any, str]) -> Word:
 def named(place: int, word: str) -> Word:
     """A value after the key's word, where it does not say by itself what it is of."""
     return Word(place, lambda value: f"{word}_{_plain(value)}" if _plain(value) else None)
+
+
+def hashed(place: int, word: str, *instead: tuple[Any, str]) -> Word:
+    """The beginning of a whole digest after the key's word; `instead` are others, in words."""
+    in_words = dict(instead)
+
+    def spell(value: Any) -> str | None:
+        if value in in_words:
+            return in_words[value]
+        is_whole = isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+        return f"{word}_{value[:SHORT_DIGEST]}" if is_whole else None
+
+    return Word(place, spell)
 
 
 def switch(place: int, word: str) -> Word:

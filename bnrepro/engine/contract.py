@@ -74,7 +74,7 @@ class Engine(Looker):
         Computed on the host; those that the first mini-batch decides, too, as it is trained on.
         """
         model, config = self.network.model, self.config
-        weights = initial_weights(model, config)
+        weights = initial_weights(model, config, self.network.loaded.values)
         if config.reparametrization != "weight_from_data":
             return weights
         (rows,) = self.order.indices(0, 1)

@@ -189,6 +189,12 @@ EXHIBITS = {
         computed="large_rates",
         part="why it works",
     ),
+    "initial_signal": Entry(
+        "initial_signal",
+        "The zoo without batch normalization: the signal at the start",
+        computed="initial_signal",
+        part="why it works",
+    ),
     "dropout": Entry(
         "dropout.figure",
         "Dropout, weight decay and batch normalization",

@@ -70,7 +70,7 @@ def made_on(runs: pd.DataFrame, study: str = "") -> str:
 
 def data_set(name: str) -> str:
     """A data set in words: `CIFAR-10` for `cifar10`; one of a person's own by its own name."""
-    return __DATA.get(name, name)
+    return _DATA.get(name, name)
 
 
 def percent(fraction: float, digits: int = 1) -> str:

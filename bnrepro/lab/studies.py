@@ -27,6 +27,7 @@ STUDIES = {
     "depth": "float64",
     "residual_networks": "float32",
     "large_rates": "float32",
+    "initial_signal": "float32",
     "linear_unit": "float64",
     "lp_norms": "float64",
     "adaptation": "float32",

@@ -4,7 +4,7 @@ Every layer has a fixed name, so that a variable's path is the same in every pro
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -26,6 +26,7 @@ from bnrepro.models.dropout import Dropout
 from bnrepro.models.graph import walk_as_it_is
 from bnrepro.models.host import on_the_host
 from bnrepro.models.initializers import initial_random_state, initial_states, initial_weights
+from bnrepro.models.pretrained import Loaded
 from bnrepro.models.scaling import from_pixels
 from bnrepro.models.unit import UNDRAWN, Units
 from bnrepro.own import networks
@@ -61,6 +62,7 @@ class Network:
     batch_normalizations: list[keras.layers.Layer]  # with moving_mean and moving_variance, in order
     normalization_inputs: list[Any]  # the input of each of `batch_normalizations`
     is_dense: bool  # no unit is a convolution: a compiled loop of its steps is quick on any device
+    loaded: Loaded = field(default_factory=Loaded)  # weights of a file that it begins with
 
     @classmethod
     def of(cls, model: keras.Model) -> "Network":
@@ -88,7 +90,11 @@ def build(config: Recipe, input_shape: tuple[int, int, int], num_classes: int) -
     """The network of `config`, with initial weights.
 
     Precision is that of Keras's global dtype policy and `floatx`; logits are never of less than 32
-    bits. Weights are drawn from `config.seed`.
+    bits. Weights are drawn from `config.seed`; those of `config.model.weights_file` take the place
+    of what was drawn.
+
+    Raises:
+        ConfigError: if the file cannot be read, or is not of the network.
     """
     with on_the_host():
         return _with_initial_weights(config, input_shape, num_classes)
@@ -102,18 +108,26 @@ def _with_initial_weights(
         again = _network(config, input_shape, num_classes)
         networks.check_beginning(_own_part(config), network.model, again.model)
     weights = network.model.trainable_variables
-    for variable, value in zip(weights, initial_weights(network.model, config), strict=True):
+    loaded = network.loaded.values
+    drawn = initial_weights(network.model, config, loaded)
+    for variable, value in zip(weights, drawn, strict=True):
         variable.assign(value)
-    states = initial_states(network.model, config.seed)
+    states = {**initial_states(network.model, config.seed), **loaded}
     for variable in network.model.non_trainable_variables:
         if variable.path in states:
             variable.assign(states[variable.path])
+    for layer in network.model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies of its variables
     return network
 
 
 def _network(config: Recipe, input_shape: tuple[int, int, int], num_classes: int) -> Network:
     """The network, its weights not yet those of its seed."""
     images = keras.Input(input_shape, name="images")
+    if config.model.name == "application":
+        model, loaded = application.model(images, config, num_classes)
+        return replace(Network.of(model), loaded=loaded)
     units = Units(config)
     features = _features(images, units, config, num_classes)
     if isinstance(features, keras.Model):
@@ -136,8 +150,6 @@ def _network(config: Recipe, input_shape: tuple[int, int, int], num_classes: int
 
 def _features(images: Any, units: Units, config: Recipe, num_classes: int) -> Any:
     """The last hidden layer, or the whole model where one was made elsewhere."""
-    if config.model.name == "application":
-        return application.model(images, config, num_classes)
     if parse(config.model.name) is None:
         return _FEATURES[config.model.name](images, units, config)
     given = {

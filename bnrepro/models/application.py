@@ -1,4 +1,5 @@
-"""The families of `keras.applications` with random weights, normalized as the config says.
+"""The families of `keras.applications`, with random weights or those of a file, normalized as the
+config says.
 
 Each is built by Keras, then once more layer by layer: batch normalization is left as it is, left
 out, or replaced.
@@ -18,20 +19,26 @@ import numpy as np
 
 from bnrepro import normalization
 from bnrepro.config import Recipe
+from bnrepro.models import pretrained
 from bnrepro.models.dropout import Dropout
 from bnrepro.models.layer_scale import LayerScale
+from bnrepro.models.pretrained import Loaded
 
 # Height and width below which a family cannot be built.
 _SMALLEST_INPUT = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 _SMALLEST_INPUT_OF_OTHERS = 32
 
 
-def model(images: Any, config: Recipe, num_classes: int) -> keras.Model:
+def model(images: Any, config: Recipe, num_classes: int) -> tuple[keras.Model, Loaded]:
     """The family `config.model.application`: images (batch, height, width, channels) to logits.
 
-    Its kernels are 0. Layers are named by kind and position, so that a variable's path depends
-    neither on the normalization nor on what was built before. What a family draws at random in
-    training is left out: dropout is that of `config`, before the classifier.
+    Its kernels are 0; those of `config.model.weights_file` come beside it. Layers are named by kind
+    and position, so that a variable's path depends neither on the normalization nor on what was
+    built before. What a family draws at random in training is left out: dropout is that of
+    `config`, before the classifier.
+
+    Raises:
+        ConfigError: if the file cannot be read, or is not of the family.
     """
     family = getattr(keras.applications, config.model.application or "")
     standardized = config.input_normalization
@@ -39,24 +46,30 @@ def model(images: Any, config: Recipe, num_classes: int) -> keras.Model:
     with _without_drawing():
         original = family(
             weights=None,
-            input_tensor=_prepared(images, family, standardized),
+            input_tensor=_prepared(images, family, standardized, config.model.weights is not None),
             classes=num_classes,
             classifier_activation=None,
             **options,
         )
+        anew = pretrained.load(original, config) if config.model.weights else []
+        rebuilding = _Rebuilding(original, config)
         rebuilt = keras.models.clone_model(
-            original,
-            clone_function=lambda layer: layer,
-            call_function=_Rebuilding(original, config).call,
+            original, clone_function=lambda layer: layer, call_function=rebuilding.call
         )
-    return keras.Model(rebuilt.inputs[0], rebuilt.outputs[0], name=family.__name__)
+    again = keras.Model(rebuilt.inputs[0], rebuilt.outputs[0], name=family.__name__)
+    if config.model.weights is None:
+        return again, Loaded()
+    return again, pretrained.taken_over(rebuilding.pairs, anew, config)
 
 
-def _prepared(images: Any, family: Callable[..., Any], standardized: bool) -> Any:
+def _prepared(
+    images: Any, family: Callable[..., Any], standardized: bool, ordered: bool = False
+) -> Any:
     """Images as large as the family needs, with three channels, and pixels as it expects them.
 
     Nearest-neighbour enlargement by a whole factor. Standardized images stay so, through families
-    that scale by themselves too.
+    that scale by themselves too. Where they are to be `ordered`, families that want blue before red
+    have it so; to random weights the order of channels means nothing.
     """
     smallest = _SMALLEST_INPUT.get(family.__name__, _SMALLEST_INPUT_OF_OTHERS)
     factor = math.ceil(smallest / min(images.shape[1:3]))
@@ -64,6 +77,8 @@ def _prepared(images: Any, family: Callable[..., Any], standardized: bool) -> An
         images = keras.layers.UpSampling2D(factor, interpolation="nearest")(images)
     if images.shape[-1] == 1:
         images = keras.layers.Concatenate()([images] * 3)
+    if ordered and _wants_blue_first(family):
+        images = keras.ops.flip(images, axis=-1)
     scale, offset = _pixels_expected_by(family)
     scales_by_itself = offset == [0.0] * 3  # its function leaves pixels as they are
     if standardized and (_can_leave_pixels(family) or not scales_by_itself):
@@ -79,11 +94,21 @@ def _can_leave_pixels(family: Callable[..., Any]) -> bool:
 def _pixels_expected_by(family: Callable[..., Any]) -> tuple[list[float], list[float]]:
     """Scale and offset of each channel, from pixels in [0, 1], as the family's own function has it.
 
-    Some families want blue before red; to random weights the order of channels means nothing.
+    The channels are in the family's order.
     """
-    own = inspect.getmodule(family).preprocess_input  # type: ignore[union-attr]
-    black, white = (own(np.full((1, 1, 1, 3), value)).ravel() for value in (0.0, 255.0))
+    black, white = (_preprocessed(family, [value] * 3) for value in (0.0, 255.0))
     return (white - black).tolist(), black.tolist()
+
+
+def _wants_blue_first(family: Callable[..., Any]) -> bool:
+    black, red = (_preprocessed(family, [value, 0.0, 0.0]) for value in (0.0, 255.0))
+    return bool(red[0] == black[0])
+
+
+def _preprocessed(family: Callable[..., Any], pixel: list[float]) -> np.ndarray:
+    """What the family's own function makes of one pixel, of red, green and blue up to 255."""
+    own = inspect.getmodule(family).preprocess_input  # type: ignore[union-attr]
+    return np.ravel(own(np.array([[[pixel]]])))
 
 
 class _Rebuilding:
@@ -95,6 +120,7 @@ class _Rebuilding:
         self._classifier = [each for each in layers if hasattr(each, "kernel")][-1]
         self._output = layers[layers.index(self._classifier) :]
         self._normalizations = sum(map(_is_batch_normalization, layers))
+        self.pairs: list[pretrained.Pair] = []  # of layers with weights, the family's and ours
         self._made: Counter[str] = Counter()  # how many of each kind
         self._weighted: dict[int, str] = {}  # by tensor, the layer with a kernel that gives it
         # Before a beta a bias is one too many (section 3.2), and the families have none there.
@@ -121,6 +147,10 @@ class _Rebuilding:
         values = again(*inputs, **options)
         if again.weights:
             self._weighted[id(values)] = again.name
+            self.pairs.append((layer, again))
+        factors = pretrained.rescaling_of(layer)
+        if factors is not None:
+            values = keras.layers.Rescaling(factors, name=self._numbered("rescaling"))(values)
         return values if activation is None else activation(values)
 
     def _again(
@@ -160,7 +190,9 @@ class _Rebuilding:
             normalization.check_own(config, values.shape)
         before = self._weighted.pop(id(values), None)
         name = f"{before}_normalization" if before else self._numbered("normalization")
-        return make(name)(values)
+        ours_here = make(name)
+        self.pairs.append((original, ours_here))
+        return ours_here(values)
 
     def _name(self, layer: keras.Operation) -> str:
         if layer is self._classifier:

@@ -4,7 +4,7 @@ Each kernel has a generator of its own, keyed by the seed and the kernel's name.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -17,16 +17,21 @@ from bnrepro.models.spectral_normalization import SINGULAR_VECTOR
 from bnrepro.models.weight_normalization import WeightNormalized, lengths
 
 
-def initial_weights(model: keras.Model, config: Recipe) -> list[np.ndarray]:
+def initial_weights(
+    model: keras.Model, config: Recipe, loaded: Mapping[str, np.ndarray] | None = None
+) -> list[np.ndarray]:
     """Values of `model.trainable_variables` before the first step, for the seed of `config`.
 
-    Kernels are drawn, and those of residual branches made smaller by Fixup; gamma is 1; beta and
-    biases are 0; the gains of weight normalization are as long as what was drawn. What has another
-    name is as its layer made it, which may be somebody's own.
+    Those in `loaded`, by path, are of a file. Of the others kernels are drawn, and those of
+    residual branches made smaller by Fixup; gamma is 1; beta and biases are 0; the gains of weight
+    normalization are as long as what was drawn. What has another name is as its layer made it,
+    which may be somebody's own.
     """
-    depthwise = _depthwise_kernels(model)
+    depthwise, known = _depthwise_kernels(model), loaded or {}
     values = {
-        each.path: _initial_value(each, config, each.path in depthwise)
+        each.path: known[each.path].astype(each.dtype)
+        if each.path in known
+        else _initial_value(each, config, each.path in depthwise)
         for each in model.trainable_variables
     }
     for path, factor in initial_factors(config).items():

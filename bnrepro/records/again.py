@@ -8,11 +8,12 @@ from typing import Any
 from bnrepro.config import GROUPS, ConfigError, difference, model_word
 from bnrepro.config.composition import Composition, compose
 from bnrepro.config.overrides import Override, choices_of, overrides_of
-from bnrepro.config.own import parse
+from bnrepro.config.own import SHORT_DIGEST, parse
 
 _USUAL_FOLDER = Path("results")
-# Records hold no path: where the images lie is left to the reader.
+# Records hold no path: where images and weights lie is left to the reader.
 _OF_ONES_OWN = {"image_folder": "data.root=FOLDER"}
+_WEIGHTS_FILE = "model.weights_file=FILE"
 
 
 def command(
@@ -55,7 +56,12 @@ def words(config: dict[str, Any]) -> list[str]:
         fewer = [other for other in found if other != word]
         if word not in place and _mean(fewer, wanted):
             found = fewer
-    return [_without_digest(word, found, wanted) for word in found]
+    brief = [_without_digest(word, found, wanted) for word in found]
+    weights = wanted.config.model.weights
+    if weights is None:
+        return brief
+    beginning = f"model.weights={weights[:SHORT_DIGEST]}"
+    return [*(word for word in brief if weights not in word), beginning, _WEIGHTS_FILE]
 
 
 def _without_digest(word: str, found: list[str], wanted: Composition) -> str:
@@ -84,4 +90,6 @@ def _nearest(wanted: Composition) -> list[str]:
         return [f"experiment={first}", *([f"scale={wanted.scale}"] if wanted.scale else [])]
     following = wanted.name.removeprefix(f"{network}-").partition("-")[0]
     variant = [f"bn={following}"] if following in choices_of("bn") else []
-    return [f"model={model}", f"data={data}", *variant]
+    family = wanted.config.model.application
+    needed = [f"model.application={family}"] if family else []
+    return [f"model={model}", f"data={data}", *variant, *needed]

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bnrepro.config.overrides import FOLDERS, Override
+from bnrepro.config.overrides import PATHS, Override
 from bnrepro.records.variables import PATH, variables, without_paths
 
 _PACKAGES = ("bnrepro", "keras", "tensorflow", "jax", "numpy")
@@ -47,7 +47,7 @@ def environment(
 
 def _word(override: Override) -> str:
     """An override as it was typed, without a path."""
-    if override.key in FOLDERS:
+    if override.key in PATHS:
         return f"{override.key}={PATH}"
     return without_paths(override.typed or str(override))
 

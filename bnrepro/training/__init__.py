@@ -5,6 +5,7 @@ and listens for a request to stop. The same command after any interruption goes 
 checkpoint and ends as if nothing had happened.
 """
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -72,6 +73,7 @@ def build_engine(composition: Composition) -> Engine:
     """Data, model, optimizer and engine of a run, its weights the initial ones of its seed.
 
     Raises:
+        ConfigError: if a file of weights cannot be read, or is of another network.
         OutOfMemory: where memory does not suffice for them.
     """
     config = composition.config.accelerated()
@@ -82,7 +84,10 @@ def build_engine(composition: Composition) -> Engine:
         set_precision(config.precision)
         _, *shape = dataset.train.images.shape
         network = models.build(config, tuple(shape), dataset.num_classes)
-        return engines.build(network, optimizers.build(config), dataset, config)
+        engine = engines.build(network, optimizers.build(config), dataset, config)
+    if network.loaded.told and processes.is_first():
+        print(network.loaded.told, file=sys.stderr)
+    return engine
 
 
 def rescuing(runs: list[Run]) -> Callable[[str], str] | None:

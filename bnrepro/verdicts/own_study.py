@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 import pandas as pd
 
 from bnrepro.config import ConfigError, first_few
+from bnrepro.config.study import belongs
 from bnrepro.config.study_file import StudyCriterion
 from bnrepro.statistics import crossings, extend_diverged, judged, pair, speedup
 from bnrepro.verdicts.comparison import Comparison, nothing, of_steps, of_values
@@ -33,23 +34,31 @@ class OwnVerdict:
 
 
 def judge_study(
-    criteria: Sequence[StudyCriterion], runs: pd.DataFrame, curves: pd.DataFrame
+    criteria: Sequence[StudyCriterion],
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    nuisance: Sequence[str] = (),
 ) -> list[OwnVerdict]:
     """The verdicts on a study's claims; frames of `loading.load_runs` and `load_curves`.
 
     As for the paper's claims: from `VERDICT_SEEDS` seeds on a verdict, from `HINT_SEEDS` on a hint.
+    A name of several experiments that differ in parameters in `nuisance` alone, such as the
+    learning rate, stands for the best of them, of the highest median.
 
     Raises:
-        ConfigError: if a name of a criterion is that of several experiments.
+        ConfigError: if a name of a criterion is that of several that differ otherwise, or if the
+            criterion is of steps.
     """
-    return [_judge(criterion, runs, curves) for criterion in criteria]
+    return [_judge(criterion, runs, curves, nuisance) for criterion in criteria]
 
 
-def _judge(criterion: StudyCriterion, runs: pd.DataFrame, curves: pd.DataFrame) -> OwnVerdict:
+def _judge(
+    criterion: StudyCriterion, runs: pd.DataFrame, curves: pd.DataFrame, nuisance: Sequence[str]
+) -> OwnVerdict:
     rule = SeedCriterion(
         "", criterion.claim, criterion.measure, criterion.relation, criterion.bound
     )
-    compared = compare(criterion, runs, curves)
+    compared = compare(criterion, runs, curves, nuisance)
     outcome = compared.outcome(rule)
     said = f"{criterion.relation} {criterion.bound:g} for every seed, or by the interval"
     return OwnVerdict(
@@ -60,14 +69,24 @@ def _judge(criterion: StudyCriterion, runs: pd.DataFrame, curves: pd.DataFrame) 
     )
 
 
-def compare(criterion: StudyCriterion, runs: pd.DataFrame, curves: pd.DataFrame) -> Comparison:
+def compare(
+    criterion: StudyCriterion,
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    nuisance: Sequence[str] = (),
+) -> Comparison:
     """What a study's criterion is about, by seed; frames of `loading.load_runs` and `load_curves`.
+
+    Of several experiments that differ in what is `nuisance` alone, the best one is compared.
 
     Raises:
         ConfigError: if a name of the criterion is that of several experiments.
     """
     results = judged(runs) if len(runs) else runs
-    labels = [_label(pattern, results) for pattern in (criterion.of, criterion.against)]
+    column = _COLUMNS.get(criterion.measure)  # none of steps
+    labels = [
+        _label(pattern, results, column, nuisance) for pattern in (criterion.of, criterion.against)
+    ]
     for pattern, label in zip((criterion.of, criterion.against), labels, strict=True):
         if label is None:
             return nothing(pattern)
@@ -82,8 +101,13 @@ def compare(criterion: StudyCriterion, runs: pd.DataFrame, curves: pd.DataFrame)
     return of_steps(name, reference, experiment, speedup(reference, experiment))
 
 
-def _label(pattern: str, results: pd.DataFrame) -> str | None:
-    """The label of the experiment that the pattern names; None where no run has finished."""
+def _label(
+    pattern: str, results: pd.DataFrame, column: str | None, nuisance: Sequence[str]
+) -> str | None:
+    """The label of the experiment that the pattern names; None where no run has finished.
+
+    Of several that differ in `nuisance` alone, the one that is best by the column.
+    """
     if not len(results):
         return None
     called = [
@@ -92,12 +116,22 @@ def _label(pattern: str, results: pd.DataFrame) -> str | None:
         if fnmatchcase(label, pattern) or fnmatchcase(name, pattern)
     ]
     found = list(dict.fromkeys(called))
-    if len(found) > 1:
+    if len(found) <= 1:
+        return found[0] if found else None
+    several = results[results["label"].isin(found)]
+    if column is None or not _varies_in(several, nuisance):
         raise ConfigError(
             f"criteria: {pattern}: expected one experiment, and these are called so: "
             f"{first_few(found)}"
         )
-    return found[0] if found else None
+    return str(several.groupby("label", sort=False)[column].median().idxmax())
+
+
+def _varies_in(runs: pd.DataFrame, nuisance: Sequence[str]) -> bool:
+    """Whether the runs' configs differ in seeds and these parameters alone."""
+    keys = [name.removeprefix("config.") for name in runs.columns if name.startswith("config.")]
+    varying = [key for key in keys if runs[f"config.{key}"].astype(str).nunique() > 1]
+    return all(belongs(key, ["seed", *nuisance]) for key in varying)
 
 
 def lines_of(study: str, verdicts: Iterable[OwnVerdict]) -> list[str]:

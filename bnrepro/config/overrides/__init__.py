@@ -18,12 +18,12 @@ from bnrepro.config.overrides.keys import (
 )
 from bnrepro.config.overrides.recorded import overrides_of
 from bnrepro.config.overrides.sources import pinned, source_as_pinned
-from bnrepro.config.overrides.values import FOLDERS, value_in_file
+from bnrepro.config.overrides.values import PATHS, value_in_file
 from bnrepro.config.overrides.words import Given, Override, check_single, expand, read, read_all
 
 __all__ = [
     "CONFIG_DIRECTORY_VARIABLE",
-    "FOLDERS",
+    "PATHS",
     "Given",
     "Override",
     "check_single",

@@ -19,7 +19,7 @@ from bnrepro.config.own import BASES, parse
 # What people write for whole numbers from one to another.
 _SPAN = re.compile(r"([+-]?[0-9]{1,9})(?:\.\.\.?|:|-)([+-]?[0-9]{1,9})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?([eE][+-]?[0-9]{1,2})?")
-FOLDERS = ("results_dir", "data.root")
+PATHS = ("results_dir", "data.root", "model.weights_file")
 _LARGEST_WHOLE = 10**18
 _SUCH_AS = {"accelerate": "[dropout,l2]", "measures": "[percentiles,norms]"}
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
@@ -203,7 +203,7 @@ def _text(key: str, text: str) -> str:
         return pinned(key.removesuffix(".name"), plain)
     if key in CHOICES:
         one_of(key, plain, CHOICES[key], OR_OWN if key in TAKES_OWN else "")
-    return expanded(f"{key}=", plain) if key in FOLDERS else plain
+    return expanded(f"{key}=", plain) if key in PATHS else plain
 
 
 def _unquoted(text: str) -> str:

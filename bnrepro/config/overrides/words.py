@@ -9,7 +9,7 @@ from typing import Any
 
 from bnrepro.config import GROUPS, ConfigError, shown
 from bnrepro.config.overrides.keys import choices_of, keys, nearest_key, no_such_key
-from bnrepro.config.overrides.values import FOLDERS, read_value, spell, split_at_commas
+from bnrepro.config.overrides.values import PATHS, read_value, spell, split_at_commas
 from bnrepro.config.own import shortened
 
 _MOST_RUNS = 10_000
@@ -81,9 +81,9 @@ def read(word: str) -> Override:
     _check_key(key)
     if not text:
         raise ConfigError(f"{key}=: expected a value after the equals sign")
-    if key in FOLDERS and text != given:
+    if key in PATHS and text != given:
         raise ConfigError(
-            f"{key}={ascii(shown(given))}: expected a folder without blanks around it; quote one "
+            f"{key}={ascii(shown(given))}: expected a path without blanks around it; quote one "
             f"whose name has them once more: {key}=\"'a '\""
         )
     values = tuple(read_value(key, part) for part in _parts(key, text))
