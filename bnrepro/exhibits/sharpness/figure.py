@@ -1,0 +1,355 @@
+"""Sharp and flat solutions, from what `bnrepro laboratory sharpness` has left."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bnrepro.drawing.curves import percent_axis
+from bnrepro.drawing.style import Panel
+from bnrepro.exhibits.computed import Tables, Told
+from bnrepro.exhibits.exhibit import Drawing, Table
+from bnrepro.exhibits.sharpness.claims import (
+    AT,
+    BEYOND,
+    DECAY,
+    FIRST,
+    JUDGED,
+    LARGE,
+    MOVING,
+    NO_DECAY,
+    SHORT,
+    SMALL,
+    SOUND,
+    STUDY,
+    rises,
+    rises_beyond,
+    shortening,
+)
+from bnrepro.exhibits.wording import percent
+from bnrepro.experiments.line import BLUE, DASHED, DOTTED, FINE, GRAY, GREEN, INK, VERMILLION, Line
+from bnrepro.records import laboratory
+from bnrepro.records.laboratory import LaboratoryRecord
+
+_KINDS = {
+    SMALL: Line("small mini-batches", BLUE, "-", "s"),
+    LARGE: Line("large mini-batches", VERMILLION, DASHED, "o"),
+    SHORT: Line("small, stopped early", GREEN, DOTTED, "^"),
+}
+_DECAYS = {NO_DECAY: "no weight decay", DECAY: f"weight decay {DECAY:g}"}
+_WAYS = {
+    SOUND: Line("computed anew", INK, "-", ""),
+    MOVING: Line("moving averages", GRAY, DASHED, ""),
+}
+# For a legend above the lines, as a share of what they take.
+_ROOM = 0.4
+_LEAD = (
+    "A solution is called flat where the loss around it rises slowly, and flat solutions are said "
+    "to generalize. To compare two of them, one of small mini-batches and one of large ones, it "
+    "seems natural to walk from one to the other and on beyond them, and to see which of both "
+    "valleys is wider. But the length of a step is measured by the weights here too, and the scale "
+    "of weights before a batch normalization is an accident: a step that hardly turns long kernels "
+    "turns short ones by a lot. Li et al. (2018) let weight decay shorten the kernels. It does so "
+    "in every step, and small mini-batches make more steps: what was the wider valley becomes the "
+    "narrower one, while accuracies stay as they were.",
+    "Directions in which every filter is as long as the network's own know no such scale, and "
+    "along them, they say, small mini-batches have the flatter solution either way. One more "
+    "thing is compared with it, though: in as many images large mini-batches do not come as far, "
+    "and a loss that has not come down rises otherwise. So there is a third network, of small "
+    "mini-batches, that was stopped where its training loss was that of the large ones.",
+)
+
+
+@JUDGED.exhibited
+def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
+    """B3, from the study's tables."""
+    setting = found["setting"].iloc[0]
+    small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
+    seeds = found["networks"]["seed"].nunique()
+    return Told(
+        title="Sharp and flat solutions",
+        setting=(
+            f"CNN at width {setting['width']:g}, {setting['train_examples']:,} {setting['data']}"
+            f"{small}, {setting['seen']:,} images seen in mini-batches of {setting['small_batch']} "
+            f"or {setting['large_batch']}, n = {seeds}"
+        ),
+        findings=list(_findings(found)),
+        drawings=[_drawing(found)],
+        tables=[_table(found)],
+    )
+
+
+def _drawing(found: Tables) -> Drawing:
+    rows = [
+        [
+            _between_panel(letters[0], found["between"], decay),
+            _line_panel(letters[1], found["lines"], decay),
+            _weight_panel(letters[2], found["weights"], decay),
+        ]
+        for letters, decay in zip(("abc", "def"), _DECAYS, strict=True)
+    ]
+    panels = [panel for row in rows for panel in row]
+    layout = [[panel.name for panel in row] for row in rows]
+    return Drawing(STUDY, _title(found), panels, layout, _caption(found), _LEAD)
+
+
+def _between_panel(letter: str, between: pd.DataFrame, decay: float) -> Panel:
+    beyond = _medians_beyond(between).loc[SMALL, decay]
+    each = "; ".join(
+        f"{line.label}: {_or_none(beyond.loc[mode, FIRST])} beyond small, "
+        f"{_or_none(beyond.loc[mode, LARGE])} beyond large mini-batches"
+        for mode, line in _WAYS.items()
+    )
+    return Panel(
+        f"between_{letter}",
+        f"({letter}) From small to large, {_DECAYS[decay]}",
+        f"Median rise of the loss at {BEYOND:g} of the way beyond a solution, {each}.",
+        partial(_draw_between, rows=between[between["kind"] == SMALL], decay=decay),
+    )
+
+
+def _medians_beyond(between: pd.DataFrame) -> pd.DataFrame:
+    """By the kind of the first solution, decay and mode; nan unless all seeds have a number."""
+    found = rises_beyond(between).groupby(level=["kind", "decay", "mode"])
+    return found.median().where(found.count() == found.size().max())
+
+
+def _draw_between(axes: Axes, rows: pd.DataFrame, decay: float) -> None:
+    """The loss over what is finite with statistics computed anew in both panels."""
+    sound = rows[rows["mode"] == SOUND]
+    low, high = float(sound["loss"].min()), float(sound["loss"].max())
+    limits = low / 1.5, high * (high / low) ** _ROOM
+    for mode, line in _WAYS.items():
+        own = rows[(rows["decay"] == decay) & (rows["mode"] == mode)]
+        by_share = own.groupby("share")["loss"]
+        median, whole = by_share.median(), by_share.count() == own["seed"].nunique()
+        if mode == SOUND:
+            least, greatest = by_share.min(), by_share.max()
+            axes.fill_between(median.index, least, greatest, color=line.color, alpha=0.15, lw=0)
+        axes.plot(
+            median.index[whole], median[whole], color=line.color, linestyle=line.style,
+            label=f"loss, {line.label}",
+        )  # fmt: skip
+        missing = median.index[~whole]
+        axes.plot(missing, np.full(len(missing), high), "x", color=line.color)
+    axes.set_yscale("log")
+    axes.set_ylim(limits)
+    axes.minorticks_off()
+    axes.set_xticks(np.linspace(-0.5, 1.5, 5))
+    axes.set_xlabel("a, of the way from small (0) to large (1)")
+    axes.set_ylabel("loss")
+    for end in (0, 1):
+        axes.axvline(end, color=INK, linewidth=0.8, linestyle=FINE)
+    _draw_accuracy(axes, rows[(rows["decay"] == decay) & (rows["mode"] == SOUND)])
+
+
+def _draw_accuracy(axes: Axes, rows: pd.DataFrame) -> None:
+    beside = axes.twinx()
+    median = rows.groupby("share")["accuracy"].median()
+    (drawn,) = beside.plot(
+        median.index, median, color=GREEN, linestyle=DOTTED, label="accuracy, computed anew"
+    )
+    beside.set_ylim(0, 1.02 + _ROOM)
+    beside.set_yticks(np.linspace(0, 1, 6))
+    beside.set_ylabel("accuracy")
+    beside.grid(visible=False)
+    beside.spines["right"].set_visible(True)
+    percent_axis(beside.yaxis)
+    lines = [*axes.get_legend_handles_labels()[0], drawn]
+    axes.legend(handles=lines, frameon=False, fontsize=7, loc="upper center")
+
+
+def _line_panel(letter: str, lines: pd.DataFrame, decay: float) -> Panel:
+    medians = rises(lines).groupby(level=["kind", "decay", "mode"]).median()
+    each = "; ".join(
+        f"{line.label} {medians[kind, decay, SOUND]:.2g}" for kind, line in _KINDS.items()
+    )
+    return Panel(
+        f"lines_{letter}",
+        f"({letter}) Filter-normalized, {_DECAYS[decay]}",
+        f"Median rise of the loss at |a| = {AT:g}: {each}.",
+        partial(_draw_lines, rows=lines[lines["mode"] == SOUND], decay=decay),
+    )
+
+
+def _draw_lines(axes: Axes, rows: pd.DataFrame, decay: float) -> None:
+    """Of each seed the mean over directions; their median, and from the least to the greatest."""
+    limits = float(rows["loss"].min()) / 1.5, float(rows["loss"].max()) * 2
+    for kind, line in _KINDS.items():
+        own = rows[(rows["decay"] == decay) & (rows["kind"] == kind)]
+        seeds = own.groupby(["length", "seed"])["loss"].mean().groupby(level="length")
+        median = seeds.median()
+        axes.fill_between(
+            median.index, seeds.min(), seeds.max(), color=line.color, alpha=0.15, lw=0
+        )
+        axes.plot(
+            median.index, median, color=line.color, linestyle=line.style, marker=line.marker,
+            markersize=3, label=line.label,
+        )  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_ylim(limits)
+    axes.minorticks_off()
+    axes.set_xticks(np.linspace(-1, 1, 5))
+    axes.set_xlabel("step a along a direction")
+    axes.set_ylabel("loss")
+    axes.legend(frameon=False, fontsize=7, loc="upper center")
+
+
+def _weight_panel(letter: str, weights: pd.DataFrame, decay: float) -> Panel:
+    own = weights[weights["decay"] == decay]
+    each = "; ".join(
+        f"{line.label} {_deviation(own[own['kind'] == kind]):.2g}"
+        for kind, line in _KINDS.items()
+        if kind != SHORT
+    )
+    return Panel(
+        f"weights_{letter}",
+        f"({letter}) Weights of all kernels, {_DECAYS[decay]}",
+        f"Root mean square, first seed: {each}.",
+        partial(_draw_weights, rows=own),
+    )
+
+
+def _deviation(bins: pd.DataFrame) -> float:
+    middle = (bins["low"] + bins["high"]) / 2
+    return float(np.sqrt((bins["share"] * middle**2).sum()))
+
+
+def _draw_weights(axes: Axes, rows: pd.DataFrame) -> None:
+    for kind in (SMALL, LARGE):
+        own, line = rows[rows["kind"] == kind], _KINDS[kind]
+        edges = [*own["low"], own["high"].iloc[-1]]
+        axes.stairs(
+            own["share"], edges, color=line.color, linestyle=line.style, label=line.label,
+            linewidth=1.3,
+        )  # fmt: skip
+    axes.set_yscale("log")
+    axes.minorticks_off()
+    axes.set_xlabel("weight")
+    axes.set_ylabel("share of the weights")
+    axes.legend(frameon=False, fontsize=7, loc="upper left")
+
+
+def _title(found: Tables) -> str:
+    rise = rises(found["lines"]).groupby(level=["kind", "decay", "mode"]).median()
+    beyond = _medians_beyond(found["between"])
+    return (
+        "Rise of the loss around small and large mini-batches: beyond them on the line through "
+        "both "
+        + ", ".join(
+            f"{beyond.loc[(SMALL, decay, SOUND), FIRST]:.2g} and "
+            f"{beyond.loc[(SMALL, decay, SOUND), LARGE]:.2g} ({words})"
+            for decay, words in _DECAYS.items()
+        )
+        + "; along filter-normalized directions "
+        + ", ".join(
+            f"{rise[SMALL, decay, SOUND]:.2g} and {rise[LARGE, decay, SOUND]:.2g}"
+            for decay in _DECAYS
+        )
+    )
+
+
+def _caption(found: Tables) -> str:
+    setting = found["setting"].iloc[0]
+    return (
+        f"Cross-entropy of {setting['examples']} training images. (a, d) On the straight line "
+        "through both solutions; moving averages lie on that line as weights do, and beyond the "
+        "solutions variances may fall below 0 (crosses); or statistics are computed anew at each "
+        "point. (b, e) Along random directions of which every filter is as long as the network's "
+        "own, the same noise for all networks of a seed; statistics computed anew. Lines: medians, "
+        "band: from the lowest to the highest seed. (c, f) First seed."
+    )
+
+
+def _findings(found: Tables) -> Iterator[str]:
+    networks, lines = found["networks"], found["lines"]
+    by_kind = networks.groupby(["decay", "kind"])
+    medians = by_kind[["train_loss", "test_accuracy", "length"]].median()
+    yield (
+        "Training loss, test accuracy and length of all kernels (medians): "
+        + _each(
+            lambda decay, kind: (
+                f"{medians.loc[(decay, kind), 'train_loss']:.2g}, "
+                f"{percent(medians.loc[(decay, kind), 'test_accuracy'])}, "
+                f"{medians.loc[(decay, kind), 'length']:.3g}"
+            ),
+            _KINDS,
+        )
+        + "."
+    )
+    rise = rises(lines).groupby(level=["kind", "decay", "mode"]).median()
+    yield (
+        f"Rise of the loss at |a| = {AT:g} along filter-normalized directions with statistics "
+        "computed anew, and with moving averages (medians): "
+        + _each(
+            lambda decay, kind: (
+                f"{rise[kind, decay, SOUND]:.2g} and {rise[kind, decay, MOVING]:.2g}"
+            ),
+            _KINDS,
+        )
+        + "."
+    )
+    yield from _beyond(found)
+
+
+def _each(written: Callable[[float, str], str], kinds: Iterable[str]) -> str:
+    return "; ".join(
+        f"{words}: " + ", ".join(f"{_KINDS[kind].label} {written(decay, kind)}" for kind in kinds)
+        for decay, words in _DECAYS.items()
+    )
+
+
+def _beyond(found: Tables) -> Iterator[str]:
+    """How wide both ends look, and how long the kernels are and the way between them is."""
+    beyond = _medians_beyond(found["between"])
+
+    def said(kind: str, decay: float, end: str) -> str:
+        each = (_or_none(beyond.loc[(kind, decay, mode), end]) for mode in (SOUND, MOVING))
+        return " and ".join(each)
+
+    for kind, words in ((SMALL, "small mini-batches"), (SHORT, "small ones, stopped early,")):
+        yield (
+            f"From {words} to large ones, rise of the loss at {BEYOND:g} "
+            "of the way beyond a solution with statistics computed anew, and with moving averages "
+            "(medians): "
+            + "; ".join(
+                f"{decayed}: beyond the former {said(kind, decay, FIRST)}, beyond the latter "
+                f"{said(kind, decay, LARGE)}"
+                for decay, decayed in _DECAYS.items()
+            )
+            + "."
+        )
+    networks = found["networks"]
+    way = networks[networks["kind"] == LARGE].set_index(["decay", "seed"])["distance"]
+    lengths = networks.set_index(["decay", "seed", "kind"])["length"].unstack("kind")
+    relative = lengths.rdiv(way, axis=0).groupby(level="decay").median()
+    shrunk = shortening(networks).median()
+    yield (
+        "The way from one to the other over the length of the kernels at each end (medians): "
+        + _each(lambda decay, kind: f"{relative.loc[decay, kind]:.2f}", (SMALL, LARGE))
+        + ". Length with weight decay over that without: "
+        + ", ".join(f"{_KINDS[kind].label} {shrunk[kind]:.2f}" for kind in (SMALL, LARGE))
+        + "."
+    )
+
+
+def _or_none(value: float) -> str:
+    return f"{value:.2g}" if np.isfinite(value) else "none, a variance below 0"
+
+
+def _table(found: Tables) -> Table:
+    keys = ["kind", "decay", "rate", "steps"]
+    columns = ["train_loss", "train_accuracy", "test_loss", "test_accuracy", "length", "distance"]
+    medians = found["networks"].groupby(keys, sort=False)[columns].median().reset_index()
+    rise = rises(found["lines"]).groupby(level=["kind", "decay", "mode"]).median().unstack("mode")
+    both = rise.rename(columns={SOUND: "rise", MOVING: "rise_moving"}).reset_index()
+    merged = medians.merge(both, on=["kind", "decay"])
+    caption = (
+        f"Medians over the seeds. Scores are with Algorithm 2's statistics; rise: of the loss at "
+        f"|a| = {AT:g} along filter-normalized directions, with statistics computed anew and with "
+        "moving averages."
+    )
+    rows = merged.astype(object).where(merged.notna(), None)
+    return Table("networks", tuple(merged.columns), rows.to_numpy().tolist(), caption)
