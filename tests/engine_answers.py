@@ -201,13 +201,13 @@ def between_trained(overrides: Sequence[str], shares: Sequence[float]) -> Answer
         engine.train(start, stop)
         ends.append(solution(engine))
         own.append((engine.score(split), engine.population_score(2)))
+    (first, second), model = ends, engine.network.model
     before = engine.variables()
     moving, constant = (
-        scores_between(engine, ends[0], other, shares, split) for other in (ends[1], ends[0])
+        scores_between(engine, first, other, shares, split) for other in (second, first)
     )
-    anew = scores_between(engine, *ends, shares, split, statistics_batches=2)
+    anew = scores_between(engine, first, second, shares, split, statistics_batches=2)
     after = engine.variables()
-    model, (first, second) = engine.network.model, ends
 
     def by_keras(share: float) -> tuple[float, float]:
         for variable in model.variables:

@@ -130,20 +130,21 @@ def rises(lines: pd.DataFrame) -> pd.Series:
     return (beside - center).rename("rise")
 
 
-def rises_beyond(between: pd.DataFrame) -> pd.DataFrame:
+def rises_beyond(between: pd.DataFrame) -> pd.Series:
     """The rise of the loss a quarter of the way beyond both ends: `FIRST` and `LARGE`.
 
-    By the kind of the first one, decay, mode and seed; nan where a moving variance is below 0.
+    By end, kind of the first one, decay, mode and seed; nan where a moving variance is below 0.
     """
     keys = ["kind", "decay", "mode", "seed"]
     wide = between.pivot_table("loss", index=keys, columns="share", dropna=False)
-    return pd.DataFrame({FIRST: wide[-BEYOND] - wide[0.0], LARGE: wide[1 + BEYOND] - wide[1.0]})
+    ends = {FIRST: wide[-BEYOND] - wide[0.0], LARGE: wide[1 + BEYOND] - wide[1.0]}
+    return pd.concat(ends, names=["end"]).rename("rise")
 
 
-def shortening(networks: pd.DataFrame) -> pd.DataFrame:
-    """The length of all kernels with decay over that without, by seed, a column a kind."""
-    wide = networks.pivot_table("length", index="seed", columns=["decay", "kind"])
-    return wide[DECAY] / wide[NO_DECAY]
+def shortening(networks: pd.DataFrame) -> pd.Series:
+    """The length of all kernels with decay over that without, by kind and seed."""
+    lengths = networks.set_index(["decay", "kind", "seed"])["length"]
+    return lengths.xs(DECAY, level="decay") / lengths.xs(NO_DECAY, level="decay")
 
 
 def _gap(rows: pd.DataFrame, mode: str, decay: float, beside: str = SMALL) -> float:
@@ -154,13 +155,15 @@ def _gap(rows: pd.DataFrame, mode: str, decay: float, beside: str = SMALL) -> fl
 
 def _narrower(rows: pd.DataFrame, decay: float) -> float:
     """By how much the loss rises more beyond the solution of large mini-batches."""
-    found = rises_beyond(rows).loc[SMALL, decay, SOUND]
-    return float((found[LARGE] - found[FIRST]).iloc[0])
+    found = rises_beyond(rows)
+    large, small = (float(found.loc[end, SMALL, decay, SOUND].iloc[0]) for end in (LARGE, FIRST))
+    return large - small
 
 
 def _shrinking(rows: pd.DataFrame) -> float:
     found = shortening(rows)
-    return float((found[SMALL] / found[LARGE]).iloc[0])
+    small, large = (float(found.loc[kind].iloc[0]) for kind in (SMALL, LARGE))
+    return small / large
 
 
 JUDGED = ComputedClaims(STUDY, TABLES, CRITERIA, _measures)

@@ -96,10 +96,10 @@ def _drawing(found: Tables) -> Drawing:
 
 
 def _between_panel(letter: str, between: pd.DataFrame, decay: float) -> Panel:
-    beyond = _medians_beyond(between).loc[SMALL, decay]
+    beyond = _medians_beyond(between)
     each = "; ".join(
-        f"{line.label}: {_or_none(beyond.loc[mode, FIRST])} beyond small, "
-        f"{_or_none(beyond.loc[mode, LARGE])} beyond large mini-batches"
+        f"{line.label}: {_or_none(beyond[FIRST, SMALL, decay, mode])} beyond small, "
+        f"{_or_none(beyond[LARGE, SMALL, decay, mode])} beyond large mini-batches"
         for mode, line in _WAYS.items()
     )
     return Panel(
@@ -110,10 +110,10 @@ def _between_panel(letter: str, between: pd.DataFrame, decay: float) -> Panel:
     )
 
 
-def _medians_beyond(between: pd.DataFrame) -> pd.DataFrame:
-    """By the kind of the first solution, decay and mode; nan unless all seeds have a number."""
-    found = rises_beyond(between).groupby(level=["kind", "decay", "mode"])
-    return found.median().where(found.count() == found.size().max())
+def _medians_beyond(between: pd.DataFrame) -> pd.Series:
+    """By end, kind of the first one, decay and mode; nan unless all seeds have a number."""
+    found = rises_beyond(between).groupby(level=["end", "kind", "decay", "mode"])
+    return found.median().where(found.count() == found.size())
 
 
 def _draw_between(axes: Axes, rows: pd.DataFrame, decay: float) -> None:
@@ -239,8 +239,8 @@ def _title(found: Tables) -> str:
         "Rise of the loss around small and large mini-batches: beyond them on the line through "
         "both "
         + ", ".join(
-            f"{beyond.loc[(SMALL, decay, SOUND), FIRST]:.2g} and "
-            f"{beyond.loc[(SMALL, decay, SOUND), LARGE]:.2g} ({words})"
+            f"{beyond[FIRST, SMALL, decay, SOUND]:.2g} and "
+            f"{beyond[LARGE, SMALL, decay, SOUND]:.2g} ({words})"
             for decay, words in _DECAYS.items()
         )
         + "; along filter-normalized directions "
@@ -265,15 +265,16 @@ def _caption(found: Tables) -> str:
 
 def _findings(found: Tables) -> Iterator[str]:
     networks, lines = found["networks"], found["lines"]
-    by_kind = networks.groupby(["decay", "kind"])
-    medians = by_kind[["train_loss", "test_accuracy", "length"]].median()
+    loss, accuracy, length = (
+        networks.groupby(["decay", "kind"])[column].median()
+        for column in ("train_loss", "test_accuracy", "length")
+    )
     yield (
         "Training loss, test accuracy and length of all kernels (medians): "
         + _each(
             lambda decay, kind: (
-                f"{medians.loc[(decay, kind), 'train_loss']:.2g}, "
-                f"{percent(medians.loc[(decay, kind), 'test_accuracy'])}, "
-                f"{medians.loc[(decay, kind), 'length']:.3g}"
+                f"{loss[decay, kind]:.2g}, {percent(accuracy[decay, kind])}, "
+                f"{length[decay, kind]:.3g}"
             ),
             _KINDS,
         )
@@ -291,7 +292,8 @@ def _findings(found: Tables) -> Iterator[str]:
         )
         + "."
     )
-    yield from _beyond(found)
+    yield from _beyond(found["between"])
+    yield _lengths(networks)
 
 
 def _each(written: Callable[[float, str], str], kinds: Iterable[str]) -> str:
@@ -301,12 +303,12 @@ def _each(written: Callable[[float, str], str], kinds: Iterable[str]) -> str:
     )
 
 
-def _beyond(found: Tables) -> Iterator[str]:
-    """How wide both ends look, and how long the kernels are and the way between them is."""
-    beyond = _medians_beyond(found["between"])
+def _beyond(between: pd.DataFrame) -> Iterator[str]:
+    """How wide both ends of a line look."""
+    beyond = _medians_beyond(between)
 
     def said(kind: str, decay: float, end: str) -> str:
-        each = (_or_none(beyond.loc[(kind, decay, mode), end]) for mode in (SOUND, MOVING))
+        each = (_or_none(beyond[end, kind, decay, mode]) for mode in (SOUND, MOVING))
         return " and ".join(each)
 
     for kind, words in ((SMALL, "small mini-batches"), (SHORT, "small ones, stopped early,")):
@@ -321,14 +323,21 @@ def _beyond(found: Tables) -> Iterator[str]:
             )
             + "."
         )
-    networks = found["networks"]
-    way = networks[networks["kind"] == LARGE].set_index(["decay", "seed"])["distance"]
-    lengths = networks.set_index(["decay", "seed", "kind"])["length"].unstack("kind")
-    relative = lengths.rdiv(way, axis=0).groupby(level="decay").median()
-    shrunk = shortening(networks).median()
-    yield (
+
+
+def _lengths(networks: pd.DataFrame) -> str:
+    """How long the way between both solutions is, and what weight decay does to both."""
+    of_kind = networks.set_index(["decay", "kind", "seed"]).sort_index(kind="stable")
+    way = of_kind["distance"].xs(LARGE, level="kind")
+    relative = {
+        (decay, kind): float((way[decay] / of_kind["length"].loc[decay, kind]).median())
+        for decay in _DECAYS
+        for kind in (SMALL, LARGE)
+    }
+    shrunk = shortening(networks).groupby(level="kind").median()
+    return (
         "The way from one to the other over the length of the kernels at each end (medians): "
-        + _each(lambda decay, kind: f"{relative.loc[decay, kind]:.2f}", (SMALL, LARGE))
+        + _each(lambda decay, kind: f"{relative[decay, kind]:.2f}", (SMALL, LARGE))
         + ". Length with weight decay over that without: "
         + ", ".join(f"{_KINDS[kind].label} {shrunk[kind]:.2f}" for kind in (SMALL, LARGE))
         + "."
