@@ -57,19 +57,29 @@ def test_the_best_share_has_the_nearest_loss_in_ratio_and_none_that_diverged():
 def tables(rise=(1.0, 3.0, 2.0), moving=2.0, beyond=((1.0, 2.0), (2.0, 1.0)), lengths=(0.5, 0.8)):
     """`rise` at |a| = 0.5 of small, large and short, with moving averages times `moving`.
 
-    `beyond` small and large without and with decay; `lengths` with decay over those without.
+    `beyond` small and large without and with decay; `lengths` with decay over those without. At the
+    weights the loss of small ones is the largest, so that it decides if no rise does.
     """
     lines, between, networks = [], [], []
+    centers = {SMALL: 20.0, LARGE: 0.1, SHORT: 15.0}
     heights = dict(zip((SMALL, LARGE, SHORT), rise, strict=True))
     for (number, decay), seed in product(enumerate((0.0, DECAY)), range(6)):
         for (kind, height), mode in product(heights.items(), (SOUND, MOVING)):
             factor = moving if mode == MOVING and kind == LARGE else 1.0
             lines += [
-                (kind, decay, seed, 0, mode, length, 0.1 + 4 * factor * height * length**2)
+                (
+                    kind,
+                    decay,
+                    seed,
+                    0,
+                    mode,
+                    length,
+                    centers[kind] + 4 * factor * height * length**2,
+                )
                 for length in (-1.0, -0.5, 0.0, 0.5, 1.0)
             ]
         small, large = beyond[number]
-        for share, loss in ((-0.25, 0.1 + small), (0.0, 0.1), (1.0, 0.3), (1.25, 0.3 + large)):
+        for share, loss in ((-0.25, 0.1 + small), (0.0, 0.1), (1.0, 3.0), (1.25, 3.0 + large)):
             between += [
                 (SMALL, decay, seed, SOUND, share, loss),
                 (SMALL, decay, seed, MOVING, share, np.nan),
