@@ -10,6 +10,7 @@ import pytest
 from bnrepro.exhibits import making
 from bnrepro.exhibits.sharpness import claims
 from bnrepro.exhibits.sharpness.claims import CRITERIA, DECAY, LARGE, MOVING, SHORT, SMALL, SOUND
+from bnrepro.exhibits.sharpness.figure import turns
 from bnrepro.lab import sharpness
 from bnrepro.lab.sharpness import SETTINGS, Shortened, Training, Tried
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
@@ -132,6 +133,14 @@ def test_a_loss_that_is_not_finite_is_an_infinite_rise():
     lines = tables()["lines"]
     lines.loc[(lines["kind"] == LARGE) & (lines["length"] == 0.5), "loss"] = np.nan
     assert np.isinf(claims.rises(lines).xs(LARGE, level="kind")).all()
+
+
+def test_a_step_turns_weights_by_the_angle_of_two_vectors():
+    one, other = np.random.default_rng(0).normal(size=(2, 50)) * [[1.0], [3.0]]
+    beyond = one - claims.BEYOND * (other - one)
+    lengths = [np.linalg.norm(each) for each in (one, other, other - one)]
+    cosine = beyond @ one / np.linalg.norm(beyond) / lengths[0]
+    assert turns(*lengths) == pytest.approx(np.degrees(np.arccos(cosine)))
 
 
 # The study at its smallest.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -52,8 +53,8 @@ _LEAD = (
     "valleys is wider. But the length of a step is measured by the weights here too, and the scale "
     "of weights before a batch normalization is an accident: a step that hardly turns long kernels "
     "turns short ones by a lot. Li et al. (2018) let weight decay shorten the kernels. It does so "
-    "in every step, and small mini-batches make more steps: what was the wider valley becomes the "
-    "narrower one, while accuracies stay as they were.",
+    "in every step, and small mini-batches make more steps: with it, they report, the wider valley "
+    "becomes the narrower one.",
     "Directions in which every filter is as long as the network's own know no such scale, and "
     "along them, they say, small mini-batches have the flatter solution either way. One more "
     "thing is compared with it, though: in as many images large mini-batches do not come as far, "
@@ -235,19 +236,16 @@ def _draw_weights(axes: Axes, rows: pd.DataFrame) -> None:
 def _title(found: Tables) -> str:
     rise = rises(found["lines"]).groupby(level=["kind", "decay", "mode"]).median()
     beyond = _medians_beyond(found["between"])
+    on_the_line, normalized = (
+        ", with weight decay ".join(f"{small:.2g} and {large:.2g}" for small, large in values)
+        for values in (
+            [tuple(beyond[end, SMALL, each, SOUND] for end in (FIRST, LARGE)) for each in _DECAYS],
+            [tuple(rise[kind, each, SOUND] for kind in (SMALL, LARGE)) for each in _DECAYS],
+        )
+    )
     return (
-        "Rise of the loss around small and large mini-batches: beyond them on the line through "
-        "both "
-        + ", ".join(
-            f"{beyond[FIRST, SMALL, decay, SOUND]:.2g} and "
-            f"{beyond[LARGE, SMALL, decay, SOUND]:.2g} ({words})"
-            for decay, words in _DECAYS.items()
-        )
-        + "; along filter-normalized directions "
-        + ", ".join(
-            f"{rise[SMALL, decay, SOUND]:.2g} and {rise[LARGE, decay, SOUND]:.2g}"
-            for decay in _DECAYS
-        )
+        "How far the loss rises beyond small and large mini-batches: on the line through both "
+        f"{on_the_line}; along filter-normalized directions {normalized}"
     )
 
 
@@ -329,19 +327,32 @@ def _lengths(networks: pd.DataFrame) -> str:
     """How long the way between both solutions is, and what weight decay does to both."""
     of_kind = networks.set_index(["decay", "kind", "seed"]).sort_index(kind="stable")
     way = of_kind["distance"].xs(LARGE, level="kind")
-    relative = {
-        (decay, kind): float((way[decay] / of_kind["length"].loc[decay, kind]).median())
-        for decay in _DECAYS
-        for kind in (SMALL, LARGE)
-    }
+    relative, turned = {}, {}
+    for decay, (kind, other) in product(_DECAYS, ((SMALL, LARGE), (LARGE, SMALL))):
+        own, beside = (of_kind["length"].loc[decay, each] for each in (kind, other))
+        relative[decay, kind] = float((way[decay] / own).median())
+        turned[decay, kind] = float(turns(own, beside, way[decay]).median())
     shrunk = shortening(networks).groupby(level="kind").median()
     return (
         "The way from one to the other over the length of the kernels at each end (medians): "
         + _each(lambda decay, kind: f"{relative[decay, kind]:.2f}", (SMALL, LARGE))
+        + f". A step of {BEYOND:g} of it beyond an end turns the kernels by so many degrees: "
+        + _each(lambda decay, kind: f"{turned[decay, kind]:.1f}", (SMALL, LARGE))
         + ". Length with weight decay over that without: "
         + ", ".join(f"{_KINDS[kind].label} {shrunk[kind]:.2f}" for kind in (SMALL, LARGE))
         + "."
     )
+
+
+def turns(length: pd.Series, other: pd.Series, way: pd.Series) -> pd.Series:
+    """The angle between weights and those a quarter of the way beyond them, in degrees.
+
+    `length` is that of the weights, `other` that of those at the other end of the way.
+    """
+    shared = (length**2 + other**2 - way**2) / (2 * length)
+    along = (1 + BEYOND) * length - BEYOND * shared
+    across = BEYOND * np.sqrt(other**2 - shared**2)
+    return np.degrees(np.arctan2(across, along))
 
 
 def _or_none(value: float) -> str:
