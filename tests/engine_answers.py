@@ -44,7 +44,7 @@ from bnrepro.engine.batch import Assembler, read_images
 from bnrepro.engine.loss import kernel_positions
 from bnrepro.engine.probe import Batch, Probe
 from bnrepro.engine.segment import locate_divergence
-from bnrepro.engine.surface import Surroundings
+from bnrepro.engine.surface import Surroundings, scores_between, solution
 from bnrepro.lab.exact import law_verdicts
 from bnrepro.measures import landscape
 from bnrepro.measures.evaluation import evaluate, evaluate_population
@@ -191,6 +191,47 @@ def around_trained(overrides: Sequence[str]) -> Answer:
         "scaled": scaled,
         "weights": probe.layout.arrays(point),
         "direction": probe.layout.arrays(directions[0]),
+    }
+
+
+def between_trained(overrides: Sequence[str], shares: Sequence[float]) -> Answer:
+    """Scores between a network after 5 steps and after 25, and what Keras says there.
+
+    `moving` with moving averages on the line, `anew` with statistics of two mini-batches at each
+    point; `by_keras` is the former. `own` are the engine's own scores at both ends, of both kinds.
+    """
+    engine = _engine(overrides)
+    split = engine.dataset.evaluation
+    ends, own = [], []
+    for start, stop in ((0, 5), (5, 25)):
+        engine.train(start, stop)
+        ends.append(solution(engine))
+        own.append((engine.score(split), engine.population_score(2)))
+    (first, second), model = ends, engine.network.model
+    before = engine.variables()
+    moving, constant = (
+        scores_between(engine, first, other, shares, split) for other in (second, first)
+    )
+    anew = scores_between(engine, first, second, shares, split, statistics_batches=2)
+    after = engine.variables()
+
+    def by_keras(share: float) -> tuple[float, float]:
+        for variable in model.variables:
+            path = f"model/{variable.path}"
+            variable.assign(first[path] + share * (second[path] - first[path]))
+        logits = np.asarray(model(read_images(split, np.arange(len(split.labels))) / 255))
+        largest = logits.max(axis=1)
+        chosen = logits[np.arange(len(logits)), split.labels] - largest
+        loss = (np.log(np.exp(logits - largest[:, None]).sum(axis=1)) - chosen).mean()
+        return float(loss), float((logits.argmax(axis=1) == split.labels).mean())
+
+    return {
+        "own": np.array(own),
+        "moving": moving,
+        "anew": anew,
+        "constant": constant,
+        "by_keras": np.array([by_keras(share) for share in shares]),
+        "undisturbed": all(np.array_equal(before[path], after[path]) for path in before),
     }
 
 

@@ -75,6 +75,34 @@ def test_every_filter_of_a_direction_is_as_long_as_the_networks(backend):
             np.testing.assert_allclose(*lengths, rtol=1e-6)
 
 
+SHARES = (-0.1, 0.0, 0.3, 1.0, 1.1)
+
+
+@cache
+def between(backend):
+    words = ("model=mlp", "model.width=0.1", "bn=x1", "batch_size=20", "activation=relu")
+    return ask("between_trained", words, SHARES, backend=backend)
+
+
+@JAX_AND_SLOWLY_TENSORFLOW
+def test_between_two_solutions_weights_and_moving_averages_lie_on_the_line(backend):
+    """At 0 and 1 stand the two networks, and beside them what Keras has at those variables."""
+    answer = between(backend)
+    moving, anew = answer["own"].swapaxes(0, 1)
+    np.testing.assert_array_equal(answer["moving"][[1, 3]], moving)
+    np.testing.assert_array_equal(answer["anew"][[1, 3]], anew)
+    np.testing.assert_allclose(answer["moving"], answer["by_keras"], rtol=1e-10)
+    assert np.ptp(answer["moving"][:, 0]) > 0.1
+    assert np.abs(answer["moving"] - answer["anew"])[:, 0].min() > 1e-3
+
+
+@JAX_AND_SLOWLY_TENSORFLOW
+def test_between_a_network_and_itself_nothing_changes_nor_does_the_engine(backend):
+    answer = between(backend)
+    np.testing.assert_allclose(answer["constant"], [answer["constant"][1]] * len(SHARES))
+    assert answer["undisturbed"]
+
+
 @JAX_AND_SLOWLY_TENSORFLOW
 def test_a_finer_grid_around_ones_own_run_computes_its_new_points_alone(backend):
     words = ("model=mlp", "model.width=0.05", "bn=x1", "train_steps=4", "evaluate_every=4")

@@ -1,19 +1,24 @@
-"""The loss around a network's weights, along random filter-normalized directions.
+"""The loss around a network's weights, along random filter-normalized directions and between two.
 
 Li et al. 2018 (https://arxiv.org/abs/1712.09913), sections 4 and 5: L(w + a d) over a line, and
 L(w + a d + b e) over a plane; every filter of d and e is as long as that of w, and biases, gammas
 and betas do not move. The loss is the cross-entropy on fixed training images, without L2 and
 undistorted. What batch normalization normalizes by is the probe's mode; theirs is `frozen`.
+
+Section 3: (1 - a) w + a v, between two solutions and beyond them, where the moving means and
+variances lie on the line too, since those of w say nothing of v.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from bnrepro.config.randomness import generator
+from bnrepro.data import Split
 from bnrepro.engine.batch import read_images
 from bnrepro.engine.contract import Engine
 from bnrepro.engine.probe import Batch, Probe
+from bnrepro.engine.segment import Arrays
 from bnrepro.engine.weights import filter_normalized
 
 # The points of one compiled call, and how many numbers they hold at most.
@@ -90,3 +95,60 @@ class Surroundings:
         for start in range(0, len(whole), count):
             points = self._point + whole[start : start + count] @ directions
             yield self._probe.losses(points, self.batch, mode).astype(np.float64)
+
+
+def solution(engine: Engine) -> Arrays:
+    """The weights of an engine's network with its moving means and variances, as they stand."""
+    network = engine.network
+    moving = [
+        variable
+        for layer in network.batch_normalizations
+        for variable in (layer.moving_mean, layer.moving_variance)
+    ]
+    paths = [f"model/{each.path}" for each in (*network.model.trainable_variables, *moving)]
+    return engine.variables(paths)
+
+
+def between(first: Arrays, second: Arrays, share: float) -> Arrays:
+    """(1 - share) first + share second: one of them to the bit where `share` is 0 or 1."""
+    return {
+        path: ((1 - share) * start.astype(np.float64) + share * second[path]).astype(start.dtype)
+        for path, start in first.items()
+    }
+
+
+def scores_between(
+    engine: Engine,
+    first: Arrays,
+    second: Arrays,
+    shares: Sequence[float],
+    split: Split,
+    statistics_batches: int | None = None,
+) -> np.ndarray:
+    """(mean cross-entropy, accuracy) on a split at each point between two solutions, (shares, 2).
+
+    Inference is with the moving averages of the point, which lie on the line as weights do; beyond
+    the solutions a variance may fall below 0, and the scores are nan. With `statistics_batches` it
+    is with Algorithm 2's statistics at the point, over so many training mini-batches. The engine is
+    left as it stood.
+    """
+    before = engine.variables(first)
+    try:
+        return np.array(
+            [
+                _score(engine, between(first, second, share), split, statistics_batches)
+                for share in shares
+            ]
+        )
+    finally:
+        engine.assign(before)
+
+
+def _score(
+    engine: Engine, state: Arrays, split: Split, statistics_batches: int | None
+) -> tuple[float, float]:
+    engine.assign(state)
+    if statistics_batches is None:
+        return engine.score(split)
+    with engine.inferring_with(engine.population_statistics(statistics_batches)):
+        return engine.score(split)

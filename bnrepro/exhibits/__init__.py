@@ -110,6 +110,12 @@ EXHIBITS = {
         computed="surfaces",
         part="why it works",
     ),
+    "sharpness": Entry(
+        "sharpness.figure",
+        "Sharp and flat solutions",
+        computed="sharpness",
+        part="why it works",
+    ),
     "training_path": Entry(
         "training_path.figure",
         "The path of a training, and a walk without an aim",

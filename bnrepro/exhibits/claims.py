@@ -29,6 +29,7 @@ from bnrepro.exhibits.rate_sensitivity import claims as rate_sensitivity
 from bnrepro.exhibits.recurrent import claims as recurrent
 from bnrepro.exhibits.residual_networks import claims as residual_networks
 from bnrepro.exhibits.selection import select_optional
+from bnrepro.exhibits.sharpness import claims as sharpness
 from bnrepro.exhibits.small_batches import claims as small_batches
 from bnrepro.exhibits.smoothness import (
     covariate_shift_claims,
@@ -101,6 +102,7 @@ _COMPUTED = (
     recurrent.JUDGED,
     adaptation.JUDGED,
     surfaces.JUDGED,
+    sharpness.JUDGED,
     training_path.JUDGED,
 )
 # Claims that are judged by what the laboratory has computed, and by which study's tables.

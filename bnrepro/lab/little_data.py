@@ -50,10 +50,14 @@ def outcome(trained: grid.Trained) -> Outcome:
     """The outcome of a training; to be asked before the next block begins."""
     if trained.diverged_at is not None:
         return Outcome(*(math.nan,) * 5)
-    return Outcome(trained.score()[1], *_with_population(trained.engine))
+    return Outcome(trained.score()[1], *with_population(trained.engine))
 
 
-def _with_population(engine: Engine) -> tuple[float, float, float, float]:
+def with_population(engine: Engine) -> tuple[float, float, float, float]:
+    """Accuracy and loss on the test images, then on the training images.
+
+    With Algorithm 2's statistics over all training images, where there is batch normalization.
+    """
     is_normalized = engine.network.batch_normalizations
     batches = engine.order.steps_per_epoch
     statistics = engine.population_statistics(batches) if is_normalized else []

@@ -20,6 +20,7 @@ STUDIES = {
     "error_surface": "float64",
     "deep_linear": "float64",
     "surfaces": "float32",
+    "sharpness": "float32",
     "training_path": "float32",
     "small_batches": "float32",
     "moving_averages": "float32",

@@ -205,6 +205,13 @@ LABORATORY = (
         "normalization than with statistics computed anew.",
     ),
     Claim(
+        "B3",
+        "",
+        "Along filter-normalized directions a solution of small mini-batches is flatter than one "
+        "of large ones; on the way from one to the other it looks wider, and with weight decay, "
+        "which shortens its weights more, narrower (Li et al. 2018, section 3).",
+    ),
+    Claim(
         "B4",
         "",
         "The first two principal components have most of the variation of the weights along a "

@@ -63,6 +63,15 @@ _REASONS = {
         "with it (covariate_shift). At equal shares of weights and gradient the difference is a "
         "factor of two, and has the same sign."
     ),
+    "B3": (
+        "Weight decay moves the picture as they say, and not far enough. It halves the kernels of "
+        "small mini-batches and leaves those of large ones. The same step beyond an end turned the "
+        "former by less than the latter, and now turns them by three times as much; the "
+        "difference of both rises shrinks to a twenty-fifth. But the solution of small "
+        "mini-batches is so much the flatter one here that three times the turn does not make up "
+        "for it. With moving averages nothing can be said at that point: beyond short kernels "
+        "some variances on the line are below 0."
+    ),
     "C19": (
         "Not down to four: over 16 examples instead of 256 the gap is smaller on every seed, but "
         "statistics of four are so noisy that the network no longer learns all of its training "

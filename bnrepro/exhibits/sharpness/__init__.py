@@ -1,0 +1,1 @@
+"""How sharp solutions of small and large mini-batches look, and along what (B3)."""
