@@ -182,6 +182,12 @@ EXHIBITS = {
         computed="ghost_batches",
         part="why it works",
     ),
+    "last_layer": Entry(
+        "last_layer.figure",
+        "The last layer alone",
+        computed="last_layer",
+        part="why it works",
+    ),
     "linear_unit": Entry(
         "linear_unit.figure",
         "One linear unit",

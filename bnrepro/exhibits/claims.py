@@ -18,6 +18,7 @@ from bnrepro.exhibits.figure_2 import proportional, proportional_claims
 from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.ghost_batches import claims as ghost_batches
 from bnrepro.exhibits.judged_claim import JudgedClaim
+from bnrepro.exhibits.last_layer import claims as last_layer
 from bnrepro.exhibits.linear_unit import claims as linear_unit
 from bnrepro.exhibits.lp_norms import claims as lp_norms
 from bnrepro.exhibits.moving_averages import claims as moving_averages
@@ -89,6 +90,7 @@ _COMPUTED = (
     residual_networks.JUDGED,
     dropout.JUDGED,
     ghost_batches.JUDGED,
+    last_layer.JUDGED,
     linear_unit.JUDGED,
     recurrent.JUDGED,
     adaptation.JUDGED,

@@ -37,6 +37,7 @@ STUDIES = {
     "recurrent": "float32",
     "dropout": "float32",
     "ghost_batches": "float32",
+    "last_layer": "float32",
 }
 # Those of grids of small networks, which train as one program: the JAX engine's.
 BY_JAX = (

@@ -305,6 +305,13 @@ LABORATORY = (
         "noise that does it (Luo et al. 2019).",
     ),
     Claim(
+        "G3",
+        "",
+        "Half of what batch normalization gains in test accuracy is had by keeping the last layer "
+        "alone from growing, which its initial size alone does not do (after Dauphin and Cubuk "
+        "2021).",
+    ),
+    Claim(
         "R1",
         "",
         "In a recurrent network batch normalization of the input connections trains faster and "

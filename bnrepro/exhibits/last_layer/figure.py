@@ -1,0 +1,220 @@
+"""The last layer alone, from what `bnrepro laboratory last_layer` has left."""
+
+from functools import partial
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bnrepro.drawing.curves import percent_axis
+from bnrepro.drawing.style import Panel
+from bnrepro.exhibits.computed import Tables, Told, little_data
+from bnrepro.exhibits.exhibit import Drawing, Table
+from bnrepro.exhibits.last_layer.claims import (
+    BEGUN,
+    DROPOUT,
+    EL2,
+    FL2,
+    JUDGED,
+    KEPT,
+    STD,
+    STUDY,
+)
+from bnrepro.exhibits.last_layer.shares import BN, NONE, shares, shares_at_equal_loss
+from bnrepro.exhibits.wording import percent, points
+from bnrepro.experiments.line import (
+    BLUE,
+    BROWN,
+    DASH_DOTTED,
+    DASHED,
+    DOTTED,
+    GRAY,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    WINE,
+    Line,
+)
+from bnrepro.records.laboratory import LaboratoryRecord
+
+_LINES = {
+    NONE: Line("without BN", VERMILLION, DASHED, "o"),
+    "INIT": Line("INIT, deviation 1", ORANGE, DOTTED, "v"),
+    "INIT 0": Line("INIT, 0", BROWN, DOTTED, "<"),
+    EL2: Line("EL2", GREEN, DASH_DOTTED, "^"),
+    FL2: Line("FL2", PURPLE, DASH_DOTTED, "D"),
+    STD: Line("STD", WINE, "-", "P"),
+    DROPOUT: Line("dropout", GRAY, DASHED, "x"),
+    BN: Line("with BN", BLUE, "-", "s"),
+}
+# What has a share of its own: none has 0 and BN 1 by definition.
+_SHARED = (*BEGUN, *KEPT, DROPOUT)
+_CAPTION = (
+    "The VGG network at an eighth of its width; h: what the last layer sees, f: the logits. "
+    "Definitions are ours: EL2 and FL2 add a weight times the mean square of the values of h, or "
+    "of f, to the loss; STD is one batch normalization, of h; INIT divides the last kernel once, "
+    "so that f has deviation 1 on the first mini-batch, or is 0; dropout of h is 0.5. Each has its "
+    "own best of three rates, and of three weights. (a) Gain in test accuracy over that of BN: "
+    "bars are medians, dots seeds; diamonds, at the training loss that the three networks all come "
+    "to (medians). (b) Mean length of f over training images, as in training, dropout off: "
+    "medians, and from the lowest to the highest seed. (c) Medians; each network goes from left to "
+    "right."
+)
+_LEAD = (
+    "Batch normalization acts in every layer, and a network with it generalizes better. Does it "
+    "take all of them? Once every training image is on its right side, the loss falls further only "
+    "if the logits grow, and nothing stops them: the network becomes ever more certain of what it "
+    "knows by heart. Batch normalization puts an end to that, for the last layer sees values whose "
+    "scale is set. But then one might hold the last layer alone, and leave all others as they are.",
+    "There are several ways to hold it. A penalty on what it sees, or on what it says; one batch "
+    "normalization, just there; or only a better beginning. Each of these is a network without "
+    "batch normalization and one change. What each gains in test accuracy, over what the whole of "
+    "batch normalization gains, is its share.",
+)
+
+
+@JUDGED.exhibited
+def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
+    """G3, from the study's tables."""
+    rows, course = found["variants"], found["course"]
+    return Told(
+        title="The last layer alone",
+        setting=little_data(found["setting"], rows),
+        findings=_findings(rows, course),
+        drawings=[_drawing(rows, course)],
+        tables=[_table(rows, course)],
+    )
+
+
+def _drawing(rows: pd.DataFrame, course: pd.DataFrame) -> Drawing:
+    panels = [
+        Panel(
+            "shares",
+            "(a) Share of the gain of batch normalization",
+            _describe_shares(rows, course),
+            partial(_draw_shares, rows=rows, course=course),
+        ),
+        Panel(
+            "lengths",
+            "(b) Length of the logits",
+            f"At the end: {_ends(course, 'logits')}.",
+            partial(_draw_lengths, course=course),
+        ),
+        Panel(
+            "losses",
+            "(c) Test accuracy by training loss",
+            f"Training loss at the end: {_ends(course, 'train_loss')}.",
+            partial(_draw_losses, course=course),
+        ),
+    ]
+    median = shares(rows).median()
+    best = median[list(KEPT)].idxmax()
+    title = (
+        f"Of the {points(_gain(rows), 1)} points that batch normalization gains, the best way to "
+        f"hold the last layer alone ({best}) has a share of {median[best]:.2f}"
+    )
+    return Drawing(STUDY, title, panels, [[panel.name for panel in panels]], _CAPTION, _LEAD)
+
+
+def _gain(rows: pd.DataFrame) -> float:
+    """The median over the seeds of what batch normalization adds to the test accuracy."""
+    wide = rows.pivot_table("population", index="seed", columns="variant")
+    return float((wide[BN] - wide[NONE]).median())
+
+
+def _medians(rows: pd.DataFrame, column: str) -> pd.Series:
+    return rows.groupby("variant", sort=False)[column].median()
+
+
+def _last(course: pd.DataFrame) -> pd.DataFrame:
+    return course[course["step"] == course["step"].max()]
+
+
+def _ends(course: pd.DataFrame, column: str) -> str:
+    """Medians at the end of the training, in words."""
+    median = _medians(_last(course), column)
+    return "; ".join(f"{_LINES[name].label} {median[name]:.3g}" for name in median.index)
+
+
+def _describe_shares(rows: pd.DataFrame, course: pd.DataFrame) -> str:
+    median, equal = shares(rows).median(), shares_at_equal_loss(course).median()
+    each = "; ".join(
+        f"{_LINES[name].label} {median[name]:.2f} ({equal[name]:.2f})" for name in _SHARED
+    )
+    return f"Shares (at equal training loss), medians: {each}."
+
+
+def _findings(rows: pd.DataFrame, course: pd.DataFrame) -> list[str]:
+    test, train = _medians(rows, "population"), _medians(rows, "train_accuracy")
+    accuracies = "; ".join(
+        f"{_LINES[name].label} {percent(test[name])} ({100 * (train[name] - test[name]):.1f})"
+        for name in test.index
+    )
+    return [
+        f"Test accuracy (and gap in points), medians: {accuracies}.",
+        _describe_shares(rows, course),
+        f"|f| at the end, medians: {_ends(course, 'logits')}.",
+        f"|h| at the end, medians: {_ends(course, 'embedding')}.",
+    ]
+
+
+def _table(rows: pd.DataFrame, course: pd.DataFrame) -> Table:
+    columns = ["train_accuracy", "population", "accuracy", "train_loss", "loss"]
+    medians = rows.groupby(["variant", "penalty", "rate"], sort=False)[columns].median()
+    medians = medians.reset_index()
+    medians["gap"] = medians["train_accuracy"] - medians["population"]
+    last = _last(course)
+    for name, values in {
+        "share": shares(rows).median(),
+        "share_at_equal_loss": shares_at_equal_loss(course).median(),
+        "embedding": _medians(last, "embedding"),
+        "logits": _medians(last, "logits"),
+    }.items():
+        medians[name] = medians["variant"].map(values)
+    caption = (
+        "Medians over the seeds. Accuracy is with moving averages, the rest with Algorithm 2's "
+        "statistics; penalty and rate are the best by held-out training images; embedding and "
+        "logits are the mean lengths of h and f at the end."
+    )
+    cells = medians.astype(object).where(medians.notna(), None)
+    return Table("variants", tuple(medians.columns), cells.to_numpy().tolist(), caption)
+
+
+def _draw_shares(axes: Axes, rows: pd.DataFrame, course: pd.DataFrame) -> None:
+    each, equal = shares(rows), shares_at_equal_loss(course).median()
+    for place, name in enumerate(_SHARED):
+        axes.bar(place, each[name].median(), 0.6, color=_LINES[name].color, alpha=0.45)
+        axes.plot([place] * len(each), each[name], "o", color=_LINES[name].color, markersize=3)
+        axes.plot(place + 0.22, equal[name], "D", color=INK, markersize=4, markerfacecolor="none")
+    for bound, style in ((0, "-"), (0.5, DOTTED), (1, DASHED)):
+        axes.axhline(bound, color=INK, linewidth=0.8, linestyle=style)
+    labels = [_LINES[name].label.replace(", ", ",\n") for name in _SHARED]
+    axes.set_xticks(range(len(_SHARED)), labels, fontsize=7.5)
+    axes.set_ylabel("share of the gain")
+
+
+def _draw_lengths(axes: Axes, course: pd.DataFrame) -> None:
+    for name, line in _LINES.items():
+        seeds = course[course["variant"] == name].groupby("step")["logits"]
+        median = seeds.median()
+        axes.fill_between(median.index, seeds.min(), seeds.max(), color=line.color, alpha=0.15)
+        axes.plot(median.index, median, color=line.color, linestyle=line.style, label=line.label)
+    axes.set_yscale("log")
+    axes.set_xlabel("steps")
+    axes.set_ylabel("|f|")
+    axes.legend(frameon=False, fontsize=7, ncols=2)
+
+
+def _draw_losses(axes: Axes, course: pd.DataFrame) -> None:
+    for name, line in _LINES.items():
+        own = course[course["variant"] == name].groupby("step")[["train_loss", "accuracy"]].median()
+        axes.plot(
+            own["train_loss"], own["accuracy"], color=line.color, linestyle=line.style,
+            marker=line.marker, markersize=3.5,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.invert_xaxis()
+    axes.set_xlabel("training loss")
+    axes.set_ylabel("test accuracy")
+    percent_axis(axes.yaxis)
