@@ -132,9 +132,9 @@ def made_on(record: LaboratoryRecord, rows: pd.DataFrame) -> str:
 
 
 def images_of(setting: pd.DataFrame) -> str:
-    """The images of a grid of small networks, from its table `setting`."""
+    """The images of many small networks, from their table `setting`."""
     name = str(setting["data"].iloc[0])
-    return "MNIST" if name == "mnist" else name
+    return {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, name)
 
 
 def little_data(setting: pd.DataFrame, rows: pd.DataFrame) -> str:

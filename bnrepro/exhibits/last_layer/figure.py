@@ -51,7 +51,8 @@ _LINES = {
 # What has a share of its own: none has 0 and BN 1 by definition.
 _SHARED = (*BEGUN, *KEPT, DROPOUT)
 _CAPTION = (
-    "The VGG network at an eighth of its width; h: what the last layer sees, f: the logits. "
+    "The VGG network at an eighth of its width, on images at half of their height and width; h: "
+    "what the last layer sees, f: the logits. "
     "Definitions are ours: EL2 and FL2 add a weight times the mean square of the values of h, or "
     "of f, to the loss; STD is one batch normalization, of h; INIT divides the last kernel once, "
     "so that f has deviation 1 on the first mini-batch, or is 0; dropout of h is 0.5. Each has its "
@@ -109,10 +110,10 @@ def _drawing(rows: pd.DataFrame, course: pd.DataFrame) -> Drawing:
         ),
     ]
     median = shares(rows).median()
-    best = median[list(KEPT)].idxmax()
+    best = max(KEPT, key=median.__getitem__)
     title = (
-        f"Of the {points(_gain(rows), 1)} points that batch normalization gains, the best way to "
-        f"hold the last layer alone ({best}) has a share of {median[best]:.2f}"
+        f"Batch normalization gains {points(_gain(rows), 1)} points of test accuracy; of the ways "
+        f"to hold the last layer alone the best ({best}) gains {median[best]:.2f} times that"
     )
     return Drawing(STUDY, title, panels, [[panel.name for panel in panels]], _CAPTION, _LEAD)
 

@@ -27,22 +27,18 @@ def shares_at_equal_loss(course: pd.DataFrame) -> pd.DataFrame:
 
 def _at_equal_loss(course: pd.DataFrame) -> pd.Series:
     """Of one seed, by variant."""
-    courses = {name: own.sort_values("step") for name, own in course.groupby("variant", sort=False)}
+    courses = {
+        str(name): own.sort_values("step") for name, own in course.groupby("variant", sort=False)
+    }
     return pd.Series(
-        {
-            name: _share([accuracy_at(each, _common_loss(own, courses)) for each in
-                          (own, courses[NONE], courses[BN])])
-            for name, own in courses.items()
-        }
-    )  # fmt: skip
+        {name: _share(own, courses[NONE], courses[BN]) for name, own in courses.items()}
+    )
 
 
-def _common_loss(own: pd.DataFrame, courses: dict[str, pd.DataFrame]) -> float:
-    return max(float(each["train_loss"].min()) for each in (own, courses[NONE], courses[BN]))
-
-
-def _share(accuracies: list[float]) -> float:
-    own, none, normalized = accuracies
+def _share(*courses: pd.DataFrame) -> float:
+    """Of a variant, none and BN."""
+    loss = max(float(each["train_loss"].min()) for each in courses)
+    own, none, normalized = (accuracy_at(each, loss) for each in courses)
     return (own - none) / (normalized - none) if normalized != none else math.nan
 
 
