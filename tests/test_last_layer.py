@@ -10,7 +10,7 @@ import pytest
 from engine_process import BACKENDS, ask
 
 from bnrepro.exhibits.last_layer.claims import JUDGED
-from bnrepro.exhibits.last_layer.shares import accuracy_at, shares, shares_at_equal_loss
+from bnrepro.exhibits.last_layer.gains import accuracy_at, gains, gains_at_equal_loss, shares
 from bnrepro.lab import last_layer
 from bnrepro.lab.last_layer import VARIANTS, Tried
 from bnrepro.records.laboratory import SMOKE
@@ -264,21 +264,29 @@ def test_every_criterion_can_fail():
     assert failed(gain=0.015) == {"G3.gain": no, "G3.share": open_, "G3.beginning": open_}
 
 
-def test_a_share_at_equal_loss_is_read_where_all_three_first_are():
+def test_a_gain_at_equal_loss_is_read_where_both_first_are():
     found = tables()
     course = found["course"]
-    # EL2 comes down to 0.5 alone: all three are compared where they first had that.
-    own = course["variant"].eq("EL2") & course["step"].eq(200)
-    course.loc[own, "train_loss"] = 0.6
-    course.loc[course["variant"].eq("EL2") & course["step"].eq(100), "accuracy"] = 0.37
-    course.loc[course["variant"].eq("BN") & course["step"].eq(100), "accuracy"] = 0.4
-    equal = shares_at_equal_loss(course)
-    np.testing.assert_allclose(equal["EL2"], 0.7)
-    np.testing.assert_allclose(equal["STD"], shares(found["variants"])["STD"])
+    # EL2 comes down to 0.5 and no further: both are compared where they first had that.
+    own = course["variant"].eq("EL2")
+    course.loc[own & course["step"].eq(200), "train_loss"] = 0.6
+    course.loc[own & course["step"].eq(100), "accuracy"] = 0.37
+    equal = gains_at_equal_loss(course)
+    np.testing.assert_allclose(equal["EL2"], 0.37 - 0.3)
+    np.testing.assert_allclose(equal["STD"], gains(found["variants"])["STD"])
     one = course[course["variant"].eq("BN") & course["seed"].eq(0)]
     between = np.sqrt(2.0 * 0.5)
-    assert accuracy_at(one, between) == pytest.approx((0.1 + 0.4) / 2)
+    assert accuracy_at(one, between) == pytest.approx((0.1 + 0.3) / 2)
     assert accuracy_at(one, 3.0) == 0.1 and np.isnan(accuracy_at(one, 0.01))
+
+
+def test_a_share_is_of_a_gain_of_two_points_at_least():
+    rows = tables()["variants"]
+    own = rows["variant"].eq("BN") & rows["seed"].eq(3)
+    rows.loc[own, "population"] = 0.403 + 0.019
+    found = shares(rows)
+    np.testing.assert_allclose(found["STD"].drop(3), 0.6)
+    assert np.isnan(found.loc[3]).all()
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
@@ -19,7 +20,7 @@ from bnrepro.exhibits.last_layer.claims import (
     STD,
     STUDY,
 )
-from bnrepro.exhibits.last_layer.shares import BN, NONE, shares, shares_at_equal_loss
+from bnrepro.exhibits.last_layer.gains import BN, NONE, gains, gains_at_equal_loss, shares
 from bnrepro.exhibits.wording import percent, points
 from bnrepro.experiments.line import (
     BLUE,
@@ -48,19 +49,19 @@ _LINES = {
     DROPOUT: Line("dropout", GRAY, DASHED, "x"),
     BN: Line("with BN", BLUE, "-", "s"),
 }
-# What has a share of its own: none has 0 and BN 1 by definition.
-_SHARED = (*BEGUN, *KEPT, DROPOUT)
+# What is compared with the network without BN.
+_CHANGED = (*BEGUN, *KEPT, DROPOUT, BN)
 _CAPTION = (
     "The VGG network at an eighth of its width, on images at half of their height and width; h: "
     "what the last layer sees, f: the logits. "
     "Definitions are ours: EL2 and FL2 add a weight times the mean square of the values of h, or "
     "of f, to the loss; STD is one batch normalization, of h; INIT divides the last kernel once, "
     "so that f has deviation 1 on the first mini-batch, or is 0; dropout of h is 0.5. Each has its "
-    "own best of three rates, and of three weights. (a) Gain in test accuracy over that of BN: "
-    "bars are medians, dots seeds; diamonds, at the training loss that the three networks all come "
-    "to (medians). (b) Mean length of f over training images, as in training, dropout off: "
-    "medians, and from the lowest to the highest seed. (c) Medians; each network goes from left to "
-    "right."
+    "own best of three rates, and of three weights. (a) Test accuracy minus that of the network "
+    "without BN of the same seed: bars are medians, dots seeds; dotted: half of BN's; diamonds: at "
+    "the training loss that both come to (medians, first test images). (b) Mean length of f over "
+    "training images, as in training, dropout off: medians, and from the lowest to the highest "
+    "seed. (c) On the first test images, medians; each network goes from left to right."
 )
 _LEAD = (
     "Batch normalization acts in every layer, and a network with it generalizes better. Does it "
@@ -91,10 +92,10 @@ def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
 def _drawing(rows: pd.DataFrame, course: pd.DataFrame) -> Drawing:
     panels = [
         Panel(
-            "shares",
-            "(a) Share of the gain of batch normalization",
-            _describe_shares(rows, course),
-            partial(_draw_shares, rows=rows, course=course),
+            "gains",
+            "(a) Gain in test accuracy",
+            _describe_gains(rows, course),
+            partial(_draw_gains, rows=rows, course=course),
         ),
         Panel(
             "lengths",
@@ -109,19 +110,13 @@ def _drawing(rows: pd.DataFrame, course: pd.DataFrame) -> Drawing:
             partial(_draw_losses, course=course),
         ),
     ]
-    median = shares(rows).median()
-    best = max(KEPT, key=median.__getitem__)
+    gain = gains(rows).median()
+    best = max(KEPT, key=gain.__getitem__)
     title = (
-        f"Batch normalization gains {points(_gain(rows), 1)} points of test accuracy; of the ways "
-        f"to hold the last layer alone the best ({best}) gains {median[best]:.2f} times that"
+        f"Batch normalization gains {points(gain[BN], 1)} points of test accuracy; of the ways to "
+        f"hold the last layer alone the best ({best}) gains {points(gain[best], 1)}"
     )
     return Drawing(STUDY, title, panels, [[panel.name for panel in panels]], _CAPTION, _LEAD)
-
-
-def _gain(rows: pd.DataFrame) -> float:
-    """The median over the seeds of what batch normalization adds to the test accuracy."""
-    wide = rows.pivot_table("population", index="seed", columns="variant")
-    return float((wide[BN] - wide[NONE]).median())
 
 
 def _medians(rows: pd.DataFrame, column: str) -> pd.Series:
@@ -138,12 +133,20 @@ def _ends(course: pd.DataFrame, column: str) -> str:
     return "; ".join(f"{_LINES[name].label} {median[name]:.3g}" for name in median.index)
 
 
-def _describe_shares(rows: pd.DataFrame, course: pd.DataFrame) -> str:
-    median, equal = shares(rows).median(), shares_at_equal_loss(course).median()
+def _describe_gains(rows: pd.DataFrame, course: pd.DataFrame) -> str:
+    gain, equal = gains(rows).median(), gains_at_equal_loss(course).median()
     each = "; ".join(
-        f"{_LINES[name].label} {median[name]:.2f} ({equal[name]:.2f})" for name in _SHARED
+        f"{_LINES[name].label} {points(gain[name], 1)} ({points(equal[name], 1)})"
+        for name in _CHANGED
     )
-    return f"Shares (at equal training loss), medians: {each}."
+    return f"Gain in points over the network without BN (at equal training loss), medians: {each}."
+
+
+def _describe_shares(rows: pd.DataFrame) -> str:
+    found = shares(rows).dropna()
+    seeds = f"the {len(found)} of {rows['seed'].nunique()} seeds"
+    each = "; ".join(f"{_LINES[name].label} {found[name].median():.2f}" for name in _CHANGED[:-1])
+    return f"Shares on {seeds} where batch normalization gains two points, medians: {each}."
 
 
 def _findings(rows: pd.DataFrame, course: pd.DataFrame) -> list[str]:
@@ -154,7 +157,8 @@ def _findings(rows: pd.DataFrame, course: pd.DataFrame) -> list[str]:
     )
     return [
         f"Test accuracy (and gap in points), medians: {accuracies}.",
-        _describe_shares(rows, course),
+        _describe_gains(rows, course),
+        _describe_shares(rows),
         f"|f| at the end, medians: {_ends(course, 'logits')}.",
         f"|h| at the end, medians: {_ends(course, 'embedding')}.",
     ]
@@ -167,8 +171,9 @@ def _table(rows: pd.DataFrame, course: pd.DataFrame) -> Table:
     medians["gap"] = medians["train_accuracy"] - medians["population"]
     last = _last(course)
     for name, values in {
+        "gain": gains(rows).median(),
+        "gain_at_equal_loss": gains_at_equal_loss(course).median(),
         "share": shares(rows).median(),
-        "share_at_equal_loss": shares_at_equal_loss(course).median(),
         "embedding": _medians(last, "embedding"),
         "logits": _medians(last, "logits"),
     }.items():
@@ -182,26 +187,29 @@ def _table(rows: pd.DataFrame, course: pd.DataFrame) -> Table:
     return Table("variants", tuple(medians.columns), cells.to_numpy().tolist(), caption)
 
 
-def _draw_shares(axes: Axes, rows: pd.DataFrame, course: pd.DataFrame) -> None:
-    each, equal = shares(rows), shares_at_equal_loss(course).median()
-    for place, name in enumerate(_SHARED):
+def _draw_gains(axes: Axes, rows: pd.DataFrame, course: pd.DataFrame) -> None:
+    each, equal = gains(rows), gains_at_equal_loss(course).median()
+    for place, name in enumerate(_CHANGED):
         axes.bar(place, each[name].median(), 0.6, color=_LINES[name].color, alpha=0.45)
         axes.plot([place] * len(each), each[name], "o", color=_LINES[name].color, markersize=3)
         axes.plot(place + 0.22, equal[name], "D", color=INK, markersize=4, markerfacecolor="none")
-    for bound, style in ((0, "-"), (0.5, DOTTED), (1, DASHED)):
-        axes.axhline(bound, color=INK, linewidth=0.8, linestyle=style)
-    labels = [_LINES[name].label.replace(", ", ",\n") for name in _SHARED]
-    axes.set_xticks(range(len(_SHARED)), labels, fontsize=7.5)
-    axes.set_ylabel("share of the gain")
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.axhline(each[BN].median() / 2, color=INK, linewidth=0.8, linestyle=DOTTED)
+    labels = [_LINES[name].label.replace("INIT, ", "INIT,\n") for name in _CHANGED]
+    axes.set_xticks(range(len(_CHANGED)), labels, fontsize=7)
+    axes.yaxis.set_major_locator(MultipleLocator(0.02))
+    percent_axis(axes.yaxis)
+    axes.set_ylabel("gain in test accuracy")
 
 
 def _draw_lengths(axes: Axes, course: pd.DataFrame) -> None:
     for name, line in _LINES.items():
         seeds = course[course["variant"] == name].groupby("step")["logits"]
         median = seeds.median()
-        axes.fill_between(median.index, seeds.min(), seeds.max(), color=line.color, alpha=0.15)
+        axes.vlines(median.index, seeds.min(), seeds.max(), color=line.color, linewidth=0.6)
         axes.plot(median.index, median, color=line.color, linestyle=line.style, label=line.label)
     axes.set_yscale("log")
+    axes.set_ylim(bottom=0.1)
     axes.set_xlabel("steps")
     axes.set_ylabel("|f|")
     axes.legend(frameon=False, fontsize=7, ncols=2)

@@ -1,4 +1,4 @@
-"""Which share of batch normalization's gain in accuracy a variant has, on each seed."""
+"""What each variant gains in test accuracy over the plain network of its seed, and its share."""
 
 import math
 
@@ -6,20 +6,27 @@ import numpy as np
 import pandas as pd
 
 NONE, BN = "none", "BN"
+# Of a smaller gain of batch normalization no share is taken.
+LEAST = 0.02
+
+
+def gains(rows: pd.DataFrame) -> pd.DataFrame:
+    """By seed and variant, test accuracy minus none's, with Algorithm 2's statistics."""
+    accuracy = rows.pivot_table("population", index="seed", columns="variant", sort=False)
+    return accuracy.sub(accuracy[NONE], axis=0)
 
 
 def shares(rows: pd.DataFrame) -> pd.DataFrame:
-    """By seed and variant, (accuracy - none's) / (BN's - none's), with Algorithm 2's statistics."""
-    accuracy = rows.pivot_table("population", index="seed", columns="variant", sort=False)
-    gain = accuracy[BN] - accuracy[NONE]
-    return accuracy.sub(accuracy[NONE], axis=0).div(gain, axis=0)
+    """The gains over that of batch normalization; nan on seeds where that is below `LEAST`."""
+    every = gains(rows)
+    return every.div(every[BN].where(every[BN] >= LEAST), axis=0)
 
 
-def shares_at_equal_loss(course: pd.DataFrame) -> pd.DataFrame:
-    """The same at the training loss that the variant, BN and none all come to.
+def gains_at_equal_loss(course: pd.DataFrame) -> pd.DataFrame:
+    """By seed and variant, what it gains at the training loss that it and none both come to.
 
-    That is the largest of the smallest losses that the three were seen at; accuracies are where
-    each was first there, between two looks linear in the logarithm of the loss.
+    That is the larger of the smallest losses that both were seen at; accuracies are where each was
+    there first, between two looks linear in the logarithm of the loss.
     """
     found = {seed: _at_equal_loss(own) for seed, own in course.groupby("seed")}
     return pd.DataFrame(found).T.rename_axis(index="seed", columns="variant")
@@ -30,16 +37,14 @@ def _at_equal_loss(course: pd.DataFrame) -> pd.Series:
     courses = {
         str(name): own.sort_values("step") for name, own in course.groupby("variant", sort=False)
     }
-    return pd.Series(
-        {name: _share(own, courses[NONE], courses[BN]) for name, own in courses.items()}
-    )
+    return pd.Series({name: _gain(own, courses[NONE]) for name, own in courses.items()})
 
 
-def _share(*courses: pd.DataFrame) -> float:
-    """Of a variant, none and BN."""
+def _gain(*courses: pd.DataFrame) -> float:
+    """Of a variant and none."""
     loss = max(float(each["train_loss"].min()) for each in courses)
-    own, none, normalized = (accuracy_at(each, loss) for each in courses)
-    return (own - none) / (normalized - none) if normalized != none else math.nan
+    own, none = (accuracy_at(each, loss) for each in courses)
+    return own - none
 
 
 def accuracy_at(course: pd.DataFrame, loss: float) -> float:
