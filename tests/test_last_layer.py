@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from engine_process import BACKENDS, ask
 
-from bnrepro.exhibits.last_layer.claims import JUDGED
+from bnrepro.exhibits.last_layer.claims import BY_HEART, JUDGED
 from bnrepro.exhibits.last_layer.gains import accuracy_at, gains, gains_at_equal_loss, shares
-from bnrepro.lab import last_layer
+from bnrepro.lab import last_layer, last_layer_by_heart
 from bnrepro.lab.last_layer import VARIANTS, Tried
 from bnrepro.records.laboratory import SMOKE
 
@@ -163,7 +163,7 @@ def test_the_best_of_penalties_and_rates_has_the_best_sum_over_its_seeds():
 
 
 def test_a_choice_is_by_other_seeds_and_trainings_are_without_distortion():
-    for setting in last_layer.SETTINGS.values():
+    for setting in (*last_layer.SETTINGS.values(), *last_layer_by_heart.SETTINGS.values()):
         assert not {*setting.choosing_seeds} & {*setting.seeds}
         one = last_layer.composition("BN", 0.01, 0, setting).config
         assert setting.seen_at[0] == 0
@@ -248,8 +248,8 @@ def tables(gain=0.05, lengths=None, **shares):
     }
 
 
-def failed(**changes):
-    found = zip(JUDGED.criteria, JUDGED.verdicts(tables(**changes)), strict=True)
+def failed(judged=JUDGED, **changes):
+    found = zip(judged.criteria, judged.verdicts(tables(**changes)), strict=True)
     return {key: verdict.verdict for key, verdict in found if verdict.verdict != "reproduced"}
 
 
@@ -262,6 +262,13 @@ def test_every_criterion_can_fail():
     assert failed(lengths={"BN": 21.0}) == {"G3.normalized": no}
     open_ = "inconclusive"
     assert failed(gain=0.015) == {"G3.gain": no, "G3.share": open_, "G3.beginning": open_}
+    assert failed(BY_HEART, gain=0.015) == {}
+    assert failed(BY_HEART, STD=0.45, lengths={"BN": 21.0}) == {
+        "G3b.share": no, "G3b.normalized": no,
+    }  # fmt: skip
+    assert failed(BY_HEART, gain=0.004) == {
+        "G3b.gain": no, "G3b.share": open_, "G3b.beginning": open_,
+    }  # fmt: skip
 
 
 def test_a_gain_at_equal_loss_is_read_where_both_first_are():
@@ -284,7 +291,7 @@ def test_a_share_is_of_a_gain_of_two_points_at_least():
     rows = tables()["variants"]
     own = rows["variant"].eq("BN") & rows["seed"].eq(3)
     rows.loc[own, "population"] = 0.403 + 0.019
-    found = shares(rows)
+    found = shares(rows, 0.02)
     np.testing.assert_allclose(found["STD"].drop(3), 0.6)
     assert np.isnan(found.loc[3]).all()
 

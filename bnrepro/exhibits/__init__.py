@@ -188,6 +188,12 @@ EXHIBITS = {
         computed="last_layer",
         part="why it works",
     ),
+    "last_layer_by_heart": Entry(
+        "last_layer.by_heart",
+        "The last layer alone, by heart",
+        computed="last_layer_by_heart",
+        part="why it works",
+    ),
     "linear_unit": Entry(
         "linear_unit.figure",
         "One linear unit",

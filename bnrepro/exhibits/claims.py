@@ -91,6 +91,7 @@ _COMPUTED = (
     dropout.JUDGED,
     ghost_batches.JUDGED,
     last_layer.JUDGED,
+    last_layer.BY_HEART,
     linear_unit.JUDGED,
     recurrent.JUDGED,
     adaptation.JUDGED,

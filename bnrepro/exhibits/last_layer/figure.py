@@ -8,17 +8,18 @@ from matplotlib.ticker import MultipleLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import Tables, Told, little_data
+from bnrepro.exhibits.computed import ComputedClaims, Tables, Told, little_data
 from bnrepro.exhibits.exhibit import Drawing, Table
 from bnrepro.exhibits.last_layer.claims import (
     BEGUN,
+    BY_HEART,
     DROPOUT,
     EL2,
     FL2,
     JUDGED,
     KEPT,
+    LEAST,
     STD,
-    STUDY,
 )
 from bnrepro.exhibits.last_layer.gains import BN, NONE, gains, gains_at_equal_loss, shares
 from bnrepro.exhibits.wording import percent, points
@@ -51,17 +52,18 @@ _LINES = {
 }
 # What is compared with the network without BN.
 _CHANGED = (*BEGUN, *KEPT, DROPOUT, BN)
+_NETWORK = "The VGG network at an eighth of its width, on images at half of their height and width"
+_NETWORK_BY_HEART = "Three hidden layers of 100 ReLU units"
 _CAPTION = (
-    "The VGG network at an eighth of its width, on images at half of their height and width; h: "
-    "what the last layer sees, f: the logits. "
-    "Definitions are ours: EL2 and FL2 add a weight times the mean square of the values of h, or "
-    "of f, to the loss; STD is one batch normalization, of h; INIT divides the last kernel once, "
-    "so that f has deviation 1 on the first mini-batch, or is 0; dropout of h is 0.5. Each has its "
-    "own best of three rates, and of three weights. (a) Test accuracy minus that of the network "
-    "without BN of the same seed: bars are medians, dots seeds; dotted: half of BN's; diamonds: at "
-    "the training loss that both come to (medians, first test images). (b) Mean length of f over "
-    "training images, as in training, dropout off: medians, and from the lowest to the highest "
-    "seed. (c) On the first test images, medians; each network goes from left to right."
+    "; h: what the last layer sees, f: the logits. Definitions are ours: EL2 and FL2 add a weight "
+    "times the mean square of the values of h, or of f, to the loss; STD is one batch "
+    "normalization, of h; INIT divides the last kernel once, so that f has deviation 1 on the "
+    "first mini-batch, or is 0; dropout of h is 0.5. Each has its own best rate of a grid, and "
+    "weight. (a) Test accuracy minus that of the network without BN of the same seed: bars are "
+    "medians, dots seeds; dotted: half of BN's; diamonds: at the training loss that both come to "
+    "(medians, first test images). (b) Mean length of f over training images, as in training, "
+    "dropout off: medians, and from the lowest to the highest seed. (c) On the first test images, "
+    "medians; each network goes from left to right."
 )
 _LEAD = (
     "Batch normalization acts in every layer, and a network with it generalizes better. Does it "
@@ -76,20 +78,44 @@ _LEAD = (
 )
 
 
+_LEAD_BY_HEART = (
+    "What has the time to grow? The network above was still learning when its training ended, and "
+    "logits that grow because more is learnt are no danger. So take a smaller question: a thousand "
+    "digits, and networks that are right on all of them after a fifth of their steps. From there "
+    "on only certainty is left to gain.",
+)
+
+
 @JUDGED.exhibited
 def exhibit(_record: LaboratoryRecord, found: Tables) -> Told:
     """G3, from the study's tables."""
+    return _told(found, JUDGED, "The last layer alone", _NETWORK, _LEAD)
+
+
+@BY_HEART.exhibited
+def exhibit_by_heart(_record: LaboratoryRecord, found: Tables) -> Told:
+    """G3b, from its own."""
+    title = "The last layer alone, by heart"
+    return _told(found, BY_HEART, title, _NETWORK_BY_HEART, _LEAD_BY_HEART)
+
+
+def _told(
+    found: Tables, judged: ComputedClaims, title: str, network: str, lead: tuple[str, ...]
+) -> Told:
     rows, course = found["variants"], found["course"]
+    (claim,) = judged.claims
     return Told(
-        title="The last layer alone",
+        title=title,
         setting=little_data(found["setting"], rows),
-        findings=_findings(rows, course),
-        drawings=[_drawing(rows, course)],
-        tables=[_table(rows, course)],
+        findings=_findings(rows, course, LEAST[claim]),
+        drawings=[_drawing(rows, course, judged.study, network + _CAPTION, lead)],
+        tables=[_table(rows, course, LEAST[claim])],
     )
 
 
-def _drawing(rows: pd.DataFrame, course: pd.DataFrame) -> Drawing:
+def _drawing(
+    rows: pd.DataFrame, course: pd.DataFrame, study: str, caption: str, lead: tuple[str, ...]
+) -> Drawing:
     panels = [
         Panel(
             "gains",
@@ -116,7 +142,7 @@ def _drawing(rows: pd.DataFrame, course: pd.DataFrame) -> Drawing:
         f"Batch normalization gains {points(gain[BN], 1)} points of test accuracy; of the ways to "
         f"hold the last layer alone the best ({best}) gains {points(gain[best], 1)}"
     )
-    return Drawing(STUDY, title, panels, [[panel.name for panel in panels]], _CAPTION, _LEAD)
+    return Drawing(study, title, panels, [[panel.name for panel in panels]], caption, lead)
 
 
 def _medians(rows: pd.DataFrame, column: str) -> pd.Series:
@@ -142,14 +168,15 @@ def _describe_gains(rows: pd.DataFrame, course: pd.DataFrame) -> str:
     return f"Gain in points over the network without BN (at equal training loss), medians: {each}."
 
 
-def _describe_shares(rows: pd.DataFrame) -> str:
-    found = shares(rows).dropna()
+def _describe_shares(rows: pd.DataFrame, least: float) -> str:
+    found = shares(rows, least).dropna()
     seeds = f"the {len(found)} of {rows['seed'].nunique()} seeds"
     each = "; ".join(f"{_LINES[name].label} {found[name].median():.2f}" for name in _CHANGED[:-1])
-    return f"Shares on {seeds} where batch normalization gains two points, medians: {each}."
+    gained = f"{100 * least:g} points"
+    return f"Shares on {seeds} where batch normalization gains {gained}, medians: {each}."
 
 
-def _findings(rows: pd.DataFrame, course: pd.DataFrame) -> list[str]:
+def _findings(rows: pd.DataFrame, course: pd.DataFrame, least: float) -> list[str]:
     test, train = _medians(rows, "population"), _medians(rows, "train_accuracy")
     accuracies = "; ".join(
         f"{_LINES[name].label} {percent(test[name])} ({100 * (train[name] - test[name]):.1f})"
@@ -158,13 +185,13 @@ def _findings(rows: pd.DataFrame, course: pd.DataFrame) -> list[str]:
     return [
         f"Test accuracy (and gap in points), medians: {accuracies}.",
         _describe_gains(rows, course),
-        _describe_shares(rows),
+        _describe_shares(rows, least),
         f"|f| at the end, medians: {_ends(course, 'logits')}.",
         f"|h| at the end, medians: {_ends(course, 'embedding')}.",
     ]
 
 
-def _table(rows: pd.DataFrame, course: pd.DataFrame) -> Table:
+def _table(rows: pd.DataFrame, course: pd.DataFrame, least: float) -> Table:
     columns = ["train_accuracy", "population", "accuracy", "train_loss", "loss"]
     medians = rows.groupby(["variant", "penalty", "rate"], sort=False)[columns].median()
     medians = medians.reset_index()
@@ -173,7 +200,7 @@ def _table(rows: pd.DataFrame, course: pd.DataFrame) -> Table:
     for name, values in {
         "gain": gains(rows).median(),
         "gain_at_equal_loss": gains_at_equal_loss(course).median(),
-        "share": shares(rows).median(),
+        "share": shares(rows, least).median(),
         "embedding": _medians(last, "embedding"),
         "logits": _medians(last, "logits"),
     }.items():

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 
 NONE, BN = "none", "BN"
-# Of a smaller gain of batch normalization no share is taken.
-LEAST = 0.02
 
 
 def gains(rows: pd.DataFrame) -> pd.DataFrame:
@@ -16,10 +14,10 @@ def gains(rows: pd.DataFrame) -> pd.DataFrame:
     return accuracy.sub(accuracy[NONE], axis=0)
 
 
-def shares(rows: pd.DataFrame) -> pd.DataFrame:
-    """The gains over that of batch normalization; nan on seeds where that is below `LEAST`."""
+def shares(rows: pd.DataFrame, least: float) -> pd.DataFrame:
+    """The gains over that of batch normalization; nan on seeds where that is below `least`."""
     every = gains(rows)
-    return every.div(every[BN].where(every[BN] >= LEAST), axis=0)
+    return every.div(every[BN].where(every[BN] >= least), axis=0)
 
 
 def gains_at_equal_loss(course: pd.DataFrame) -> pd.DataFrame:

@@ -147,7 +147,11 @@ _DIGITS = dict.fromkeys(("embedding", "logits", "train_loss"), 4)
 
 def compute(folder: Path, scale: str = PUBLISHED_SCALE) -> None:
     """Leave `rates.csv`, `variants.csv`, `course.csv` and `setting.csv` in `folder`."""
-    setting = SETTINGS[scale]
+    leave(folder, SETTINGS[scale])
+
+
+def leave(folder: Path, setting: Setting) -> None:
+    """Leave the tables of a setting in `folder`."""
     held_out = _sized(left_out(*setting.words), setting)
     tried: list[Tried] = []
     rows: list[tuple[object, ...]] = []
