@@ -81,8 +81,8 @@ _LEAD = (
 _LEAD_BY_HEART = (
     "What has the time to grow? The network above was still learning when its training ended, and "
     "logits that grow because more is learnt are no danger. So take a smaller question: a thousand "
-    "digits, and networks that are right on all of them after a fifth of their steps. From there "
-    "on only certainty is left to gain.",
+    "digits, and networks that are right on nearly all of them before half of their steps. From "
+    "there on only certainty is left to gain.",
 )
 
 
