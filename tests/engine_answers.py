@@ -58,6 +58,7 @@ from bnrepro.records.run_directory import open_directory
 from bnrepro.screen.foot import Foot
 from bnrepro.training import build_engine
 from bnrepro.training.outputs import write_model
+from bnrepro.training.precision import set_precision
 from bnrepro.training.progress import Progress
 from bnrepro.training.run import Run
 from bnrepro.verdicts.verdict import Verdict
@@ -1101,3 +1102,28 @@ def lstm_of_keras(overrides: Sequence[str]) -> tuple[float, float]:
         for each in (ours(images[..., None]), theirs(images))
     )
     return float(np.abs(states - expected).max()), float(np.abs(expected).max())
+
+
+def with_last_layer(overrides: Sequence[str], name: str, penalty: float) -> Answer:
+    """An engine whose last layer is that of a variant, and the loss of its first step."""
+    from bnrepro.lab import last_layer
+    from bnrepro.records.laboratory import SMOKE
+
+    variant = last_layer.VARIANTS[name]
+    composition = compose([*overrides, *variant.words])
+    set_precision(composition.config.precision)
+    engine = last_layer.build(variant, penalty, composition, last_layer.SETTINGS[SMOKE])
+    before = _weights(engine)
+    variant.begin(engine)
+    ((rows,), train) = engine.order.indices(0, 1), engine.dataset.train
+    images = read_images(train, rows)
+    answer = {
+        "before": before,
+        "weights": _weights(engine),
+        "images": np.asarray(engine.assembler.assemble(images, np.arange(len(rows)), {})),
+        "labels": train.labels[rows],
+        "seen": engine.pre_activations(images),
+        "gradients": engine.gradients(0),
+        "inferred": np.asarray(engine.forward(images)),
+    }
+    return {**answer, "loss": engine.train(0, 1).loss[0]}

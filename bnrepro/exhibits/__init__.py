@@ -213,6 +213,18 @@ EXHIBITS = {
         computed="ghost_batches",
         part="why it works",
     ),
+    "last_layer": Entry(
+        "last_layer.figure",
+        "The last layer alone",
+        computed="last_layer",
+        part="why it works",
+    ),
+    "last_layer_by_heart": Entry(
+        "last_layer.by_heart",
+        "The last layer alone, by heart",
+        computed="last_layer_by_heart",
+        part="why it works",
+    ),
     "linear_unit": Entry(
         "linear_unit.figure",
         "One linear unit",

@@ -19,6 +19,7 @@ from bnrepro.exhibits.figure_4 import claims as figure_4
 from bnrepro.exhibits.ghost_batches import claims as ghost_batches
 from bnrepro.exhibits.judged_claim import JudgedClaim
 from bnrepro.exhibits.large_rates import claims as large_rates
+from bnrepro.exhibits.last_layer import claims as last_layer
 from bnrepro.exhibits.linear_unit import claims as linear_unit
 from bnrepro.exhibits.lp_norms import claims as lp_norms
 from bnrepro.exhibits.lp_norms import vgg_claims
@@ -98,6 +99,8 @@ _COMPUTED = (
     large_rates.JUDGED,
     dropout.JUDGED,
     ghost_batches.JUDGED,
+    last_layer.JUDGED,
+    last_layer.BY_HEART,
     linear_unit.JUDGED,
     recurrent.JUDGED,
     adaptation.JUDGED,

@@ -133,7 +133,7 @@ def made_on(record: LaboratoryRecord, rows: pd.DataFrame) -> str:
 
 
 def images_of(setting: pd.DataFrame) -> str:
-    """The images of a grid of small networks, from its table `setting`."""
+    """The images of many small networks, from their table `setting`."""
     return data_set(str(setting["data"].iloc[0]))
 
 

@@ -50,7 +50,9 @@ def outcome(trained: grid.Trained) -> Outcome:
     """The outcome of a training; to be asked before the next block begins."""
     if trained.diverged_at is not None:
         return Outcome(*(math.nan,) * 5)
-    return Outcome(trained.score()[1], *with_population(trained.engine))
+    population = with_population(trained.engine)
+    is_normalized = bool(trained.engine.network.batch_normalizations)
+    return Outcome(trained.score()[1] if is_normalized else population[0], *population)
 
 
 def with_population(engine: Engine) -> tuple[float, float, float, float]:

@@ -19,7 +19,7 @@ from bnrepro.data import Split
 from bnrepro.engine import Engine, optimizers
 from bnrepro.engine import build as build_engine
 from bnrepro.engine.segment import Arrays
-from bnrepro.models import Network, initial_weights
+from bnrepro.models import Network, initial_states, initial_weights
 from bnrepro.training.precision import set_precision
 
 IMAGE_SHAPE, NUM_CLASSES = (8, 8, 1), 10
@@ -91,7 +91,8 @@ def trained(config: Recipe) -> Engine:
 def begin(engine: Engine, composition: Composition, initial: Arrays) -> None:
     """Let the engine begin anew, as another seed or another rate of the same program begins.
 
-    `initial` is its state before its first step; the trainable weights are drawn by `composition`.
+    `initial` is its state before its first step; the trainable weights, and what layers draw at
+    random by, follow from `composition`.
     """
     config, model = composition.config.accelerated(), engine.network.model
     engine.config, engine.order = config, engine.build_order(config)
@@ -99,6 +100,8 @@ def begin(engine: Engine, composition: Composition, initial: Arrays) -> None:
     # What is not drawn is as it stands in the model: as the layer made it, now that it is back.
     weights = zip(model.trainable_variables, initial_weights(model, config), strict=True)
     engine.assign({f"model/{each.path}": value for each, value in weights})
+    states = initial_states(model, config.seed)
+    engine.assign({f"model/{path}": value for path, value in states.items()})
 
 
 def advance(engine: Engine, start: int, stop: int) -> int:

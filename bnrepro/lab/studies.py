@@ -40,6 +40,8 @@ STUDIES = {
     "recurrent": "float32",
     "dropout": "float32",
     "ghost_batches": "float32",
+    "last_layer": "float32",
+    "last_layer_by_heart": "float32",
 }
 # Those of grids of small networks, which train as one program: the JAX engine's.
 BY_JAX = (

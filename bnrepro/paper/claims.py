@@ -327,6 +327,20 @@ LABORATORY = (
         "noise that does it (Luo et al. 2019).",
     ),
     Claim(
+        "G3",
+        "",
+        "Half of what batch normalization gains in test accuracy is had by keeping the last layer "
+        "alone from growing, which its initial size alone does not do (after Dauphin and Cubuk "
+        "2021).",
+    ),
+    Claim(
+        "G3b",
+        "",
+        "So it is where every training image is learnt by heart: there logits grow without batch "
+        "normalization, and half of its gain is had by keeping the last layer alone from it (after "
+        "Dauphin and Cubuk 2021).",
+    ),
+    Claim(
         "R1",
         "",
         "In a recurrent network batch normalization of the input connections trains faster and "

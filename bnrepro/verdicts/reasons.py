@@ -118,6 +118,13 @@ _REASONS = {
         "an example's own value is in its own statistics, so that what is unusual in it is damped. "
         "Which of the two helps was not measured."
     ),
+    "G3": (
+        "Logits grow with what is learnt, and after these 600 steps the network without batch "
+        "normalization is right on less than half of its training images: those that learn more, "
+        "with batch normalization or at the larger rate that a penalty bears, have the longer ones "
+        "(last_layer/variants.csv). What Dauphin and Cubuk speak of begins where every training "
+        "image is learnt by heart, which takes a longer training."
+    ),
     "R1": (
         "So short a training shows no image twice, and nothing is learnt by heart: accuracies in "
         "mini-batches and on test images are about the same, and whoever trains faster is ahead on "
