@@ -115,7 +115,7 @@ def _title(best: pd.DataFrame) -> str:
     """What half of batch normalization gives, beside none of it and all."""
     medians = best.groupby(["optimizer", "network"])["accuracy"].median()
     words = [
-        f"with {optimizer} "
+        f"{optimizer} "
         + listed(
             f"{percent(medians[optimizer, network])} {network}"
             for network in (PLAIN, FROM_DATA, BN)
