@@ -59,6 +59,8 @@ def with_statistics(model, prepared):
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
     pixels = np.random.default_rng(2).integers(0, 256, (8, *model.input_shape[1:]))
     model(prepared(pixels.astype("float32")), training=True)
     return model
@@ -183,6 +185,7 @@ def test_imagenets_weights_of_efficientnet_are_rescaled_as_keras_does(tmp_path, 
     layer = model.get_layer("normalization")
     layer.adapt_mean.assign([0.485, 0.456, 0.406])
     layer.adapt_variance.assign([0.229, 0.224, 0.225])
+    layer.finalize_state()
     file = keep(model, tmp_path / "a.h5")
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(file))
     theirs = keras.applications.EfficientNetB0(weights="imagenet", classifier_activation=None)
