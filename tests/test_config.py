@@ -60,7 +60,7 @@ def test_flat_keys_cover_all_fields(config):
 
 def test_how_a_run_is_started_is_no_part_of_what_it_is(config):
     launch = {field.name for field in fields(LaunchConfig)}
-    assert set(NOT_IDENTITY) - launch == {"seed", "data.root"}
+    assert set(NOT_IDENTITY) - launch == {"seed", "data.root", "model.weights_file"}
     assert not launch & set(identity(config))
 
 
