@@ -160,11 +160,16 @@ def computed(tmp_path_factory):
 @pytest.mark.slow
 def test_lines_and_the_way_between_begin_at_the_networks_that_were_trained(computed):
     lines, between = (pd.read_csv(computed / f"{name}.csv") for name in ("lines", "between"))
-    center = lines[lines["length"] == 0].set_index(["kind", "decay", "seed", "mode"])["loss"]
-    ends = between.set_index(["kind", "share", "decay", "seed", "mode"])["loss"]
+    keys = ["kind", "decay", "seed", "mode"]
+    center = lines[lines["length"] == 0].set_index(keys)["loss"].sort_index()
+    ends = between.set_index([keys[0], "share", *keys[1:]])["loss"].sort_index()
+    # Statistics over all images, in other mini-batches.
+    near = {MOVING: 1e-4, SOUND: 0.05}
     for first, kind, share in ((SMALL, SMALL, 0.0), (SHORT, SHORT, 0.0), (SMALL, LARGE, 1.0)):
-        here = ends.loc[first, share]
-        np.testing.assert_allclose(here, center.loc[kind].reindex(here.index), rtol=1e-3)
+        for mode, rtol in near.items():
+            here, there = (each.xs(mode, level="mode") for each in (ends, center))
+            expected = there.loc[kind].reindex(here.loc[first, share].index)
+            np.testing.assert_allclose(here.loc[first, share], expected, rtol=rtol)
     networks = pd.read_csv(computed / "networks.csv").set_index("kind")
     assert (networks.loc[SMALL, "distance"] == 0).all()
     assert (networks.loc[SHORT, "steps"] < networks.loc[SMALL, "steps"].max()).all()

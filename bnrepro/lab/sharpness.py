@@ -18,9 +18,9 @@ loss of the large ones, nearest in ratio on the same seeds of their own.
 
 Theirs are 50,000 images of CIFAR-10, mini-batches of 128 and 8192 and 300 epochs. Here the images
 are the digits of 8 x 8: what a processor makes in minutes; a pilot on the seeds that choose found
-100 epochs to bring all training losses below 0.002. All networks of a seed are looked at in
-one engine: on the same images, with statistics over the same mini-batches and the same noise in
-their directions.
+100 epochs to bring all training losses below 0.002. All networks of a seed are looked at in one
+engine: on the same images, with statistics over all training images, and the same noise in their
+directions.
 """
 
 import math
@@ -110,7 +110,7 @@ SETTINGS = {
         points=5,
         points_between=9,
         examples=128,
-        statistics_batches=2,
+        statistics_batches=4,
     ),
 }
 
