@@ -152,7 +152,7 @@ def _table(rows: pd.DataFrame, moves: pd.DataFrame) -> Table:
             ).reset_index()
             for name in _NORMALIZED
         ]
-    )
+    ).dropna(subset="change")
     caption = (
         "Over the network without, on each seed: the greatest change of the gradient along itself, "
         "of all measurements and after the first fifth of the training, its change at a step of "
