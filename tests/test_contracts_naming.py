@@ -94,7 +94,7 @@ def test_where_and_how_to_run_does_not_matter(words):
 
 def test_the_keys_that_do_not_matter_are_those_of_the_contract():
     excluded = "seed results_dir force data.root checkpoint_every tensorboard"
-    launch = "threads device devices processes device_memory keep_checkpoint"
+    launch = "threads device devices processes device_memory keep_checkpoint model.weights_file"
     assert sorted(NOT_IDENTITY) == sorted(f"{excluded} {launch}".split())
 
 
