@@ -45,14 +45,15 @@ _LINES = {
     BN: Line("batch normalization", BLUE, "-", "o"),
     SKIPINIT: Line("SkipInit", GREEN, DASHED, "^"),
     FIXUP: Line("Fixup", PURPLE, DASH_DOTTED, "D"),
-    SCALED: Line("SkipInit, scaled weights", ORANGE, DASHED, "s"),
+    SCALED: Line("scaled weights", ORANGE, DASHED, "s"),
 }
 _CAPTION = (
     "(a) Values behind the sums of each block at initialization, before the activation: the mean "
     "over feature maps of their deviation; block 0 is the first convolution. (b) The loss after "
     "one step of descent over that before it, on the same mini-batch, normalized by itself; "
     "a line ends where the loss overflows; dotted: 1,000. (c) Training accuracy over the last "
-    "tenth of the steps, momentum 0.9; marks: seeds; crosses: seeds that diverged. Lines: medians."
+    "tenth of the steps, momentum 0.9; marks: seeds; crosses: seeds that diverged. Lines: medians. "
+    "Scaled weights: SkipInit with weights by scaled weight standardization."
 )
 _LEAD = (
     "A residual network adds the outputs of all its branches up. With He's weights each branch is "
