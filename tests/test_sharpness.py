@@ -10,7 +10,7 @@ import pytest
 from bnrepro.exhibits import making
 from bnrepro.exhibits.sharpness import claims
 from bnrepro.exhibits.sharpness.claims import CRITERIA, DECAY, LARGE, MOVING, SHORT, SMALL, SOUND
-from bnrepro.exhibits.sharpness.figure import turns
+from bnrepro.exhibits.sharpness.findings import turns
 from bnrepro.lab import sharpness
 from bnrepro.lab.sharpness import SETTINGS, Shortened, Training, Tried
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE

@@ -141,6 +141,12 @@ def rises_beyond(between: pd.DataFrame) -> pd.Series:
     return pd.concat(ends, names=["end"]).rename("rise")
 
 
+def medians_beyond(between: pd.DataFrame) -> pd.Series:
+    """By end, kind of the first one, decay and mode; nan unless all seeds have a number."""
+    found = rises_beyond(between).groupby(level=["end", "kind", "decay", "mode"])
+    return found.median().where(found.count() == found.size())
+
+
 def shortening(networks: pd.DataFrame) -> pd.Series:
     """The length of all kernels with decay over that without, by kind and seed."""
     lengths = networks.set_index(["decay", "kind", "seed"])["length"]

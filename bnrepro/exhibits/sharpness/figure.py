@@ -1,8 +1,6 @@
 """Sharp and flat solutions, from what `bnrepro laboratory sharpness` has left."""
 
-from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -11,35 +9,27 @@ from matplotlib.axes import Axes
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.exhibits.computed import Tables, Told
-from bnrepro.exhibits.exhibit import Drawing, Table
+from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.sharpness.claims import (
     AT,
     BEYOND,
-    DECAY,
     FIRST,
     JUDGED,
     LARGE,
     MOVING,
-    NO_DECAY,
     SHORT,
     SMALL,
     SOUND,
     STUDY,
+    medians_beyond,
     rises,
-    rises_beyond,
-    shortening,
 )
-from bnrepro.exhibits.wording import percent
-from bnrepro.experiments.line import BLUE, DASHED, DOTTED, FINE, GRAY, GREEN, INK, VERMILLION, Line
+from bnrepro.exhibits.sharpness.findings import findings, number_or_none, table
+from bnrepro.exhibits.sharpness.lines import DECAYS, KINDS
+from bnrepro.experiments.line import DASHED, DOTTED, FINE, GRAY, GREEN, INK, Line
 from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 
-_KINDS = {
-    SMALL: Line("small mini-batches", BLUE, "-", "s"),
-    LARGE: Line("large mini-batches", VERMILLION, DASHED, "o"),
-    SHORT: Line("small, stopped early", GREEN, DOTTED, "^"),
-}
-_DECAYS = {NO_DECAY: "no weight decay", DECAY: f"weight decay {DECAY:g}"}
 _WAYS = {
     SOUND: Line("computed anew", INK, "-", ""),
     MOVING: Line("moving averages", GRAY, DASHED, ""),
@@ -76,9 +66,9 @@ def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
             f"{small}, {setting['seen']:,} images seen in mini-batches of {setting['small_batch']} "
             f"or {setting['large_batch']}, n = {seeds}"
         ),
-        findings=list(_findings(found)),
+        findings=list(findings(found)),
         drawings=[_drawing(found)],
-        tables=[_table(found)],
+        tables=[table(found)],
     )
 
 
@@ -89,7 +79,7 @@ def _drawing(found: Tables) -> Drawing:
             _line_panel(letters[1], found["lines"], decay),
             _weight_panel(letters[2], found["weights"], decay),
         ]
-        for letters, decay in zip(("abc", "def"), _DECAYS, strict=True)
+        for letters, decay in zip(("abc", "def"), DECAYS, strict=True)
     ]
     panels = [panel for row in rows for panel in row]
     layout = [[panel.name for panel in row] for row in rows]
@@ -97,24 +87,18 @@ def _drawing(found: Tables) -> Drawing:
 
 
 def _between_panel(letter: str, between: pd.DataFrame, decay: float) -> Panel:
-    beyond = _medians_beyond(between)
+    beyond = medians_beyond(between)
     each = "; ".join(
-        f"{line.label}: {_or_none(beyond[FIRST, SMALL, decay, mode])} beyond small, "
-        f"{_or_none(beyond[LARGE, SMALL, decay, mode])} beyond large mini-batches"
+        f"{line.label}: {number_or_none(beyond[FIRST, SMALL, decay, mode])} beyond small, "
+        f"{number_or_none(beyond[LARGE, SMALL, decay, mode])} beyond large mini-batches"
         for mode, line in _WAYS.items()
     )
     return Panel(
         f"between_{letter}",
-        f"({letter}) From small to large, {_DECAYS[decay]}",
+        f"({letter}) From small to large, {DECAYS[decay]}",
         f"Median rise of the loss at {BEYOND:g} of the way beyond a solution, {each}.",
         partial(_draw_between, rows=between[between["kind"] == SMALL], decay=decay),
     )
-
-
-def _medians_beyond(between: pd.DataFrame) -> pd.Series:
-    """By end, kind of the first one, decay and mode; nan unless all seeds have a number."""
-    found = rises_beyond(between).groupby(level=["end", "kind", "decay", "mode"])
-    return found.median().where(found.count() == found.size())
 
 
 def _draw_between(axes: Axes, rows: pd.DataFrame, decay: float) -> None:
@@ -165,11 +149,11 @@ def _draw_accuracy(axes: Axes, rows: pd.DataFrame) -> None:
 def _line_panel(letter: str, lines: pd.DataFrame, decay: float) -> Panel:
     medians = rises(lines).groupby(level=["kind", "decay", "mode"]).median()
     each = "; ".join(
-        f"{line.label} {medians[kind, decay, SOUND]:.2g}" for kind, line in _KINDS.items()
+        f"{line.label} {medians[kind, decay, SOUND]:.2g}" for kind, line in KINDS.items()
     )
     return Panel(
         f"lines_{letter}",
-        f"({letter}) Filter-normalized, {_DECAYS[decay]}",
+        f"({letter}) Filter-normalized, {DECAYS[decay]}",
         f"Median rise of the loss at |a| = {AT:g}: {each}.",
         partial(_draw_lines, rows=lines[lines["mode"] == SOUND], decay=decay),
     )
@@ -178,7 +162,7 @@ def _line_panel(letter: str, lines: pd.DataFrame, decay: float) -> Panel:
 def _draw_lines(axes: Axes, rows: pd.DataFrame, decay: float) -> None:
     """Of each seed the mean over directions; their median, and from the least to the greatest."""
     limits = float(rows["loss"].min()) / 1.5, float(rows["loss"].max()) * 2
-    for kind, line in _KINDS.items():
+    for kind, line in KINDS.items():
         own = rows[(rows["decay"] == decay) & (rows["kind"] == kind)]
         seeds = own.groupby(["length", "seed"])["loss"].mean().groupby(level="length")
         median = seeds.median()
@@ -202,12 +186,12 @@ def _weight_panel(letter: str, weights: pd.DataFrame, decay: float) -> Panel:
     own = weights[weights["decay"] == decay]
     each = "; ".join(
         f"{line.label} {_deviation(own[own['kind'] == kind]):.2g}"
-        for kind, line in _KINDS.items()
+        for kind, line in KINDS.items()
         if kind != SHORT
     )
     return Panel(
         f"weights_{letter}",
-        f"({letter}) Weights of all kernels, {_DECAYS[decay]}",
+        f"({letter}) Weights of all kernels, {DECAYS[decay]}",
         f"Root mean square, first seed: {each}.",
         partial(_draw_weights, rows=own),
     )
@@ -220,7 +204,7 @@ def _deviation(bins: pd.DataFrame) -> float:
 
 def _draw_weights(axes: Axes, rows: pd.DataFrame) -> None:
     for kind in (SMALL, LARGE):
-        own, line = rows[rows["kind"] == kind], _KINDS[kind]
+        own, line = rows[rows["kind"] == kind], KINDS[kind]
         edges = [*own["low"], own["high"].iloc[-1]]
         axes.stairs(
             own["share"], edges, color=line.color, linestyle=line.style, label=line.label,
@@ -235,12 +219,12 @@ def _draw_weights(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _title(found: Tables) -> str:
     rise = rises(found["lines"]).groupby(level=["kind", "decay", "mode"]).median()
-    beyond = _medians_beyond(found["between"])
+    beyond = medians_beyond(found["between"])
     on_the_line, normalized = (
         ", with weight decay ".join(f"{small:.2g} and {large:.2g}" for small, large in values)
         for values in (
-            [tuple(beyond[end, SMALL, each, SOUND] for end in (FIRST, LARGE)) for each in _DECAYS],
-            [tuple(rise[kind, each, SOUND] for kind in (SMALL, LARGE)) for each in _DECAYS],
+            [tuple(beyond[end, SMALL, each, SOUND] for end in (FIRST, LARGE)) for each in DECAYS],
+            [tuple(rise[kind, each, SOUND] for kind in (SMALL, LARGE)) for each in DECAYS],
         )
     )
     return (
@@ -259,117 +243,3 @@ def _caption(found: Tables) -> str:
         "own, the same noise for all networks of a seed; statistics computed anew. Lines: medians, "
         "band: from the lowest to the highest seed. (c, f) First seed."
     )
-
-
-def _findings(found: Tables) -> Iterator[str]:
-    networks, lines = found["networks"], found["lines"]
-    loss, accuracy, length = (
-        networks.groupby(["decay", "kind"])[column].median()
-        for column in ("train_loss", "test_accuracy", "length")
-    )
-    yield (
-        "Training loss, test accuracy and length of all kernels (medians): "
-        + _each(
-            lambda decay, kind: (
-                f"{loss[decay, kind]:.2g}, {percent(accuracy[decay, kind])}, "
-                f"{length[decay, kind]:.3g}"
-            ),
-            _KINDS,
-        )
-        + "."
-    )
-    rise = rises(lines).groupby(level=["kind", "decay", "mode"]).median()
-    yield (
-        f"Rise of the loss at |a| = {AT:g} along filter-normalized directions with statistics "
-        "computed anew, and with moving averages (medians): "
-        + _each(
-            lambda decay, kind: (
-                f"{rise[kind, decay, SOUND]:.2g} and {rise[kind, decay, MOVING]:.2g}"
-            ),
-            _KINDS,
-        )
-        + "."
-    )
-    yield from _beyond(found["between"])
-    yield _lengths(networks)
-
-
-def _each(written: Callable[[float, str], str], kinds: Iterable[str]) -> str:
-    return "; ".join(
-        f"{words}: " + ", ".join(f"{_KINDS[kind].label} {written(decay, kind)}" for kind in kinds)
-        for decay, words in _DECAYS.items()
-    )
-
-
-def _beyond(between: pd.DataFrame) -> Iterator[str]:
-    """How wide both ends of a line look."""
-    beyond = _medians_beyond(between)
-
-    def said(kind: str, decay: float, end: str) -> str:
-        each = (_or_none(beyond[end, kind, decay, mode]) for mode in (SOUND, MOVING))
-        return " and ".join(each)
-
-    for kind, words in ((SMALL, "small mini-batches"), (SHORT, "small ones, stopped early,")):
-        yield (
-            f"From {words} to large ones, rise of the loss at {BEYOND:g} "
-            "of the way beyond a solution with statistics computed anew, and with moving averages "
-            "(medians): "
-            + "; ".join(
-                f"{decayed}: beyond the former {said(kind, decay, FIRST)}, beyond the latter "
-                f"{said(kind, decay, LARGE)}"
-                for decay, decayed in _DECAYS.items()
-            )
-            + "."
-        )
-
-
-def _lengths(networks: pd.DataFrame) -> str:
-    """How long the way between both solutions is, and what weight decay does to both."""
-    of_kind = networks.set_index(["decay", "kind", "seed"]).sort_index(kind="stable")
-    way = of_kind["distance"].xs(LARGE, level="kind")
-    relative, turned = {}, {}
-    for decay, (kind, other) in product(_DECAYS, ((SMALL, LARGE), (LARGE, SMALL))):
-        own, beside = (of_kind["length"].loc[decay, each] for each in (kind, other))
-        relative[decay, kind] = float((way[decay] / own).median())
-        turned[decay, kind] = float(turns(own, beside, way[decay]).median())
-    shrunk = shortening(networks).groupby(level="kind").median()
-    return (
-        "The way from one to the other over the length of the kernels at each end (medians): "
-        + _each(lambda decay, kind: f"{relative[decay, kind]:.2f}", (SMALL, LARGE))
-        + f". A step of {BEYOND:g} of it beyond an end turns the kernels by so many degrees: "
-        + _each(lambda decay, kind: f"{turned[decay, kind]:.1f}", (SMALL, LARGE))
-        + ". Length with weight decay over that without: "
-        + ", ".join(f"{_KINDS[kind].label} {shrunk[kind]:.2f}" for kind in (SMALL, LARGE))
-        + "."
-    )
-
-
-def turns(length: pd.Series, other: pd.Series, way: pd.Series) -> pd.Series:
-    """The angle between weights and those a quarter of the way beyond them, in degrees.
-
-    `length` is that of the weights, `other` that of those at the other end of the way.
-    """
-    shared = (length**2 + other**2 - way**2) / (2 * length)
-    along = (1 + BEYOND) * length - BEYOND * shared
-    across = BEYOND * np.sqrt(other**2 - shared**2)
-    return np.degrees(np.arctan2(across, along))
-
-
-def _or_none(value: float) -> str:
-    return f"{value:.2g}" if np.isfinite(value) else "none, a variance below 0"
-
-
-def _table(found: Tables) -> Table:
-    keys = ["kind", "decay", "rate", "steps"]
-    columns = ["train_loss", "train_accuracy", "test_loss", "test_accuracy", "length", "distance"]
-    medians = found["networks"].groupby(keys, sort=False)[columns].median().reset_index()
-    rise = rises(found["lines"]).groupby(level=["kind", "decay", "mode"]).median().unstack("mode")
-    both = rise.rename(columns={SOUND: "rise", MOVING: "rise_moving"}).reset_index()
-    merged = medians.merge(both, on=["kind", "decay"])
-    caption = (
-        f"Medians over the seeds. Scores are with Algorithm 2's statistics; rise: of the loss at "
-        f"|a| = {AT:g} along filter-normalized directions, with statistics computed anew and with "
-        "moving averages."
-    )
-    rows = merged.astype(object).where(merged.notna(), None)
-    return Table("networks", tuple(merged.columns), rows.to_numpy().tolist(), caption)
