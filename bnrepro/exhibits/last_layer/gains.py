@@ -33,7 +33,8 @@ def gains_at_equal_loss(course: pd.DataFrame) -> pd.DataFrame:
 def _at_equal_loss(course: pd.DataFrame) -> pd.Series:
     """Of one seed, by variant."""
     courses = {
-        str(name): own.sort_values("step") for name, own in course.groupby("variant", sort=False)
+        str(name): own.sort_values("step", kind="stable")
+        for name, own in course.groupby("variant", sort=False)
     }
     return pd.Series({name: _gain(own, courses[NONE]) for name, own in courses.items()})
 
