@@ -132,6 +132,11 @@ def made_on(record: LaboratoryRecord, rows: pd.DataFrame) -> str:
     return f"{data}, n = {rows['seed'].nunique()}"
 
 
+def scale_of(record: LaboratoryRecord) -> str:
+    """`, smoke` behind the images in a title; nothing at the scale that is published."""
+    return "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
+
+
 def images_of(setting: pd.DataFrame) -> str:
     """The images of many small networks, from their table `setting`."""
     return data_set(str(setting["data"].iloc[0]))

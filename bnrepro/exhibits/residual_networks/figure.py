@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import Measure, Tables, Told, images_of
+from bnrepro.exhibits.computed import Measure, Tables, Told, images_of, scale_of
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.residual_networks.claims import (
     BN,
@@ -37,7 +37,6 @@ from bnrepro.experiments.line import (
     VERMILLION,
     Line,
 )
-from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _LINES = {
@@ -73,11 +72,10 @@ _LEAD = (
 def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
     """D4 and D7, from the study's tables."""
     seeds = found["trained"]["seed"].nunique()
-    small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
     shared = f"{images_of(found['setting'])}, batch {found['setting']['batch_size'].iloc[0]}"
     return Told(
         title="Residual networks",
-        setting=f"resnet of {_layers(found)} layers, {shared}{small}, n = {seeds}",
+        setting=f"resnet of {_layers(found)} layers, {shared}{scale_of(record)}, n = {seeds}",
         findings=_findings(found),
         drawings=[_drawing(found)],
     )

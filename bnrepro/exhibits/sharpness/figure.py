@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import Tables, Told
+from bnrepro.exhibits.computed import Tables, Told, scale_of
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.sharpness.claims import (
     AT,
@@ -27,7 +27,6 @@ from bnrepro.exhibits.sharpness.claims import (
 from bnrepro.exhibits.sharpness.findings import findings, number_or_none, table
 from bnrepro.exhibits.sharpness.lines import DECAYS, KINDS
 from bnrepro.experiments.line import DASHED, DOTTED, FINE, GRAY, GREEN, INK, Line
-from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _WAYS = {
@@ -57,14 +56,13 @@ _LEAD = (
 def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
     """B3, from the study's tables."""
     setting = found["setting"].iloc[0]
-    small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
     seeds = found["networks"]["seed"].nunique()
     return Told(
         title="Sharp and flat solutions",
         setting=(
             f"CNN at width {setting['width']:g}, {setting['train_examples']:,} {setting['data']}"
-            f"{small}, {setting['seen']:,} images seen in mini-batches of {setting['small_batch']} "
-            f"or {setting['large_batch']}, n = {seeds}"
+            f"{scale_of(record)}, {setting['seen']:,} images seen in mini-batches of "
+            f"{setting['small_batch']} or {setting['large_batch']}, n = {seeds}"
         ),
         findings=list(findings(found)),
         drawings=[_drawing(found)],

@@ -8,7 +8,7 @@ from matplotlib.ticker import MultipleLocator, NullLocator
 
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
-from bnrepro.exhibits.computed import Tables, Told
+from bnrepro.exhibits.computed import Tables, Told, scale_of
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.small_batches.claims import JUDGED, LARGE, PAIRS, SHUFFLED, SMALL, STUDY
 from bnrepro.exhibits.wording import percent
@@ -24,7 +24,6 @@ from bnrepro.experiments.line import (
     VERMILLION,
     Line,
 )
-from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 
 # What is drawn, by the network and the column of its accuracy.
@@ -59,10 +58,9 @@ _LEAD = (
 def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
     """D1 and D1b, from the study's tables."""
     sizes, orders = found["sizes"], found["orders"]
-    small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
     return Told(
         title="Small mini-batches",
-        setting=f"cnn, digits{small}, n = {sizes['seed'].nunique()}",
+        setting=f"cnn, digits{scale_of(record)}, n = {sizes['seed'].nunique()}",
         findings=_findings(sizes, orders),
         drawings=[_drawing(sizes, orders)],
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from bnrepro.drawing import surfaces
 from bnrepro.drawing.style import Panel
 from bnrepro.drawing.surfaces import Plane
-from bnrepro.exhibits.computed import Tables, Told, images_of
+from bnrepro.exhibits.computed import Tables, Told, images_of, scale_of
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.surfaces.claims import (
     AT,
@@ -25,7 +25,6 @@ from bnrepro.exhibits.surfaces.claims import (
     rises,
 )
 from bnrepro.exhibits.wording import percent
-from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _NETWORKS = {
@@ -55,14 +54,14 @@ _LEAD = (
 def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
     """B1 and B2, from the study's tables."""
     setting = found["setting"].iloc[0]
-    small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
     seeds = found["networks"]["seed"].nunique()
     planes = list(_planes(found["planes"]))
     return Told(
         title="Loss surfaces",
         setting=(
-            f"ResNet at width {setting['width']:g}, {images_of(found['setting'])}{small}, "
-            f"{setting['train_steps']} steps of {setting['batch_size']}, n = {seeds}"
+            f"ResNet at width {setting['width']:g}, {images_of(found['setting'])}"
+            f"{scale_of(record)}, {setting['train_steps']} steps of {setting['batch_size']}, "
+            f"n = {seeds}"
         ),
         findings=_findings(found),
         drawings=[_drawing(found)],

@@ -11,12 +11,11 @@ from bnrepro.drawing import surfaces
 from bnrepro.drawing.curves import percent_axis
 from bnrepro.drawing.style import Panel
 from bnrepro.drawing.surfaces import Plane
-from bnrepro.exhibits.computed import Tables, Told, images_of
+from bnrepro.exhibits.computed import Tables, Told, images_of, scale_of
 from bnrepro.exhibits.exhibit import Drawing
 from bnrepro.exhibits.training_path.claims import EQUAL, JUDGED, OWN, STUDY, TRAINING, in_plane
 from bnrepro.exhibits.wording import percent
 from bnrepro.experiments.line import BLUE, GRAY, ORANGE, VERMILLION, Line
-from bnrepro.records import laboratory
 from bnrepro.records.laboratory import LaboratoryRecord
 
 _NETWORKS = {"plain": "without batch normalization", "batch normalization": "with it"}
@@ -48,11 +47,10 @@ _LEAD = (
 @JUDGED.exhibited
 def exhibit(record: LaboratoryRecord, found: Tables) -> Told:
     """B4, from the study's tables."""
-    small = "" if record.scale == laboratory.PUBLISHED_SCALE else f", {record.scale}"
     seeds = found["shares"]["seed"].nunique()
     return Told(
         title="Paths of trainings",
-        setting=f"{_network(found)}, {images_of(found['setting'])}{small}, n = {seeds}",
+        setting=f"{_network(found)}, {images_of(found['setting'])}{scale_of(record)}, n = {seeds}",
         findings=[_finding(found["shares"])],
         drawings=[_drawing(found)],
     )
