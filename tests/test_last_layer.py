@@ -157,9 +157,9 @@ def test_the_best_of_penalties_and_rates_has_the_best_sum_over_its_seeds():
         Tried("EL2", 0.1, 0.03, 100, 0.9), Tried("EL2", 0.1, 0.03, 101, 0.7),
         Tried("EL2", 0.01, 0.03, 100, 0.9), Tried("EL2", 0.01, 0.03, 101, 0.6),
     ]  # fmt: skip
-    assert last_layer.best(tried) == (0.1, 0.01)
+    assert last_layer.best_penalty_and_rate(tried) == (0.1, 0.01)
     again = [one._replace(penalty=0.01) for one in tried[:2]]
-    assert last_layer.best([*tried, *again]) == (0.01, 0.01)
+    assert last_layer.best_penalty_and_rate([*tried, *again]) == (0.01, 0.01)
 
 
 def test_a_choice_is_by_other_seeds_and_trainings_are_without_distortion():

@@ -26,6 +26,7 @@ from bnrepro.lab.little_data import (
     WITH_OR_WITHOUT,
     Outcome,
     accuracy_on,
+    best,
     lasting,
     left_out,
     outcome,
@@ -160,12 +161,12 @@ def shift(trained: grid.Trained) -> Shift:
 
 
 def best_rate(tried: Sequence[Tried], cell: Cell) -> float:
-    """The rate with the best sum of accuracies; the smaller one of two that are as good."""
-    sums: dict[float, float] = {}
-    for one in tried:
-        if Cell(one.network, one.place, one.dropout, one.l2) == cell:
-            sums[one.rate] = sums.get(one.rate, 0) + one.held_out_accuracy
-    return min(sums, key=lambda rate: (-sums[rate], rate))
+    """The rate of the cell's best accuracies."""
+    return best(
+        (one.rate, one.held_out_accuracy)
+        for one in tried
+        if Cell(one.network, one.place, one.dropout, one.l2) == cell
+    )
 
 
 def recipe(cell: Cell, rate: float, seed: int, setting: Setting) -> Recipe:

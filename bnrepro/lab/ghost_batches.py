@@ -27,6 +27,7 @@ from bnrepro.lab.little_data import (
     WITH_OR_WITHOUT,
     Outcome,
     accuracy_on,
+    best,
     lasting,
     left_out,
     outcome,
@@ -139,11 +140,8 @@ def _with_whole_batches(network: str, setting: Setting) -> list[tuple[str, int]]
 
 
 def best_rate(tried: Sequence[Tried]) -> float:
-    """The rate with the best sum of accuracies; the smaller one of two that are as good."""
-    sums: dict[float, float] = {}
-    for one in tried:
-        sums[one.rate] = sums.get(one.rate, 0) + one.held_out_accuracy
-    return min(sums, key=lambda rate: (-sums[rate], rate))
+    """The rate of the best accuracies."""
+    return best((one.rate, one.held_out_accuracy) for one in tried)
 
 
 def recipe(kind: str, size: int, rate: float, seed: int, setting: Setting) -> Recipe:

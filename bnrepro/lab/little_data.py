@@ -5,9 +5,10 @@ has no part in it.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,8 @@ NETWORK = (
 # In place of it, for a GPU.
 CNN = ("model=cnn", "data=cifar10")
 WITH_OR_WITHOUT = {"plain": "bn=none", "batch normalization": "bn=x1"}
+# What is tried: a rate, or a penalty and a rate.
+Choice = TypeVar("Choice", float, tuple[float, float])
 # Images for the choice of a rate.
 _HELD_OUT = 5_000
 
@@ -80,6 +83,17 @@ def left_out(*words: str) -> Split:
     everything = data.load(replace(config, train_examples=None)).train
     _, others = parted(everything, config.train_examples or len(everything.labels))
     return others.take(np.arange(min(_HELD_OUT, len(others.labels))))
+
+
+def best(accuracies: Iterable[tuple[Choice, float]]) -> Choice:
+    """What has the best sum of accuracies over its seeds; the smaller one of two that are as good.
+
+    `accuracies` are those of single networks on images held out, each with what it tries.
+    """
+    sums: dict[Choice, float] = {}
+    for choice, accuracy in accuracies:
+        sums[choice] = sums.get(choice, 0) + accuracy
+    return min(sums, key=lambda choice: (-sums[choice], choice))
 
 
 def accuracy_on(trained: grid.Trained, held_out: Split) -> float:

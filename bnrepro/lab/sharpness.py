@@ -38,7 +38,7 @@ from bnrepro.engine import Engine, build_probe
 from bnrepro.engine.probe import Probe
 from bnrepro.engine.segment import Arrays
 from bnrepro.engine.surface import Surroundings, scores_between, solution
-from bnrepro.lab.little_data import left_out, with_population
+from bnrepro.lab.little_data import best, left_out, with_population
 from bnrepro.lab.setting import begin
 from bnrepro.lab.tables import write_table
 from bnrepro.records.laboratory import PUBLISHED_SCALE, SMOKE
@@ -258,11 +258,8 @@ class Training:
 
 
 def best_rate(tried: Sequence[Tried]) -> float:
-    """The rate with the best sum of accuracies; the smaller one of two that are as good."""
-    sums: dict[float, float] = {}
-    for one in tried:
-        sums[one.rate] = sums.get(one.rate, 0) + one.held_out_accuracy
-    return min(sums, key=lambda rate: (-sums[rate], rate))
+    """The rate of the best accuracies."""
+    return best((one.rate, one.held_out_accuracy) for one in tried)
 
 
 def best_share(shortened: Sequence[Shortened], decay: float) -> float:

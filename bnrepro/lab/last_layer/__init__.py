@@ -30,6 +30,7 @@ from bnrepro.lab.last_layer import networks
 from bnrepro.lab.little_data import (
     Outcome,
     accuracy_on,
+    best,
     lasting,
     left_out,
     outcome,
@@ -159,7 +160,7 @@ def leave(folder: Path, setting: Setting) -> None:
     for name, variant in VARIANTS.items():
         trainers = [_Trainer(name, penalty, setting) for penalty in variant.penalties]
         own = [one for trainer in trainers for one in trainer.choices(held_out)]
-        penalty, rate = best(own)
+        penalty, rate = best_penalty_and_rate(own)
         (trainer,) = (each for each in trainers if each.penalty == penalty)
         for seed in setting.seeds:
             one = trainer.train(rate, seed, setting.seen_at)
@@ -173,13 +174,9 @@ def leave(folder: Path, setting: Setting) -> None:
     write_setting(folder, *setting.words)
 
 
-def best(tried: Sequence[Tried]) -> tuple[float, float]:
-    """Penalty and rate with the best sum of accuracies; the smaller ones of two as good."""
-    sums: dict[tuple[float, float], float] = {}
-    for one in tried:
-        key = one.penalty, one.rate
-        sums[key] = sums.get(key, 0) + one.held_out_accuracy
-    return min(sums, key=lambda key: (-sums[key], key))
+def best_penalty_and_rate(tried: Sequence[Tried]) -> tuple[float, float]:
+    """Penalty and rate of the best accuracies."""
+    return best(((one.penalty, one.rate), one.held_out_accuracy) for one in tried)
 
 
 def composition(name: str, rate: float, seed: int, setting: Setting) -> Composition:
